@@ -1,0 +1,313 @@
+"""The checked policy: everything the later stages need, and nothing that can still be wrong.
+
+`check` builds a `Program` only from files without errors. Invariants: every name in it resolves; every condition reads
+features of `features` or levels of `levels`; every target's fact that a predicate asks for is present, so `hits` of a
+guard is a plain set of target names; routes, guards and denies of a scoped include already carry its scope in their
+conditions; guards already carry their exceptions (`condition`). Order in `routes` is the order of decision.
+"""
+
+from dataclasses import dataclass, field
+from enum import Enum, StrEnum
+from typing import Literal as Lit
+from typing import TypeAlias
+
+from policyd.policy.condition import Condition
+from policyd.text.diagnostic import Severity
+from policyd.text.source import Span
+
+__all__ = [
+    "MAX_NUMBER", "Assertion", "BoolDomain", "Budget", "Classify", "Deny", "Domain", "EnumDomain", "ExceptionClause",
+    "Expectation", "Fact", "Feature", "Group", "Guard", "Inclusion", "Member", "NamesDomain", "NumberDomain", "Otherwise",
+    "Program", "Provenance", "Raise", "Route", "Start", "StringDomain", "Target", "TestCase", "Unknown", "Value", "Where",
+]  # fmt: skip
+
+MAX_NUMBER = 1_000_000_000_000
+"""The largest value of a number feature that declares no bound of its own; also what unknown means for `tokens`,
+`context_needed`, `max_output` and `messages`."""
+
+
+class Provenance(StrEnum):
+    ATTESTED = "attested"
+    DERIVED = "derived"
+    CLAIMED = "claimed"
+
+
+@dataclass(frozen=True, slots=True)
+class NumberDomain:
+    """Whole numbers `low` to `high`. `unit` says how a value is written: a count, or a day's ordinal."""
+
+    low: int
+    high: int
+    unit: Lit["count", "date"] = "count"
+
+
+@dataclass(frozen=True, slots=True)
+class EnumDomain:
+    """Words; `ordered` (lowest first) for levels and `weekday`."""
+
+    values: tuple[str, ...]
+    ordered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StringDomain:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class BoolDomain:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class NamesDomain:
+    """Sets of dotted names; a name covers those below it."""
+
+
+Domain: TypeAlias = NumberDomain | EnumDomain | StringDomain | BoolDomain | NamesDomain
+
+Value: TypeAlias = int | str | bool | frozenset[str]
+"""A feature's value: int, word or string, bool, or a set of dotted names. Unknown findings are `request.EVERYTHING`."""
+
+
+class Unknown(Enum):
+    """What unknown means where it is not a value of the domain."""
+
+    REJECT = "reject"
+    """the request never enters the policy"""
+    NEVER = "never"
+    """the feature is always known"""
+    EVERYTHING = "everything"
+    """a names feature holds every name"""
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Where a feature's value comes from. `key` is the header's lower-case name, the identity's claim, the deployment's
+    key, or for `label` the header of an `at least header` line."""
+
+    kind: Lit["builtin", "header", "identity", "deployment", "ledger", "label"]
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """One axis of a request. `cost` orders tests: 0 known before the body is read, 1 read from the body, 2 counted,
+    3 scanned. `unknown` is a value of the domain or an `Unknown`. For a `label` feature the name is
+    `header:<header>`, the domain is the level's, absent is the lowest value."""
+
+    name: str
+    domain: Domain
+    provenance: Provenance
+    where: Where
+    unknown: Value | Unknown
+    cost: int = 0
+    doc: str = ""
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    rank: int
+    when: Condition
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Raise:
+    """Raises to `to`: a rank, or the rank that the `label` feature of this name holds."""
+
+    to: int | str
+    when: Condition
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Classify:
+    """A level that is computed: the first start whose condition holds (the last one's is true), raised to the maximum of
+    every raise that holds. `values` lowest first; rank 0 is `values[0]`."""
+
+    name: str
+    values: tuple[str, ...]
+    starts: tuple[Start, ...]
+    raises: tuple[Raise, ...]
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+
+Fact: TypeAlias = int | str | bool | frozenset[str]
+"""A target's fact: a count, micro-dollars or seconds; a word; yes or no; a set of words (`speaks`, `supports`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    name: str
+    facts: tuple[tuple[str, Fact], ...]
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+    def fact(self, name: str) -> Fact | None:
+        return dict(self.facts).get(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Forbids the targets in `hits` where `condition` holds. `text` is its predicate as written (`only location ==
+    on_prem`). Capability guards have `builtin` true and share the names `context`, `speaks` and `supports`."""
+
+    name: str
+    hits: frozenset[str]
+    condition: Condition
+    because: str
+    text: str
+    builtin: bool = False
+    overridable_by: str | None = None
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ExceptionClause:
+    """An exception that is already part of its guard's condition; kept to name it. `until` is a day's ordinal."""
+
+    name: str
+    guard: str
+    when: Condition
+    until: int
+    owner: str
+    because: str
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Deny:
+    name: str
+    condition: Condition
+    status: int
+    because: str
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """`budget` (amount in micro-dollars) or `limit` (tokens or requests) over a period in seconds (a month is
+    calendar: `per` says it)."""
+
+    name: str
+    unit: Lit["money", "tokens", "requests"]
+    amount: int
+    per: str
+    by: str
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    target: str
+    weight: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Targets that stand together in a route. `order`: as written. `any`, `cheapest`, `fastest`: the proxy picks.
+    `split`: the first by weighted rendezvous hashing of the feature `by`, the others as written."""
+
+    pick: Lit["order", "any", "cheapest", "fastest", "split"]
+    members: tuple[Member, ...]
+    by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """`include` is the alias of the scoped include that holds the route, or None."""
+
+    name: str
+    groups: tuple[Group, ...]
+    condition: Condition
+    include: str | None = None
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        return tuple(m.target for g in self.groups for m in g.members)
+
+
+@dataclass(frozen=True, slots=True)
+class Otherwise:
+    reason: str
+    status: int
+    holes: Severity
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Assertion:
+    """`never`: where `condition` holds, no candidate of the plan is in `targets`. `always` is the same with the
+    complement. `never rejected` and `claimed never loosens` have no targets. `text` is the claim as written."""
+
+    name: str
+    kind: Lit["never", "never rejected", "claimed never loosens"]
+    targets: frozenset[str]
+    condition: Condition
+    text: str
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Inclusion:
+    """A scoped include: its alias, scope, and the aliases it is declared to stand before or after."""
+
+    alias: str
+    path: str
+    scope: Condition
+    before: frozenset[str]
+    after: frozenset[str]
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What a test expects. A plan: `targets` begin (or, when `exact`, are) the candidates, `via` the route. A rejection:
+    `targets` is None, `by` the denies (empty: not asked), `status` or None. `removed`: target to all guards."""
+
+    targets: tuple[str, ...] | None
+    exact: bool = False
+    via: str | None = None
+    by: tuple[str, ...] = ()
+    status: int | None = None
+    removed: tuple[tuple[str, frozenset[str]], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TestCase:
+    """`given` holds only what was written; `trials` fills in the quiet values. A value of None is `unknown`."""
+
+    name: str
+    given: tuple[tuple[str, Value | None], ...]
+    expect: Expectation
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """`features` in canonical order (built-ins the policy reads or not, then declared, then labels, then `exceeded(x)`
+    ones); `guards` holds written guards first, then capabilities."""
+
+    features: tuple[Feature, ...]
+    levels: tuple[Classify, ...]
+    targets: tuple[Target, ...]
+    guards: tuple[Guard, ...]
+    denies: tuple[Deny, ...]
+    routes: tuple[Route, ...]
+    otherwise: Otherwise
+    exceptions: tuple[ExceptionClause, ...] = ()
+    budgets: tuple[Budget, ...] = ()
+    assertions: tuple[Assertion, ...] = ()
+    inclusions: tuple[Inclusion, ...] = ()
+    tests: tuple[TestCase, ...] = ()
+
+    def feature(self, name: str) -> Feature:
+        return next(f for f in self.features if f.name == name)
+
+    def level(self, name: str) -> Classify:
+        return next(x for x in self.levels if x.name == name)
+
+    def target(self, name: str) -> Target:
+        return next(t for t in self.targets if t.name == name)
