@@ -59,7 +59,11 @@ def level_rank(program: Program, level: Classify, request: Request) -> int:
     rank = next(s.rank for s in level.starts if holds(program, s.when, request))
     for raise_ in level.raises:
         if holds(program, raise_.when, request):
-            to = raise_.to if isinstance(raise_.to, int) else level.values.index(str(request.values[raise_.to]))
+            to = (
+                raise_.to
+                if isinstance(raise_.to, int)
+                else level.values.index(str(request.values[raise_.to]))
+            )
             rank = max(rank, to)
     return rank
 

@@ -99,13 +99,17 @@ def admit_value(feature: Feature, value: object) -> Value | Inadmissible:
         unknown = unknown_value(feature)
         if unknown is not None:
             return unknown
-        return Inadmissible(feature.name, 403, f"`{feature.name}` is not known and the policy admits no request without it")
+        return Inadmissible(
+            feature.name, 403, f"`{feature.name}` is not known and the policy admits no request without it"
+        )
     claimed_text = isinstance(value, str)
     match feature.domain:
         case NumberDomain(low, high, unit):
             number = _number(value, unit)
             if number is None:
-                return _outside(feature, value, "a whole number" if unit == "count" else "a date like 2026-12-31")
+                return _outside(
+                    feature, value, "a whole number" if unit == "count" else "a date like 2026-12-31"
+                )
             if low <= number <= high:
                 return number
             if feature.provenance is Provenance.CLAIMED:
