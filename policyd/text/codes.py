@@ -1,0 +1,59 @@
+"""The table of diagnostic codes: one row each, and a code keeps its meaning for good.
+
+In comes nothing; out goes `CODES`, which the command line, the rule pages in `docs/rules/` and the tests read. The
+number ranges say which stage finds it: PD0xx files and commands, PD1xx syntax, PD2xx names, types and includes,
+PD3xx findings of proofs, PD4xx tests and tables, PD5xx deployment files and bindings, PD6xx caps of the compiler.
+The table does not hold messages: those are written where the finding is made, with the author's words in them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from policyd.text.diagnostic import Severity
+
+__all__ = ["CODES", "Code"]
+
+_E, _W, _N = Severity.ERROR, Severity.WARNING, Severity.NOTE
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """What a code means. `severity` is the usual one; a policy may choose another where the language lets it."""
+
+    code: str
+    severity: Severity
+    title: str
+
+
+_ROWS = (
+    # PD0xx: files and commands.
+    # PD1xx: syntax.
+    Code("PD101", _E, "unexpected text"),
+    Code("PD102", _E, "unknown statement"),
+    Code("PD103", _E, "incomplete statement"),
+    Code("PD104", _E, "reserved word used as a name"),
+    Code("PD105", _E, "unbalanced brackets"),
+    Code("PD106", _E, "more than one statement on a line"),
+    Code("PD107", _E, "empty file"),
+    Code("PD108", _E, "missing or misplaced edition"),
+    Code("PD109", _E, "unsupported edition"),
+    Code("PD110", _E, "unknown character"),
+    Code("PD111", _E, "unterminated string"),
+    Code("PD112", _E, "bad escape in a string"),
+    Code("PD113", _E, "forbidden character in a string or comment"),
+    Code("PD114", _E, "bad number"),
+    Code("PD115", _E, "bad date"),
+    Code("PD116", _E, "bad amount of money"),
+    Code("PD117", _E, "bad duration"),
+    Code("PD118", _E, "condition nested too deeply"),
+    Code("PD119", _E, "formatting would change the meaning"),
+    # PD2xx: names, types, includes.
+    # PD3xx: findings of proofs.
+    # PD4xx: tests and tables.
+    # PD5xx: deployment files and bindings.
+    # PD6xx: caps of the compiler.
+)
+
+CODES: Mapping[str, Code] = MappingProxyType({row.code: row for row in _ROWS})
+assert len(CODES) == len(_ROWS), "INVARIANT: one row for each code"
