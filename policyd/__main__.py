@@ -1,0 +1,7 @@
+"""`python -m policyd` is `policyd`."""
+
+import sys
+
+from policyd.cli.main import main
+
+sys.exit(main())
