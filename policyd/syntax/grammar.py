@@ -1,0 +1,101 @@
+"""The grammar file, found and made into a parser.
+
+In comes `policyd.lark`, from the package `policyd.grammar` where policyd is installed and from the folder `grammar/`
+beside the package in a bare clone; out go the LALR parser and the words of the language, both made once. The words
+are read from the grammar, so that no list of keywords can fall behind it. What a token's text means is the lexer's
+business (`lexing.py`), what a rule's children become is the builder's (`building.py`).
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from lark import Lark
+from lark.lexer import Lexer, PatternStr
+
+import policyd
+
+__all__ = ["CONNECTIVES", "RESERVED", "STATEMENT_WORDS", "Words", "grammar_text", "parser_for"]
+
+STATEMENT_WORDS = frozenset(
+    "edition level enum string int bool fact set let classify target guard deny budget limit route otherwise assert "
+    "except include test tests".split()
+)
+CONNECTIVES = frozenset("and or not in when because true false".split())
+RESERVED = STATEMENT_WORDS | CONNECTIVES
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The terminal of each word and of each mark of the grammar, and what each of them is written as."""
+
+    words: Mapping[str, str]
+    marks: Mapping[str, str]
+    spelling: Mapping[str, str]
+
+
+@cache
+def grammar_text() -> str:
+    try:
+        return resources.files("policyd.grammar").joinpath("policyd.lark").read_text(encoding="utf-8")
+    except ModuleNotFoundError:
+        clone = Path(policyd.__file__).resolve().parent.parent / "grammar" / "policyd.lark"
+        return clone.read_text(encoding="utf-8")
+
+
+class _Stream(Lexer):
+    """Hands the parser the tokens of one statement. A word that may be a keyword is one where the parser could take
+    it, and a name elsewhere; where both could stand, the keyword wins."""
+
+    __future_interface__ = True
+
+    def __init__(self, lexer_conf: Any) -> None: ...
+
+    def lex(self, lexer_state: Any, parser_state: Any) -> Iterator[Any]:
+        states = parser_state.parse_conf.states
+        stack = parser_state.state_stack
+        tokens = lexer_state.text
+        for index, token in enumerate(tokens):
+            if token.keyword is not None:
+                token.type = token.keyword if _takes(states[stack[-1]], tokens, index) else "NAME"
+            yield token
+
+
+def _takes(actions: Mapping[str, Any], tokens: Sequence[Any], index: int) -> bool:
+    keyword = tokens[index].keyword
+    if keyword not in actions:
+        return False
+    mark = _FOLLOWED_BY.get(keyword)
+    return (
+        mark is None or "NAME" not in actions or (index + 1 < len(tokens) and tokens[index + 1].type == mark)
+    )
+
+
+# A target may be called `any`: only before a brace is it the word of the language.
+_FOLLOWED_BY = {
+    "CHEAPEST": "LBRACE",
+    "FASTEST": "LBRACE",
+    "SPLIT": "LBRACE",
+    "EXCEEDED": "LPAR",
+    "HEADER": "QUOTED",
+}
+
+
+def parser_for(callbacks: object) -> tuple[Lark, Words]:
+    """The parser of one statement, which calls the methods of `callbacks` as it reduces, and the words it knows."""
+    lark = Lark(
+        grammar_text(),
+        parser="lalr",
+        lexer=_Stream,
+        start="statement",
+        maybe_placeholders=True,
+        transformer=callbacks,  # type: ignore[arg-type]
+    )
+    fixed = {t.name: t.pattern.value for t in lark.terminals if isinstance(t.pattern, PatternStr)}
+    words = {text: name for name, text in fixed.items() if re.fullmatch(r"[a-z ]+", text)}
+    marks = {text: name for name, text in fixed.items() if text not in words}
+    return lark, Words(words, marks, fixed)
