@@ -28,7 +28,7 @@ ALLOWED: Final[dict[str, frozenset[str]]] = {
     "proxy": frozenset({"traffic", "deploy", "engine", "proofs", "pipeline", "policy", "text"}),
     "demo": frozenset(),
     "cli": frozenset(
-        {"deploy", "engine", "pipeline", "policy", "proofs", "proxy", "resolve", "syntax", "text", "traffic", "trials"}
+        {"demo", "deploy", "engine", "pipeline", "policy", "proofs", "proxy", "resolve", "syntax", "text", "traffic", "trials"}
     ),
 }  # fmt: skip
 """Part to the parts it may import, itself aside. Nobody imports `cli`."""
