@@ -1,0 +1,206 @@
+"""A deployment as values: what `policyd.toml` says once it has been read, checked and its secrets fetched.
+
+Comes in from `read`, goes out to the bindings, the gate, the upstream client and the proxy. Everything is frozen. A
+secret is a value that prints as the place it came from, never as itself.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from typing import Literal as Lit
+from typing import TypeAlias
+
+__all__ = [
+    "AddressRule", "Address", "ApiKey", "ApiKeyIdentity", "Binding", "BoundTarget", "Credential", "Deployment", "Dialect",
+    "Endpoint", "Identity", "Limits", "Listen", "LoopbackIdentity", "Network", "Secret", "Timeouts", "Tls",
+]  # fmt: skip
+
+Address: TypeAlias = IPv4Address | IPv6Address
+Network: TypeAlias = IPv4Network | IPv6Network
+Dialect: TypeAlias = Lit["openai", "anthropic"]
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A secret and the place it came from (`environment variable X`, `file /run/x`). Only `value` shows it."""
+
+    origin: str
+    value: str = field(repr=False)
+
+    def __str__(self) -> str:
+        return f"<secret from {self.origin}>"
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What policyd shows a target instead of the caller's credential. `style` is the header it is sent in; `bearer` is
+    `Authorization: Bearer …`."""
+
+    style: Lit["bearer", "x-api-key", "api-key"]
+    secret: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """How a server proves who it is. With neither, the system's public authorities; with `ca` (PEM text), that authority
+    alone; with `pins` (SHA-256 of the certificate or of its public key, lower-case hex), one of them must match, and
+    without a `ca` the pin alone decides."""
+
+    ca: str | None = None
+    pins: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds. `first_byte` runs from the request's last byte to the end of the answer's head, `idle` between two pieces
+    of the answer while the caller keeps up, `total` over all of it."""
+
+    connect: float = 5.0
+    first_byte: float = 120.0
+    idle: float = 60.0
+    total: float = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a target is reached. `host` is a name or an address without brackets, or the socket's path when `scheme` is
+    `unix`; `prefix` is the URL's path without a slash at its end (`/anthropic`), often empty."""
+
+    scheme: Lit["http", "https", "unix"]
+    host: str
+    port: int
+    prefix: str = ""
+
+    @property
+    def authority(self) -> str:
+        """The `Host` header."""
+        if self.scheme == "unix":
+            return "localhost"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        default = 443 if self.scheme == "https" else 80
+        return host if self.port == default else f"{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """What the deployment says about one target. `model` replaces the model that the caller named; `aliases` map a
+    caller's model name to another one; both absent, the name passes. `headers` are added to every request."""
+
+    name: str
+    endpoint: Endpoint
+    dialects: frozenset[Dialect]
+    model: str | None = None
+    aliases: tuple[tuple[str, str], ...] = ()
+    credential: Credential | None = None
+    timeouts: Timeouts = Timeouts()
+    max_connections: int = 256
+    tls: Tls = Tls()
+    plaintext_because: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+
+    def model_for(self, named: str) -> str:
+        """The model's name to send when the caller named `named`."""
+        for alias, model in self.aliases:
+            if alias == named:
+                return model
+        return named if self.model is None else self.model
+
+    @property
+    def models(self) -> frozenset[str] | None:
+        """The only model names that may be sent, or None where the caller's name passes."""
+        if self.model is None:
+            return None
+        return frozenset((self.model, *(model for _, model in self.aliases)))
+
+
+@dataclass(frozen=True, slots=True)
+class AddressRule:
+    """Which addresses a target's name may turn out to have, asked at every connect. `any`, `loopback`, or `networks`:
+    loopback and what lies inside them. A unix socket has no address and no rule."""
+
+    kind: Lit["any", "loopback", "networks"]
+    networks: tuple[Network, ...] = ()
+
+    def allows(self, address: Address) -> bool:
+        if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+            address = address.ipv4_mapped
+        if self.kind == "any" or address.is_loopback:
+            return True
+        return any(address in network for network in self.networks)
+
+
+@dataclass(frozen=True, slots=True)
+class BoundTarget:
+    """A target of a policy together with the place that the deployment gives it. The gate, the pools and the client
+    compare these whole: another URL, credential or rule is another target."""
+
+    name: str
+    binding: Binding
+    addresses: AddressRule
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Where policyd listens: an address and port, or (`address` is `unix`) the socket at `path`."""
+
+    address: str = "127.0.0.1"
+    port: int = 8484
+    path: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LoopbackIdentity:
+    """Every caller is this one: a sidecar that only its own application can reach."""
+
+    claims: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A caller known by the SHA-256 (lower-case hex) of its key."""
+
+    sha256: str
+    claims: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKeyIdentity:
+    keys: tuple[ApiKey, ...]
+
+    def by_hash(self) -> Mapping[str, Mapping[str, str]]:
+        """Claims by key hash, built once when the proxy starts."""
+        return {key.sha256: dict(key.claims) for key in self.keys}
+
+
+Identity: TypeAlias = LoopbackIdentity | ApiKeyIdentity
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bytes: of a request's body, and of its header section. `in_flight` bounds the bodies held at once."""
+
+    body: int = 32 * 1024 * 1024
+    header: int = 64 * 1024
+    in_flight: int = 512 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """Everything `policyd.toml` says. `policy` is an absolute path; `features` are the values of features that come from
+    the deployment; `answer_reserve` is added to `tokens` where the caller sets no maximum; `log` is a path, or None for
+    standard output."""
+
+    policy: str
+    listen: Listen
+    admin: Listen
+    identity: Identity
+    bindings: tuple[Binding, ...]
+    on_prem_networks: tuple[Network, ...] = ()
+    features: tuple[tuple[str, str | int | bool], ...] = ()
+    answer_reserve: int = 4096
+    timezone: str = "UTC"
+    limits: Limits = Limits()
+    log: str | None = None
+
+    def binding(self, name: str) -> Binding | None:
+        return next((b for b in self.bindings if b.name == name), None)
