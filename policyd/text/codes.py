@@ -28,6 +28,14 @@ class Code:
 
 _ROWS = (
     # PD0xx: files and commands.
+    Code("PD001", _E, "unreadable file"),
+    Code("PD002", _E, "not a text file"),
+    Code("PD003", _E, "nothing to check"),
+    Code("PD004", _E, "unreadable request"),
+    Code("PD005", _E, "unknown feature in a request"),
+    Code("PD006", _E, "value outside its feature's domain"),
+    Code("PD007", _E, "feature that has to be given"),
+    Code("PD008", _E, "file that exists already"),
     # PD1xx: syntax.
     Code("PD101", _E, "unexpected text"),
     Code("PD102", _E, "unknown statement"),
@@ -51,6 +59,10 @@ _ROWS = (
     # PD2xx: names, types, includes.
     # PD3xx: findings of proofs.
     # PD4xx: tests and tables.
+    Code("PD401", _E, "no tests"),
+    Code("PD402", _E, "failed test"),
+    Code("PD403", _E, "test of a request that never enters the policy"),
+    Code("PD404", _E, "compiled policy and reference disagree"),
     # PD5xx: deployment files and bindings.
     # PD6xx: caps of the compiler.
 )

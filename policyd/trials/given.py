@@ -28,7 +28,7 @@ __all__ = [
     "GivenRequest", "given_text", "number_text", "number_value", "read_json", "read_line", "request_from", "value_text",
 ]  # fmt: skip
 
-_ENTRY = re.compile(r'\s*([^\s="]+)(?:=("(?:[^"\\]|\\.)*"|[^\s"]*)(?=\s|$))?')
+_ENTRY = re.compile(r'\s*([^\s="]+)(?:=("(?:[^"\\]|\\.)*"|[^\s"]*))?(?=\s|$)')
 _NUMBER = re.compile(r"(-?[0-9][0-9_]{0,18})(k|M|G|Ki|Mi|Gi)?")
 _SUFFIXES = {"k": 10**3, "M": 10**6, "G": 10**9, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
 _FLAGS = {"true": True, "yes": True, "false": False, "no": False}
