@@ -65,6 +65,11 @@ _ROWS = (
     Code("PD404", _E, "compiled policy and reference disagree"),
     # PD5xx: deployment files and bindings.
     # PD6xx: caps of the compiler.
+    Code("PD601", _E, "condition with too many alternatives"),
+    Code("PD602", _E, "too many constants on one feature"),
+    Code("PD603", _E, "policy too large"),
+    Code("PD604", _E, "too many constants to relate"),
+    Code("PD605", _E, "failed self-test"),
 )
 
 CODES: Mapping[str, Code] = MappingProxyType({row.code: row for row in _ROWS})

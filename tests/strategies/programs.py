@@ -60,7 +60,7 @@ from policyd.text.diagnostic import Severity
 
 __all__ = [
     "DECLARED", "FEATURES", "LEVEL", "NAMES", "READABLE", "SMALL", "TARGETS", "conditions", "conditions_of", "grid",
-    "possible", "programs", "requests", "tests_on", "values_near",
+    "possible", "programs", "requests", "one_test_on", "values_near",
 ]  # fmt: skip
 
 LEVEL = ("public", "internal", "confidential", "restricted")
@@ -128,7 +128,7 @@ def _numbers(domain: NumberDomain) -> Sequence[int]:
     return range(domain.low, domain.high + 1)
 
 
-def tests_on(feature: Feature) -> st.SearchStrategy[Test]:
+def one_test_on(feature: Feature) -> st.SearchStrategy[Test]:
     """Tests of one feature with constants from a short list."""
     name = feature.name
     match feature.domain:
@@ -162,7 +162,7 @@ def conditions(
 ) -> st.SearchStrategy[Condition]:
     """Conditions over the named features, and the level `sensitivity` if asked for."""
     by_name = {f.name: f for f in FEATURES}
-    tests: st.SearchStrategy[Condition] = st.sampled_from(names).flatmap(lambda n: tests_on(by_name[n]))
+    tests: st.SearchStrategy[Condition] = st.sampled_from(names).flatmap(lambda n: one_test_on(by_name[n]))
     if levels:
         tests = tests | st.integers(1, len(LEVEL) - 1).map(lambda k: AtLeast("sensitivity", k))
     return st.recursive(
