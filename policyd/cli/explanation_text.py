@@ -1,0 +1,189 @@
+"""An explanation for people, as lines, and for programs, as JSON.
+
+In comes an `Explanation`; out goes text. Everything an author or a caller wrote is escaped for the terminal; JSON carries
+it as it is. It computes nothing.
+"""
+
+import json
+from collections.abc import Iterator
+
+from policyd.cli.explanation import Cause, Explanation, LevelReading, RouteReading
+from policyd.cli.output import Style, visible
+from policyd.policy.decision import Plan
+from policyd.policy.program import Value
+from policyd.policy.request import EVERYTHING
+from policyd.text.source import Span
+from policyd.trials.run import decision_text
+
+__all__ = ["explanation_json", "explanation_lines"]
+
+
+def explanation_lines(explanation: Explanation, style: Style) -> Iterator[str]:
+    """What a person reads from top to bottom: the decision, then why."""
+    decision = explanation.decision
+    paint = style.green if isinstance(decision, Plan) else style.red
+    yield style.bold(paint(decision_text(decision)))
+    if not isinstance(decision, Plan):
+        for reason in decision.reasons:
+            yield f"  because {_quoted(reason)}"
+    yield ""
+    yield from _deny_lines(explanation, style)
+    yield from _route_lines(explanation, style)
+    if explanation.levels:
+        yield style.bold("levels")
+        for level in explanation.levels:
+            yield from _level_lines(level)
+        yield ""
+    yield from _feature_lines(explanation, style)
+
+
+def explanation_json(explanation: Explanation, *, policy: str, digest: str) -> str:
+    """One object, indented. The keys are part of the command's contract; see `docs/commands.md`."""
+    decision = explanation.decision
+    if isinstance(decision, Plan):
+        decided: dict[str, object] = {
+            "kind": "plan",
+            "route": decision.route,
+            "candidates": [{"pick": g.pick, "targets": list(g.targets)} for g in decision.groups],
+        }
+    else:
+        decided = {
+            "kind": "reject",
+            "by": list(decision.by),
+            "reasons": list(decision.reasons),
+            "status": decision.status,
+        }
+    looked = explanation.looked
+    document = {
+        "policy": policy,
+        "digest": digest,
+        "decision": decided,
+        "denies": [_cause_json(c) for c in explanation.denies],
+        "routes": [_route_json(r) for r in explanation.routes],
+        "levels": {
+            level.name: {
+                "value": level.value,
+                "starts_at": level.starts_at,
+                "starts_when": level.starts_because,
+                "raised": list(level.raised),
+            }
+            for level in explanation.levels
+        },
+        "features": {f.name: {"value": _plain(f.value), "given": f.given} for f in explanation.features},
+        "looked_at": None if looked is None else list(looked.at),
+        "not_needed": None if looked is None else list(looked.not_needed),
+    }
+    return json.dumps(document, ensure_ascii=False, indent=2)
+
+
+def _deny_lines(explanation: Explanation, style: Style) -> Iterator[str]:
+    if not explanation.denies:
+        return
+    yield style.bold("denied by")
+    for cause in explanation.denies:
+        yield f"  {style.red(cause.name)}  when {visible(cause.condition)}{_at(cause.span, style)}"
+        yield f"    because {_quoted(cause.because)}"
+    yield ""
+
+
+def _route_lines(explanation: Explanation, style: Style) -> Iterator[str]:
+    routes = [r for r in explanation.routes if r.state != "not reached"]
+    if routes:
+        yield style.bold("routes, in order")
+    for route in routes:
+        yield f"  {route.name}  {_state_text(route, style)}{_at(route.span, style)}"
+        for target in route.targets:
+            if not target.removed_by:
+                yield f"    {style.green(target.name)}  {'a candidate' if route.state == 'decides' else 'allowed'}"
+                continue
+            yield f"    {style.yellow(target.name)}  removed by {' and '.join(_names(target.removed_by))}"
+            for cause in target.removed_by:
+                yield from (f"      {line}" for line in _cause_lines(cause, style))
+    left = len(explanation.routes) - len(routes)
+    if routes:
+        if left:
+            yield style.dim(f"  {left} further {'route' if left == 1 else 'routes'} not reached")
+        yield ""
+
+
+def _state_text(route: RouteReading, style: Style) -> str:
+    condition = visible(route.condition)
+    match route.state:
+        case "decides":
+            return style.green("decides") + ("" if condition == "true" else f": {condition}")
+        case "passed over":
+            return style.yellow("passed over, no target was left") + (
+                "" if condition == "true" else f": {condition}"
+            )
+        case _:
+            return style.dim(f"does not match: {condition}")
+
+
+def _cause_lines(cause: Cause, style: Style) -> Iterator[str]:
+    if cause.builtin:
+        yield f"{cause.name}: {visible(cause.what)}"
+        return
+    when = "" if cause.condition == "true" else f" when {visible(cause.condition)}"
+    yield f"{cause.name}: {visible(cause.what)}{when}{_at(cause.span, style)}"
+    yield f"  because {_quoted(cause.because)}"
+    for exception in cause.exceptions:
+        yield f"  exception {visible(exception)}"
+
+
+def _level_lines(level: LevelReading) -> Iterator[str]:
+    yield f"  {level.name} is {level.value}"
+    when = "" if level.starts_because == "true" else f" when {visible(level.starts_because)}"
+    yield f"    starts at {level.starts_at}{when}"
+    yield from (f"    {visible(text)}" for text in level.raised)
+
+
+def _feature_lines(explanation: Explanation, style: Style) -> Iterator[str]:
+    given = [f"{f.name} = {visible(f.shown)}" for f in explanation.features if f.given]
+    yield f"{style.bold('given')}       {', '.join(given) or 'nothing'}; everything else is quiet"
+    looked = explanation.looked
+    if looked is not None:
+        yield f"{style.bold('looked at')}   {', '.join(looked.at) or 'nothing'}"
+        yield f"{style.bold('not needed')}  {', '.join(looked.not_needed) or 'nothing'}"
+
+
+def _names(causes: tuple[Cause, ...]) -> list[str]:
+    return list(dict.fromkeys(c.name for c in causes))
+
+
+def _at(span: Span | None, style: Style) -> str:
+    return "" if span is None else style.dim(f"  ({visible(span.place)})")
+
+
+def _quoted(text: str) -> str:
+    return f'"{visible(text)}"'
+
+
+def _cause_json(cause: Cause) -> dict[str, object]:
+    return {
+        "name": cause.name,
+        "what": cause.what,
+        "when": cause.condition,
+        "because": cause.because,
+        "builtin": cause.builtin,
+        "exceptions": list(cause.exceptions),
+        "place": None if cause.span is None else cause.span.place,
+    }
+
+
+def _route_json(route: RouteReading) -> dict[str, object]:
+    return {
+        "name": route.name,
+        "state": route.state,
+        "when": route.condition,
+        "targets": [
+            {"name": t.name, "removed_by": [_cause_json(c) for c in t.removed_by]} for t in route.targets
+        ],
+        "place": None if route.span is None else route.span.place,
+    }
+
+
+def _plain(value: Value) -> object:
+    """A value that JSON has: names as a sorted list, every name as `null`, which reads back as unknown."""
+    if value is EVERYTHING:
+        return None
+    return sorted(value) if isinstance(value, frozenset) else value
