@@ -1,0 +1,164 @@
+"""The examples of the language reference are what they say: accepted without a finding, or rejected for the named reason.
+
+A fragment gets what it leaves out. What it declares itself is left out of the preamble.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from policyd.policy.builtins import BUILTIN_FEATURES
+from policyd.policy.program import BoolDomain, Feature, NamesDomain, NumberDomain, StringDomain, Unknown
+from policyd.resolve.load import Loaded, load
+from policyd.text.codes import CODES
+from policyd.text.diagnostic import Diagnostic, Severity
+
+REFERENCE: Final = Path(__file__).parents[2] / "docs" / "language.md"
+FENCE: Final = re.compile(r"^```policy (?P<info>[^\n]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+
+BEFORE: Final = (
+    ("edition", "edition 1"),
+    ("level sensitivity", "level sensitivity { public < internal < confidential }"),
+    ("string team", "string team from identity unknown reject"),
+    ("enum latency", 'enum latency { interactive, batch } from header "x-latency" unknown interactive'),
+    (
+        "classify sensitivity",
+        'classify sensitivity { starts at internal at least header "x-data-class"'
+        ' at least confidential when opaque or findings contains "secret" }',
+    ),
+    ("target", "target rack { location on_prem context 64k speaks chat, messages }"),
+    ("target", "target cloud_a { location cloud context 200k speaks chat, messages }"),
+)
+"""What a statement begins with when a fragment brings its own, and the statement to add when it does not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One fenced block. `code` is None where it must be accepted; `files` are the files that earlier blocks made."""
+
+    line: int
+    text: str
+    code: str | None
+    files: tuple[tuple[str, str], ...]
+
+
+def examples() -> list[Example]:
+    markdown = REFERENCE.read_text()
+    files: list[tuple[str, str]] = []
+    found: list[Example] = []
+    for block in FENCE.finditer(markdown):
+        kind, _, argument = block["info"].partition(" ")
+        line = markdown.count("\n", 0, block.start()) + 1
+        if kind.startswith("file="):
+            files.append((kind.removeprefix("file="), block["text"]))
+            continue
+        assert kind in {"accept", "reject"}, f"{REFERENCE}:{line}: what is `policy {block['info']}`?"
+        found.append(Example(line, block["text"], argument or None, tuple(files)))
+    return found
+
+
+EXAMPLES: Final = examples()
+
+
+def completed(fragment: str) -> str:
+    """A whole policy. A block that has an `edition`, or targets and an `otherwise`, is one already."""
+
+    def has(keyword: str) -> bool:
+        return re.search(rf"^{keyword}\b", fragment, re.MULTILINE) is not None
+
+    if has("edition") or (has("target") and has("otherwise")):
+        return fragment
+    targets = re.findall(r"^target (\w+)", fragment, re.MULTILINE) or ["rack", "cloud_a"]
+    after = (
+        ("route", f"route rest_of_it to {', '.join(targets)}"),
+        ("otherwise", 'otherwise reject "no target"'),
+    )
+    missing_before = [text for keyword, text in BEFORE if not has(keyword)]
+    missing_after = [text for keyword, text in after if not has(keyword)]
+    return "\n".join([*missing_before, "", fragment, *missing_after, ""])
+
+
+def loaded(example: Example, folder: Path) -> Loaded:
+    for name, text in example.files:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    main = folder / "main.policy"
+    main.write_text(completed(example.text))
+    return load(main)
+
+
+def told(diagnostics: tuple[Diagnostic, ...]) -> list[str]:
+    return [f"{d.code} {d.span.place if d.span else ''} {d.message}" for d in diagnostics]
+
+
+@pytest.mark.parametrize("example", [e for e in EXAMPLES if e.code is None], ids=lambda e: f"line {e.line}")
+def test_an_accepted_example_has_no_finding(example: Example, tmp_path: Path) -> None:
+    result = loaded(example, tmp_path)
+    findings = tuple(d for d in result.diagnostics if d.severity is not Severity.NOTE)
+    assert not findings, "\n".join(told(findings))
+    assert result.program is not None
+
+
+@pytest.mark.parametrize("example", [e for e in EXAMPLES if e.code is not None], ids=lambda e: f"line {e.line}, {e.code}")  # fmt: skip
+def test_a_rejected_example_has_the_named_finding_and_no_other(example: Example, tmp_path: Path) -> None:
+    result = loaded(example, tmp_path)
+    codes = {d.code for d in result.diagnostics if d.severity is not Severity.NOTE}
+    assert codes == {example.code}, "\n".join(told(result.diagnostics))
+    assert result.program is None
+    assert example.code in CODES
+
+
+def test_every_statement_of_the_language_has_an_accepted_and_a_rejected_example() -> None:
+    keywords = "level enum string int bool fact set let classify target guard deny budget except include route otherwise assert test"  # fmt: skip
+    for keyword in keywords.split():
+        used = {e.code is None for e in EXAMPLES if re.search(rf"^{keyword}\b", e.text, re.MULTILINE)}
+        assert True in used, f"`{keyword}` has no accepted example"
+
+
+def domain_text(feature: Feature) -> str:
+    match feature.domain:
+        case BoolDomain():
+            return "bool"
+        case NumberDomain(unit="date"):
+            return "date"
+        case NumberDomain(low, high):
+            return f"{low}..{high}" if high < 1000 else "number"
+        case StringDomain():
+            return "text"
+        case NamesDomain():
+            return "set of names"
+        case domain:
+            return (" < " if domain.ordered else ", ").join(domain.values)
+
+
+def unknown_text(feature: Feature) -> str:
+    match feature.unknown:
+        case Unknown.NEVER:
+            return "never"
+        case Unknown.EVERYTHING:
+            return "every finding"
+        case bool(flag):
+            return str(flag).lower()
+        case int():
+            return "the largest"
+        case other:
+            return f'`"{other}"`'
+
+
+def feature_table() -> str:
+    head = "| feature | values | provenance | unknown | meaning |\n|---|---|---|---|---|\n"
+    rows = (
+        f"| `{f.name}` | {domain_text(f)} | {f.provenance} | {unknown_text(f)} | {f.doc} |"
+        for f in BUILTIN_FEATURES
+    )
+    return head + "\n".join(rows) + "\n"
+
+
+def test_the_table_of_built_in_features_is_the_code_s_own() -> None:
+    between = re.search(r"<!-- builtin-features.*?-->\n(.*?)<!-- end -->", REFERENCE.read_text(), re.DOTALL)
+    assert between is not None
+    assert between[1] == feature_table(), "paste this between the marks:\n" + feature_table()
