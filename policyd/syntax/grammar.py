@@ -21,11 +21,11 @@ import policyd
 
 __all__ = ["CONNECTIVES", "RESERVED", "STATEMENT_WORDS", "Words", "grammar_text", "parser_for"]
 
-STATEMENT_WORDS = frozenset(
-    "edition level enum string int bool fact set let classify target guard deny budget limit route otherwise assert "
-    "except include test tests".split()
-)
-CONNECTIVES = frozenset("and or not in when because true false".split())
+STATEMENT_WORDS = frozenset([
+    "edition", "level", "enum", "string", "int", "bool", "fact", "set", "let", "classify", "target", "guard", "deny",
+    "budget", "limit", "route", "otherwise", "assert", "except", "include", "test", "tests",
+])  # fmt: skip
+CONNECTIVES = frozenset(["and", "or", "not", "in", "when", "because", "true", "false"])
 RESERVED = STATEMENT_WORDS | CONNECTIVES
 
 
@@ -69,19 +69,20 @@ def _takes(actions: Mapping[str, Any], tokens: Sequence[Any], index: int) -> boo
     keyword = tokens[index].keyword
     if keyword not in actions:
         return False
-    mark = _FOLLOWED_BY.get(keyword)
-    return (
-        mark is None or "NAME" not in actions or (index + 1 < len(tokens) and tokens[index + 1].type == mark)
-    )
+    marks = _FOLLOWED_BY.get(keyword)
+    if marks is None or "NAME" not in actions:
+        return True
+    return index + 1 < len(tokens) and tokens[index + 1].type in marks
 
 
 # A target may be called `any`: only before a brace is it the word of the language.
 _FOLLOWED_BY = {
-    "CHEAPEST": "LBRACE",
-    "FASTEST": "LBRACE",
-    "SPLIT": "LBRACE",
-    "EXCEEDED": "LPAR",
-    "HEADER": "QUOTED",
+    "ANY": ("LBRACE", "NAME"),
+    "ALL": ("LBRACE", "NAME"),
+    "CHEAPEST": ("LBRACE",),
+    "FASTEST": ("LBRACE",),
+    "SPLIT": ("LBRACE",),
+    "EXCEEDED": ("LPAR",),
 }
 
 
@@ -93,7 +94,7 @@ def parser_for(callbacks: object) -> tuple[Lark, Words]:
         lexer=_Stream,
         start="statement",
         maybe_placeholders=True,
-        transformer=callbacks,  # type: ignore[arg-type]
+        transformer=callbacks,
     )
     fixed = {t.name: t.pattern.value for t in lark.terminals if isinstance(t.pattern, PatternStr)}
     words = {text: name for name, text in fixed.items() if re.fullmatch(r"[a-z ]+", text)}

@@ -181,10 +181,17 @@ def _literal(kind: str, match: re.Match[str], source: Source, found: list[Diagno
         case _:
             type_ = "?"
             value, wrong = text, [_unknown(text)]
+            if found and found[-1].code == "PD110" and _one_line(found[-1], source, start):
+                wrong = []
     for bad in wrong:
         span = Span(source, start + bad.start, start + bad.end)
         found.append(Diagnostic(bad.code, Severity.ERROR, bad.message, span, bad.help))
     return Token(type_, None, text, value, source, start, end)
+
+
+def _one_line(earlier: Diagnostic, source: Source, offset: int) -> bool:
+    """Curly quotes come in pairs: one finding for a line is enough."""
+    return earlier.span is not None and "\n" not in source.text[earlier.span.start : offset]
 
 
 def _open_ended(text: str) -> bool:

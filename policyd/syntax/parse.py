@@ -7,20 +7,23 @@ one that does after a misspelt word is put right is, because what other statemen
 Names, types and includes are not looked at here.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
 from lark import Lark
-from lark.exceptions import UnexpectedToken
 
 from policyd.syntax import nodes as n
 from policyd.syntax.building import Builder
-from policyd.syntax.grammar import STATEMENT_WORDS, Words, parser_for
-from policyd.syntax.lexing import Comment, Token, cut
+from policyd.syntax.grammar import Words, parser_for
+from policyd.syntax.lexing import Comment, cut
+from policyd.syntax.statements import read_statement, split
 from policyd.text.diagnostic import Diagnostic, Severity, in_order
 from policyd.text.source import Source, Span
 
-__all__ = ["Parsed", "parse"]
+__all__ = ["EDITIONS", "Parsed", "parse"]
+
+EDITIONS = (1,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,36 +41,48 @@ def _parser() -> tuple[Lark, Words]:
 
 
 def parse(source: Source) -> Parsed:
-    lark, words = _parser()
+    parser, words = _parser()
     lexed = cut(source, words)
     found = list(lexed.diagnostics)
     statements: list[n.Statement] = []
-    for tokens in _statements(lexed.tokens):
-        try:
-            statements.append(lark.parse(tokens))  # type: ignore[arg-type]
-        except UnexpectedToken as e:
-            tok = e.token if isinstance(e.token, Token) else tokens[-1]
-            found.append(
-                Diagnostic(
-                    "PD101", Severity.ERROR, f"unexpected `{tok.text}`", tok.span, str(sorted(e.expected))
-                )
-            )
+    for tokens in split(lexed.tokens):
+        read, wrong = read_statement(tokens, parser, words)
+        statements.extend(read)
+        found.extend(wrong)
+    if not lexed.tokens:
+        if not found:
+            found.append(_empty(source))
+    else:
+        begin = lexed.tokens[0]
+        if not any(d.span is not None and d.span.start == begin.start for d in found):
+            found.extend(_edition(begin.span, begin.text, statements))
+        found.extend(_editions(statements))
     return Parsed(n.Module(tuple(statements), source), in_order(found), lexed.comments)
 
 
-def _statements(tokens: tuple[Token, ...]) -> list[list[Token]]:
-    starts = [i for i, t in enumerate(tokens) if t.first and t.text in STATEMENT_WORDS and _begins(tokens, i)]
-    if not tokens:
+def _empty(source: Source) -> Diagnostic:
+    help_ = "write a policy that begins with `edition 1`, or remove the file"
+    return Diagnostic("PD107", Severity.ERROR, "this file says nothing", Span(source, 0, 0), help_)
+
+
+def _edition(begin: Span, word: str, statements: Sequence[n.Statement]) -> list[Diagnostic]:
+    """The first statement says which edition of the language the file is written in."""
+    if word == "edition" or (statements and isinstance(statements[0], n.Edition)):
         return []
-    if not starts or starts[0] != 0:
-        starts.insert(0, 0)
-    return [list(tokens[a:b]) for a, b in zip(starts, [*starts[1:], len(tokens)], strict=True)]
+    message = "a policy file begins with its edition of the language"
+    return [Diagnostic("PD108", Severity.ERROR, message, begin, "write `edition 1` before everything else")]
 
 
-_OPERATORS = frozenset(("==", "!=", "<", "<=", ">", ">=", "in", "not", "starts with", "contains"))
-
-
-def _begins(tokens: tuple[Token, ...], index: int) -> bool:
-    """`target == a` on a line of its own goes on with a predicate; `target a {` begins a statement."""
-    following = tokens[index + 1].text if index + 1 < len(tokens) else ""
-    return tokens[index].text != "target" or following not in _OPERATORS
+def _editions(statements: Sequence[n.Statement]) -> list[Diagnostic]:
+    found = []
+    for index, statement in enumerate(statements):
+        if not isinstance(statement, n.Edition):
+            continue
+        if index:
+            message = "`edition` stands once, at the beginning of the file"
+            found.append(Diagnostic("PD108", Severity.ERROR, message, statement.span, "remove it"))
+        elif statement.number not in EDITIONS:
+            message = f"edition {statement.number} of the language is not known"
+            help_ = "this policyd reads `edition 1`"
+            found.append(Diagnostic("PD109", Severity.ERROR, message, statement.span, help_))
+    return found

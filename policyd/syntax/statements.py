@@ -1,0 +1,170 @@
+"""Tokens to statements: where each begins, and how parsing goes on after a mistake.
+
+In come the tokens of a file; out come the statements that parsed and a diagnostic for each mistake. A statement is
+parsed by itself. When it stops, the mistake is explained; where the intention is plain the statement is put right and
+parsed again, in a block the faulty line or entry is left out to find the next mistake, and otherwise the statement is
+given up. Nothing here looks at names or meaning.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, cast
+
+from lark import Lark
+from lark.exceptions import UnexpectedToken
+
+from policyd.syntax import nodes as n
+from policyd.syntax.grammar import STATEMENT_WORDS, Words
+from policyd.syntax.lexing import Token
+from policyd.syntax.mistakes import explain, unknown_statement
+from policyd.text.diagnostic import Diagnostic, Severity
+
+__all__ = ["DEEPEST", "read_statement", "split"]
+
+DEEPEST = 100
+_ATTEMPTS = 50
+_OPERATORS = frozenset(("==", "!=", "<", "<=", ">", ">=", "in", "not", "starts with", "contains"))
+
+
+def split(tokens: Sequence[Token]) -> Iterator[list[Token]]:
+    """One list for each statement: a new one begins at a statement's word that is the first on its line."""
+    begin = 0
+    for index, token in enumerate(tokens):
+        if token.first and index > begin and token.text in STATEMENT_WORDS and _begins(tokens, index):
+            yield list(tokens[begin:index])
+            begin = index
+    if begin < len(tokens):
+        yield list(tokens[begin:])
+
+
+def _begins(tokens: Sequence[Token], index: int) -> bool:
+    """`target == a` on a line of its own goes on with a predicate; `target a {` begins a statement."""
+    following = tokens[index + 1].text if index + 1 < len(tokens) else ""
+    return tokens[index].text != "target" or following not in _OPERATORS
+
+
+def read_statement(
+    tokens: list[Token], parser: Lark, words: Words
+) -> tuple[tuple[n.Statement, ...], tuple[Diagnostic, ...]]:
+    """What one stretch of tokens says: a statement, or several when some of its words were not recognised."""
+    statements: list[n.Statement] = []
+    found: list[Diagnostic] = []
+    spoiled = False
+    for _ in range(_ATTEMPTS):
+        if tokens[0].text not in STATEMENT_WORDS or tokens[0].type == "QUOTED":
+            mistake = unknown_statement(tokens)
+            if tokens[0].type != "?":
+                found.append(mistake.diagnostic)
+            if mistake.mended is None:
+                break
+            tokens = mistake.mended
+        if (deep := _too_deep(tokens)) is not None:
+            found.append(deep)
+            break
+        at, statement = _attempt(tokens, parser)
+        if statement is not None:
+            if not spoiled:
+                statements.append(statement)
+            break
+        expected = _expected(tokens[:at], parser)
+        if at < len(tokens) and tokens[at].first and _is_fresh(tokens, at, expected):
+            if "$END" in expected and not spoiled:
+                statements.append(_finished(tokens[:at], parser))
+            elif not spoiled:
+                found.append(explain(tokens[:at], at, expected, words.spelling).diagnostic)
+            tokens, spoiled = tokens[at:], False
+            continue
+        mistake = explain(tokens, at, expected, words.spelling)
+        if at == len(tokens) or tokens[at].type != "?":
+            found.append(mistake.diagnostic)
+        if mistake.ends:
+            if not spoiled:
+                statements.append(_finished(tokens[:at], parser))
+            tokens, spoiled = tokens[at:], False
+        elif mistake.mended is not None:
+            tokens = mistake.mended
+        elif (shorter := _without_entry(tokens, at)) is not None:
+            tokens, spoiled = shorter, True
+        else:
+            break
+        if not tokens:
+            break
+    return tuple(statements), tuple(found)
+
+
+def _attempt(tokens: list[Token], parser: Lark) -> tuple[int, n.Statement | None]:
+    """The statement, or the index of the token where the parser stopped."""
+    try:
+        return len(tokens), _finished(tokens, parser)
+    except UnexpectedToken as stop:
+        places = (index for index, token in enumerate(tokens) if token is stop.token)
+        return next(places, len(tokens)), None
+
+
+def _finished(tokens: list[Token], parser: Lark) -> n.Statement:
+    statement: Any = parser.parse(tokens)
+    return cast(n.Statement, statement)
+
+
+def _expected(tokens: list[Token], parser: Lark) -> frozenset[str]:
+    """The terminals that could stand after these tokens."""
+    partial = parser.parse_interactive(tokens)
+    partial.exhaust_lexer()
+    return frozenset(partial.accepts())  # type: ignore[no-untyped-call]
+
+
+def _is_fresh(tokens: list[Token], at: int, expected: frozenset[str]) -> bool:
+    """Whether an unknown word at the beginning of a line is meant to begin a statement: the one before it is whole,
+    or it stands at the margin where that one should have gone on."""
+    token = tokens[at]
+    if token.type not in ("NAME", "DOTTED") or token.keyword is not None or _depth(tokens[:at]):
+        return False
+    at_margin = token.start == 0 or token.source.text[token.start - 1] == "\n"
+    return at_margin or ("$END" in expected and unknown_statement(tokens[at:]).mended is not None)
+
+
+def _depth(tokens: Sequence[Token]) -> int:
+    return sum((t.type == "LBRACE") - (t.type == "RBRACE") for t in tokens)
+
+
+def _without_entry(tokens: list[Token], at: int) -> list[Token] | None:
+    """The statement without the line or entry of its block that holds the mistake; None when it is in no block."""
+    if tokens[0].text not in ("classify", "target", "test") or at == len(tokens) or _depth(tokens[:at]) < 1:
+        return None
+    by_line = tokens[0].text != "test"
+
+    def begins(index: int) -> bool:
+        if by_line:
+            return tokens[index].first or tokens[index - 1].type == "LBRACE"
+        return tokens[index - 1].type in ("COMMA", "LBRACE")
+
+    start = at
+    while start > 1 and not begins(start):
+        start -= 1
+    end = at if tokens[at].type == "RBRACE" else at + 1
+    while end < len(tokens) and not begins(end) and tokens[end].type != "RBRACE":
+        end += 1
+    if start == end or tokens[start].type == "RBRACE":
+        return None
+    return [*tokens[:start], *tokens[end:]]
+
+
+def _too_deep(tokens: Sequence[Token]) -> Diagnostic | None:
+    """Every later stage walks conditions by recursion, so their depth has a limit."""
+    depth, run = 0, 0
+    opened: list[int] = []
+    for index, token in enumerate(tokens):
+        if token.type == "NOT" and tokens[index + 1 : index + 2] and tokens[index + 1].type != "IN":
+            run += 1
+        elif token.type == "LPAR":
+            opened.append(run + 1)
+            depth += run + 1
+            run = 0
+        else:
+            run = 0
+            if token.type == "RPAR" and opened:
+                depth -= opened.pop()
+        if depth + run > DEEPEST:
+            message = f"a condition nested more than {DEEPEST} deep"
+            help_ = "name its parts with `let`"
+            return Diagnostic("PD118", Severity.ERROR, message, token.span, help_)
+    return None
