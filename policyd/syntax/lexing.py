@@ -22,6 +22,7 @@ from policyd.syntax.literals import (
     read_string,
 )
 from policyd.text.diagnostic import Diagnostic, Severity
+from policyd.text.printable import is_hidden
 from policyd.text.source import Source, Span
 
 __all__ = ["Comment", "Lexed", "Token", "cut"]

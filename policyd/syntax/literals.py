@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from policyd.text.printable import printable
+
 __all__ = [
-    "Bad", "is_hidden", "read_date", "read_duration", "read_money", "read_number", "read_string", "write_date",
+    "Bad", "read_date", "read_duration", "read_money", "read_number", "read_string", "write_date",
     "write_duration", "write_money", "write_number", "write_string",
 ]  # fmt: skip
 
@@ -29,12 +31,6 @@ _MONEY = re.compile(rf"\$({_DIGITS}(?:\.{_DIGITS})?)")
 _DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
 _ESCAPE = re.compile(r"\\(u\{[^}\"\\]*\}?|.)")
 
-# Controls, direction overrides and invisible characters: a reader would see another text than the parser does.
-_HIDDEN = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff"
-    "\U000e0000-\U000e007f]"
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Bad:
@@ -45,10 +41,6 @@ class Bad:
     help: str
     start: int
     end: int
-
-
-def is_hidden(text: str) -> bool:
-    return _HIDDEN.search(text) is not None
 
 
 def read_number(text: str) -> tuple[int, Bad | None]:
@@ -158,7 +150,7 @@ def write_string(value: str) -> str:
 def _written(ch: str) -> str:
     if (escape := _WRITTEN.get(ch)) is not None:
         return escape
-    return f"\\u{{{ord(ch):x}}}" if is_hidden(ch) else ch
+    return printable(ch)
 
 
 def write_number(value: int) -> str:

@@ -74,7 +74,8 @@ def read_statement(
             tokens, spoiled = tokens[at:], False
             continue
         mistake = explain(tokens, at, expected, words.spelling)
-        if at == len(tokens) or tokens[at].type != "?":
+        twice = found and found[-1].span == mistake.diagnostic.span
+        if not twice and (at == len(tokens) or tokens[at].type != "?"):
             found.append(mistake.diagnostic)
         if mistake.ends:
             if not spoiled:
