@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from policyd.syntax.grammar import RESERVED, Words
 from policyd.syntax.literals import (
     Bad,
-    is_hidden,
     read_date,
     read_duration,
     read_money,
