@@ -1,0 +1,287 @@
+"""Carries one permitted request along its plan and the answer back: the I/O of `conversation.py`.
+
+In come the errand (what to send, to which candidates, under which ticket) and the caller's `send`; out goes what
+happened. The one idea: this module awaits, and `conversation.step` says what to do about what came. Bytes of an answer
+pass as they came. It does not know the policy: which candidates there are is the plan's affair, whether one may be used
+the gate's.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any, TypeAlias, assert_never
+
+from policyd.deploy.model import Binding
+from policyd.proxy.conversation import (
+    AnotherPolicy,
+    Answered,
+    Await,
+    Barred,
+    Body,
+    BreakOff,
+    Deadline,
+    DecideAgain,
+    Ended,
+    Event,
+    Faulted,
+    Finish,
+    HangUp,
+    Refuse,
+    Relay,
+    Try,
+    begin,
+    step,
+)
+from policyd.proxy.gate import Gate, GateClosed, Permit, PolicyChanged, Refused, Ticket
+from policyd.proxy.order import Observed
+from policyd.proxy.outbound import Headers, answer_headers
+from policyd.proxy.upstream.errors import UpstreamError
+from policyd.proxy.upstream.protocol import Exchange, Upstream
+
+__all__ = ["LARGE", "Attempt", "Errand", "Outcome", "Road", "Send", "forward"]
+
+Send: TypeAlias = Callable[[dict[str, Any]], Awaitable[None]]
+
+LARGE = 128 * 1024
+"""Bytes of a body from which reading, rewriting and checking it leave the event loop: about half a millisecond each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """What is to be carried. `body_for` gives the bytes for a binding (its model put in); `path` and `query` are the
+    caller's without its credentials, `headers` those that may pass; `deadline` is of the loop's clock. `own_headers` makes
+    policyd's headers for an answer of a target at an attempt, `told` the error event for a stream with this tail."""
+
+    ticket: Ticket
+    targets: tuple[str, ...]
+    bindings: Mapping[str, Binding]
+    path: bytes
+    query: bytes
+    headers: Headers
+    body_for: Callable[[Binding], bytes]
+    size: int
+    deadline: float
+    own_headers: Callable[[str, int], Headers]
+    told: Callable[[str, bytes], bytes]
+    decisions: int
+
+
+@dataclass(frozen=True, slots=True)
+class Road:
+    """What every errand uses."""
+
+    gate: Gate
+    upstream: Upstream
+    observed: Observed
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One attempt at one target: what came of it (`answered`, or a word of the upstream client's), and seconds from its
+    begin to the first byte of the body and to its end."""
+
+    target: str
+    began: float
+    outcome: str = ""
+    status: int | None = None
+    first_byte: float | None = None
+    took: float | None = None
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What happened. `refusal` is the code of the refusal that is still to be sent; `again`: decide once more; `cut`: the
+    connection must be broken off; `gone`: the client left."""
+
+    attempts: list[Attempt] = field(default_factory=list)
+    status: int | None = None
+    target: str | None = None
+    sent: int = 0
+    refusal: str | None = None
+    again: bool = False
+    cut: str | None = None
+    gone: bool = False
+    gate_said: str | None = None
+
+
+async def forward(
+    errand: Errand, road: Road, send: Send, is_gone: Callable[[], bool], outcome: Outcome
+) -> None:
+    """Runs the exchange to its end and writes what happened into `outcome`, also where the task is cancelled because
+    the client is gone (then it returns) or because the sidecar stops (then the cancellation goes on)."""
+    state, action = begin(len(errand.targets), decisions=errand.decisions)
+    courier = _Courier(errand, road, send, outcome)
+    event: Event
+    try:
+        while True:
+            match action:
+                case Try(at):
+                    event = await courier.attempt(errand.targets[at])
+                case Await():
+                    event = await courier.first_bytes()
+                case Relay():
+                    event = await courier.relay()
+                case Finish() | HangUp():
+                    return
+                case Refuse(code):
+                    outcome.refusal = code
+                    return
+                case BreakOff(code):
+                    outcome.cut = code
+                    await courier.tell(code)
+                    return
+                case DecideAgain():
+                    outcome.again = True
+                    return
+                case _:
+                    assert_never(action)
+            state, action = step(state, event)
+    except asyncio.CancelledError:
+        outcome.gone = is_gone()
+        outcome.cut = None if outcome.gone else "internal_stopped"
+        if not outcome.gone:
+            raise
+    finally:
+        courier.drop("client_gone" if outcome.gone else "dropped")
+
+
+class _Courier:
+    """The hands of one exchange: at most one attempt and one answer at a time."""
+
+    __slots__ = (
+        "_answer", "_attempt", "_errand", "_held", "_outcome", "_road", "_send", "_streams", "_tail",
+    )  # fmt: skip
+
+    def __init__(self, errand: Errand, road: Road, send: Send, outcome: Outcome) -> None:
+        self._errand = errand
+        self._road = road
+        self._send = send
+        self._outcome = outcome
+        self._answer: Exchange | None = None
+        self._attempt: Attempt | None = None
+        self._held = b""
+        self._tail = b""
+        self._streams = False
+
+    def drop(self, why: str = "dropped") -> None:
+        """Ends the attempt, if there is one: a connection in use is closed, a finished one goes back to its pool."""
+        attempt, self._attempt = self._attempt, None
+        answer, self._answer = self._answer, None
+        if answer is not None:
+            answer.close()
+        if attempt is not None:
+            attempt.took = perf_counter() - attempt.began
+            attempt.outcome = attempt.outcome or why
+            self._road.observed.ended(attempt.target)
+
+    async def attempt(self, target: str) -> Event:
+        """Asks the gate, then the target, up to the head of its answer."""
+        self.drop()
+        errand = self._errand
+        attempt = Attempt(target, perf_counter())
+        self._outcome.attempts.append(attempt)
+        self._attempt = attempt
+        self._road.observed.began(target)
+        if errand.size > LARGE:
+            permit = await asyncio.to_thread(self._permit, target)
+        else:
+            permit = self._permit(target)
+        if not isinstance(permit, Permit):
+            return self._closed(attempt, permit)
+        try:
+            self._answer = await self._road.upstream.open(permit, deadline=errand.deadline)
+        except UpstreamError as error:
+            return self._fault(attempt, error)
+        except GateClosed as closed:
+            return self._closed(attempt, closed.outcome)
+        attempt.status = self._answer.status
+        attempt.outcome = "answered"
+        return Answered(self._answer.status)
+
+    def _permit(self, target: str) -> Permit | Refused | PolicyChanged:
+        errand = self._errand
+        binding = errand.bindings[target]
+        path = binding.endpoint.prefix.encode() + errand.path
+        return self._road.gate.permit(
+            errand.ticket,
+            target,
+            method=b"POST",
+            path=path + b"?" + errand.query if errand.query else path,
+            headers=errand.headers,
+            body=errand.body_for(binding),
+        )
+
+    def _closed(self, attempt: Attempt, said: Refused | PolicyChanged) -> Event:
+        if isinstance(said, PolicyChanged):
+            attempt.outcome = "policy_changed"
+            return AnotherPolicy()
+        attempt.outcome = "barred"
+        self._outcome.gate_said = f"{said.reason}: {said.detail}"
+        return Barred()
+
+    def _fault(self, attempt: Attempt, error: UpstreamError) -> Event:
+        attempt.outcome = error.kind.value
+        if asyncio.get_running_loop().time() >= self._errand.deadline:
+            return Deadline()
+        return Faulted(error.kind)
+
+    async def first_bytes(self) -> Event:
+        """Waits for the first bytes of the body, or its end, and holds them."""
+        answer, attempt = self._answer, self._attempt
+        assert answer is not None and attempt is not None  # INVARIANT: only after `Answered`
+        try:
+            self._held = answer.take()
+            if not self._held and not answer.finished:
+                self._held = await anext(answer, b"")
+        except UpstreamError as error:
+            return self._fault(attempt, error)
+        attempt.first_byte = perf_counter() - attempt.began
+        self._road.observed.first_byte(attempt.target, attempt.first_byte)
+        return Body()
+
+    async def relay(self) -> Event:
+        """Sends the head and the held bytes, then every piece as it comes, to the end of the answer."""
+        answer, attempt, send, outcome = self._answer, self._attempt, self._send, self._outcome
+        assert answer is not None and attempt is not None  # INVARIANT: only after `Body`
+        headers = answer_headers(
+            answer.headers, self._errand.own_headers(attempt.target, len(outcome.attempts))
+        )
+        outcome.status = answer.status
+        outcome.target = attempt.target
+        self._streams = _is_open_stream(headers)
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        piece = self._held
+        try:
+            while True:
+                if not piece and not answer.finished:
+                    piece = await anext(answer, b"")
+                last = answer.finished
+                if last:
+                    piece += answer.take()
+                outcome.sent += len(piece)
+                self._tail = piece[-4:] or self._tail
+                await send({"type": "http.response.body", "body": piece, "more_body": not last})
+                if last:
+                    return Ended()
+                piece = b""
+        except UpstreamError as error:
+            return self._fault(attempt, error)
+
+    async def tell(self, code: str) -> None:
+        """Tells the error inside a stream that has begun, where its form has room for that. The end is never clean."""
+        self.drop()
+        if self._streams:
+            event = self._errand.told(code, self._tail)
+            await self._send({"type": "http.response.body", "body": event, "more_body": True})
+
+
+def _is_open_stream(headers: Headers) -> bool:
+    """Whether an event can be added: server-sent events without a length that was promised and without compression."""
+    events = False
+    for name, value in headers:
+        if name in {b"content-length", b"content-encoding"}:
+            return False
+        if name == b"content-type":
+            events = value.lower().startswith(b"text/event-stream")
+    return events

@@ -1,0 +1,114 @@
+"""One line of the decision log: what was asked, decided and done, as JSON without any of the request's text. Pure.
+
+In come the values of one exchange, out goes a line. The one idea: the vector that was decided on is the record, so a
+later policy can be asked what it would have done; the words in it that a caller chose are bounded and escaped.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import orjson
+
+from policyd.policy.decision import Decision, Plan
+from policyd.policy.program import Value
+from policyd.policy.request import EVERYTHING
+from policyd.proxy.forward import Attempt
+
+__all__ = ["Record", "line_of", "shown"]
+
+LONGEST: Final = 200
+"""Characters of a string that a record repeats."""
+
+
+@dataclass(slots=True)
+class Record:
+    """What is known of one request; filled while it is served. `between` marks token features that were decided by their
+    bounds, without counting. Times are seconds."""
+
+    decision: str
+    at: float
+    policy: str
+    endpoint: str
+    features: Mapping[str, Value] = field(default_factory=dict)
+    between: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    decided: Decision | None = None
+    decide_took: float = 0.0
+    attempts: Iterable[Attempt] = ()
+    status: int = 0
+    outcome: str = ""
+    target: str | None = None
+    said: str | None = None
+    by: tuple[str, ...] = ()
+    bytes_in: int = 0
+    bytes_out: int = 0
+    took: float = 0.0
+
+
+def line_of(record: Record) -> bytes:
+    """The record as one line of JSON with its line break."""
+    features: dict[str, Any] = {}
+    for name, value in record.features.items():
+        if name in record.between:
+            low, high = record.between[name]
+            features[name] = {"at_least": low, "at_most": high}
+        else:
+            features[name] = shown(value)
+    out: dict[str, Any] = {
+        "time": datetime.fromtimestamp(record.at, UTC).isoformat(timespec="milliseconds"),
+        "decision": record.decision,
+        "policy": record.policy,
+        "endpoint": record.endpoint,
+        "status": record.status,
+        "outcome": record.outcome,
+        "target": record.target,
+        "features": features,
+        **_decided(record.decided),
+        "attempts": [_attempt(a) for a in record.attempts],
+        "decide_us": round(record.decide_took * 1e6, 1),
+        "ms": _ms(record.took),
+        "bytes_in": record.bytes_in,
+        "bytes_out": record.bytes_out,
+    }
+    if record.by:
+        out["by"] = record.by
+    if record.said is not None:
+        out["said"] = shown(record.said)
+    return orjson.dumps(out, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def shown(value: Value) -> object:
+    """A feature's value as the log repeats it."""
+    if isinstance(value, str):
+        short = value if len(value) <= LONGEST else value[:LONGEST] + "…"
+        if short.isprintable():
+            return short
+        return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in short)
+    if isinstance(value, frozenset):
+        return ["*"] if value is EVERYTHING else sorted(value)
+    return value
+
+
+def _decided(decision: Decision | None) -> dict[str, Any]:
+    if decision is None:
+        return {"route": None}
+    removed = {r.target: r.guards for r in decision.removed}
+    if isinstance(decision, Plan):
+        return {"route": decision.route, "candidates": decision.targets, "removed": removed}
+    return {"route": None, "rejected_by": decision.by, "removed": removed}
+
+
+def _attempt(attempt: Attempt) -> dict[str, Any]:
+    out: dict[str, Any] = {"target": attempt.target, "outcome": attempt.outcome}
+    if attempt.status is not None:
+        out["status"] = attempt.status
+    if attempt.first_byte is not None:
+        out["first_byte_ms"] = _ms(attempt.first_byte)
+    if attempt.took is not None:
+        out["ms"] = _ms(attempt.took)
+    return out
+
+
+def _ms(seconds: float) -> float:
+    return round(seconds * 1e3, 3)

@@ -1,0 +1,179 @@
+"""Every way policyd itself answers instead of a model: one table, and how it is said in each dialect.
+
+In comes a code of the table, a sentence and who decided; out go a status, headers and a body that the caller's SDK
+understands as its own kind of error. The one idea: a refusal must be seen once and understood, so its status and type
+are ones that clients do not retry, unless waiting is what helps. It knows no request and no policy.
+
+The vocabulary is closed. `caller_*`: the request is at fault. `policy_*`: the policy said no. `upstream_*`: a permitted
+model server failed. `internal_*`: policyd could not do its duty and therefore sent nothing.
+"""
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final, TypeAlias
+from typing import Literal as Lit
+
+import orjson
+
+from policyd.traffic.refused import CallerFault, Refused
+
+__all__ = [
+    "REFUSALS",
+    "Dialect",
+    "Refusal",
+    "Row",
+    "body_of",
+    "headers_of",
+    "refuse",
+    "refuse_unread",
+    "stream_error",
+]
+
+Dialect: TypeAlias = Lit["openai", "anthropic"]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One code: its usual status, and whether the same request may succeed if it is sent again later."""
+
+    code: str
+    status: int
+    waiting_helps: bool
+    meaning: str
+
+
+_ROWS: Final = (
+    Row("caller_unidentified", 401, False, "no API key, or one that the deployment does not know"),
+    Row("caller_bad_header", 400, False, "a header that the policy reads is not text, or was sent twice"),
+    Row("caller_bad_value", 400, False, "a claimed feature is outside its domain"),
+    Row("caller_too_large", 413, False, "the body is larger than the deployment allows"),
+    Row("caller_slow", 400, False, "the body did not arrive in time"),
+    Row("policy_denied", 403, False, "a deny of the policy holds, or no route has a permitted target"),
+    Row("policy_unknown", 403, False, "a feature that must be known is not"),
+    Row("upstream_unavailable", 503, True, "no permitted target answered"),
+    Row("upstream_timeout", 504, True, "no permitted target answered in time"),
+    Row("upstream_credential", 502, False, "the target refused the deployment's credential"),
+    Row("upstream_redirect", 502, False, "the target answered with a redirect, which is never followed"),
+    Row("upstream_broke", 502, True, "the target's answer ended before it was complete"),
+    Row("internal_log", 503, True, "the decision log cannot be written, so nothing is sent"),
+    Row("internal_changing", 503, True, "the policy changed again while the request was being decided"),
+    Row("internal_overload", 503, True, "more is in flight than the deployment allows"),
+    Row("internal_gate", 500, False, "the gate found an attempt that the decision does not permit"),
+    Row("internal_stopped", 503, True, "the sidecar is being stopped"),
+    Row("internal_error", 500, False, "an error in policyd"),
+)  # fmt: skip
+
+_READING: Final = tuple(
+    Row(fault.value, Refused(fault, "").status, False, fault.name.lower().replace("_", " "))
+    for fault in CallerFault
+)
+"""What reading a request finds wrong with it has its own table, and keeps its words here."""
+
+REFUSALS: Final = MappingProxyType({row.code: row for row in (*_READING, *_ROWS)})
+assert len(REFUSALS) == len(_ROWS) + len(_READING), "INVARIANT: one row for each code"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What is said to the caller. `by` names the guards or denies that decided; `field` the feature, header or key at
+    fault. `message` holds no prompt text and nothing of the caller's that is not escaped and bounded."""
+
+    code: str
+    status: int
+    message: str
+    by: tuple[str, ...] = ()
+    field: str | None = None
+
+
+def refuse(
+    code: str, message: str, *, by: tuple[str, ...] = (), field: str | None = None, status: int | None = None
+) -> Refusal:
+    """A refusal with the table's status, or the one that the policy asks for."""
+    return Refusal(code, REFUSALS[code].status if status is None else status, message, by, field)
+
+
+def refuse_unread(refused: Refused) -> Refusal:
+    """The refusal of a request that could not be read."""
+    return Refusal(refused.code, refused.status, refused.message)
+
+
+_ANTHROPIC_TYPES: Final = MappingProxyType(
+    {
+        401: "authentication_error",
+        403: "permission_error",
+        404: "not_found_error",
+        413: "request_too_large",
+        429: "rate_limit_error",
+        504: "timeout_error",
+    }
+)
+_OPENAI_TYPES: Final = MappingProxyType(
+    {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
+)
+
+
+def _kind(dialect: Dialect, status: int) -> str:
+    """The dialect's error type. Never `overloaded_error`, which clients send again whatever the status."""
+    if dialect == "anthropic":
+        return _ANTHROPIC_TYPES.get(status, "api_error" if status >= 500 else "invalid_request_error")
+    return _OPENAI_TYPES.get(status, "server_error" if status >= 500 else "invalid_request_error")
+
+
+def _said(refusal: Refusal, decision: str) -> str:
+    return f"{refusal.message} [policyd {refusal.code}, decision {decision}]"
+
+
+def body_of(refusal: Refusal, dialect: Dialect, decision: str) -> bytes:
+    """The error body, in the dialect's own shape with one key `policyd` more for programs."""
+    kind = _kind(dialect, refusal.status)
+    detail = {"code": refusal.code, "by": refusal.by, "decision": decision}
+    message = _said(refusal, decision)
+    if dialect == "anthropic":
+        error = {"type": kind, "message": message, "policyd": detail}
+        return orjson.dumps({"type": "error", "error": error, "request_id": decision})
+    return orjson.dumps(
+        {
+            "error": {
+                "message": message,
+                "type": kind,
+                "param": refusal.field,
+                "code": refusal.code,
+                "policyd": detail,
+            }
+        }
+    )
+
+
+def headers_of(refusal: Refusal, body: bytes, decision: str) -> list[tuple[bytes, bytes]]:
+    """The refusal's headers: `x-should-retry`, which the official SDKs honour, follows the table, or a 429's nature."""
+    out = [
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(body)),
+        (b"request-id", decision.encode()),
+        (b"x-request-id", decision.encode()),
+    ]
+    row = REFUSALS[refusal.code]
+    if row.waiting_helps:
+        out.append((b"retry-after", b"1"))
+    elif refusal.status != 429:
+        out.append((b"x-should-retry", b"false"))
+    if refusal.status == 401:
+        out.append((b"www-authenticate", b"Bearer"))
+    if refusal.status == 426:
+        out += [(b"upgrade", b"HTTP/1.1"), (b"connection", b"close")]
+    return out
+
+
+def stream_error(refusal: Refusal, endpoint: str, decision: str, *, tail: bytes) -> bytes:
+    """The error as an event of the endpoint's own stream. `tail` is the end of what was already sent: an event that was
+    cut in the middle is ended first."""
+    lead = b"" if not tail or tail.endswith((b"\n\n", b"\r\n\r\n")) else b"\n\n"
+    message = _said(refusal, decision)
+    if endpoint in {"messages", "count_tokens"}:
+        event = {"type": "error", "error": {"type": "api_error", "message": message}, "request_id": decision}
+        return b"%sevent: error\ndata: %s\n\n" % (lead, orjson.dumps(event))
+    if endpoint == "responses":
+        told = {"type": "error", "code": refusal.code, "message": message, "param": None}
+        return b"%sevent: error\ndata: %s\n\n" % (lead, orjson.dumps(told))
+    error = {"message": message, "type": "server_error", "param": None, "code": refusal.code}
+    return b"%sdata: %s\n\n" % (lead, orjson.dumps({"error": error}))
