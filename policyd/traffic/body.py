@@ -1,0 +1,226 @@
+"""The bytes of a request body, read once, in the only way any parser can read them.
+
+Comes in: the raw bytes and two headers. Goes out: a `Body` (the same bytes and what they mean) or a `Refused`.
+
+The one idea: two parsers that disagree about a body are a way past a scanner, so a body on which they could disagree is
+refused. orjson already refuses invalid UTF-8, lone surrogates, NaN and Infinity, numbers that overflow a double, control
+characters, trailing commas and comments. What is left is duplicate keys and depth, and both are decided at C speed:
+
+- orjson keeps one of two equal keys, so what it writes back has fewer keys than what came. If it writes back the very
+  bytes that came there was no duplicate; otherwise the colons outside strings are counted in both.
+- orjson does not write below a known depth, so writing the body inside enough empty lists finds bodies that are too deep.
+
+Both are linear in the length of the body whatever it holds. Numbers are not normalised: a number matters only where a
+reader uses it, and the readers take whole numbers below 2^53 and refuse every other spelling there. Elsewhere
+(`seed`, sampling) it passes as the bytes that came.
+
+Not here: the size limit (the server stops reading before this is called), the meaning of any key, `Transfer-Encoding`.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+
+from policyd.traffic.refused import CallerFault, Refused, quoted
+
+__all__ = ["DEEPEST", "Body", "read_body", "replace_model"]
+
+DEEPEST: Final = 128
+"""Levels of lists and objects a body may have. Readers recurse, and no client needs more."""
+
+
+def _writer_limit() -> int:
+    """The deepest nesting that this orjson writes."""
+    value: list[object] = []
+    for depth in range(1, 4096):
+        try:
+            orjson.dumps(value)
+        except TypeError:
+            return depth - 1
+        value = [value]
+    raise AssertionError("INVARIANT: orjson has a limit on the depth that it writes")
+
+
+WRAPPERS: Final = _writer_limit() - DEEPEST
+"""Empty lists around a body such that orjson can write it exactly when it is not deeper than `DEEPEST`."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Body:
+    """A body without duplicate keys, at most `DEEPEST` deep: `raw` is what came and what is sent, `parsed` what it means."""
+
+    raw: bytes
+    parsed: dict[str, Any]
+
+
+def read_body(raw: bytes, content_type: str | None, content_encoding: str | None) -> Body | Refused:
+    """The body, or why it cannot be read. The headers are given as they came, None where absent."""
+    envelope = _envelope(content_type, content_encoding)
+    if envelope is not None:
+        return envelope
+    if not raw:
+        return Refused(CallerFault.EMPTY_BODY, "the request has no body; send a JSON object")
+    try:
+        parsed = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        return _unreadable(raw, error)
+    if not isinstance(parsed, dict):
+        return Refused(CallerFault.NOT_AN_OBJECT, "the body is JSON but not an object; send `{…}`")
+    wrapped: object = parsed
+    for _ in range(WRAPPERS):
+        wrapped = [wrapped]
+    try:
+        written = orjson.dumps(wrapped)
+    except TypeError:
+        return Refused(
+            CallerFault.TOO_DEEP,
+            f"the body nests lists and objects more than {DEEPEST} levels deep; flatten it",
+        )
+    written = written[WRAPPERS:-WRAPPERS]
+    if written != raw and _count_keys(written) != _count_keys(raw):
+        return Refused(
+            CallerFault.DUPLICATE_KEY,
+            f"the key {quoted(_duplicate(raw))} occurs twice in one object; parsers disagree about which counts, send it once",
+        )
+    return Body(raw, parsed)
+
+
+def replace_model(body: Body, model: str) -> bytes:
+    """The body's bytes with `model` as the value of the top-level key `model`, added in front where the client sent none.
+    Every other byte stays as it came."""
+    value = orjson.dumps(model)
+    raw = body.raw
+    if "model" not in body.parsed:
+        brace = raw.index(b"{") + 1
+        separator = b"," if body.parsed else b""
+        return raw[:brace] + b'"model":' + value + separator + raw[brace:]
+    start, end = _model_span(raw)
+    return raw[:start] + value + raw[end:]
+
+
+def _envelope(content_type: str | None, content_encoding: str | None) -> Refused | None:
+    if content_encoding is not None and content_encoding.strip().lower() not in {"", "identity"}:
+        return Refused(
+            CallerFault.CONTENT_ENCODING,
+            "the body is compressed (`content-encoding`); what cannot be scanned is not sent, send it uncompressed",
+        )
+    media, _, parameters = (content_type or "").partition(";")
+    if media.strip().lower() != "application/json":
+        return Refused(
+            CallerFault.CONTENT_TYPE, "`content-type` is not `application/json`; send JSON and say so"
+        )
+    for parameter in parameters.split(";"):
+        name, _, charset = parameter.partition("=")
+        if name.strip().lower() == "charset" and charset.strip().strip('"').lower() not in {"utf-8", "utf8"}:
+            return Refused(
+                CallerFault.CONTENT_TYPE, "`content-type` names a charset other than UTF-8; send UTF-8"
+            )
+    return None
+
+
+def _unreadable(raw: bytes, error: orjson.JSONDecodeError) -> Refused:
+    if raw.startswith(b"\xef\xbb\xbf"):
+        return Refused(CallerFault.BYTE_ORDER_MARK, "the body starts with a byte order mark; send it without")
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError as bad:
+        return Refused(CallerFault.NOT_UTF8, f"the body is not UTF-8 at byte {bad.start}; send UTF-8")
+    if "depth limit" in error.msg or "ecursion" in error.msg:
+        return Refused(
+            CallerFault.TOO_DEEP,
+            f"the body nests lists and objects more than {DEEPEST} levels deep; flatten it",
+        )
+    place = f"line {error.lineno} column {error.colno}"
+    return Refused(
+        CallerFault.MALFORMED_JSON, f"the body is not valid JSON at {place}: {error.msg.partition(':')[0]}"
+    )
+
+
+def _outside_strings(text: bytes) -> list[bytes]:
+    """The pieces of valid JSON that are outside strings. A run of backslashes starts at an escape, so removing the
+    doubled ones from the left and then the escaped quotes leaves only quotes that open or close a string."""
+    return text.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')[::2]
+
+
+def _count_keys(text: bytes) -> int:
+    return b"".join(_outside_strings(text)).count(b":")
+
+
+class _Twice(Exception):
+    """Carries the repeated key out of the slow parser."""
+
+
+def _duplicate(raw: bytes) -> str:
+    """The first repeated key of a body that is known to have one."""
+
+    def no_repeats(pairs: list[tuple[str, object]]) -> None:
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise _Twice(key)
+            seen.add(key)
+
+    try:
+        json.loads(raw, object_pairs_hook=no_repeats)
+    except _Twice as twice:
+        return str(twice.args[0])
+    raise AssertionError("INVARIANT: fewer keys were written back than came, so one of them was repeated")
+
+
+KEY: Final = b'"model"'
+AFTER_KEY: Final = re.compile(rb'[ \t\r\n]*:[ \t\r\n]*("[^"\\]*(?:\\.[^"\\]*)*"|[a-z0-9.+\-E]+)', re.DOTALL)
+TOKEN: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\]]', re.DOTALL)
+
+
+def _model_span(raw: bytes) -> tuple[int, int]:
+    """Where the value of the top-level key `model` stands. The depth at each place where the key is spelled is counted
+    from the place before, so the whole search reads the body once."""
+    depth = 0
+    inside = False
+    before = 0
+    for place in _unescaped(raw):
+        pieces = raw[before:place].replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')
+        outside = b"".join(pieces[1::2] if inside else pieces[::2])
+        inside ^= len(pieces) % 2 == 0
+        depth += outside.count(b"{") + outside.count(b"[") - outside.count(b"}") - outside.count(b"]")
+        before = place
+        if depth == 1 and not inside:
+            value = AFTER_KEY.match(raw, place + len(KEY))
+            if value is not None:
+                return value.span(1)
+    return _spelled_with_escapes(raw)
+
+
+def _unescaped(raw: bytes) -> list[int]:
+    """Every place of `"model"` whose first quote is not escaped."""
+    places = []
+    place = raw.find(KEY)
+    while place >= 0:
+        run = place
+        while run > 0 and raw[run - 1] == 0x5C:
+            run -= 1
+        if (place - run) % 2 == 0:
+            places.append(place)
+        place = raw.find(KEY, place + len(KEY) - 1)
+    return places
+
+
+def _spelled_with_escapes(raw: bytes) -> tuple[int, int]:
+    """The same span where the key is written like `"mod\\u0065l"`: token by token, slowly, exactly."""
+    depth = 0
+    for token in TOKEN.finditer(raw):
+        match token.group()[:1]:
+            case b"{" | b"[":
+                depth += 1
+            case b"}" | b"]":
+                depth -= 1
+            case _:
+                value = AFTER_KEY.match(raw, token.end())
+                if depth == 1 and value is not None and orjson.loads(token.group()) == "model":
+                    return value.span(1)
+    raise AssertionError(
+        "INVARIANT: `model` is a top-level key with a scalar value, or no reader would have passed it"
+    )

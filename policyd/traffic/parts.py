@@ -1,0 +1,158 @@
+"""Content parts that are not plain text, whatever endpoint they stand in: images, files, audio, encrypted blocks, and
+keys that a shape does not have.
+
+Comes in: a draft, a value, its place. Goes out: flags on the draft. The one idea: what cannot be read is said to be
+opaque, and what names content elsewhere says so too; the walk over all strings does the rest.
+"""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from typing import Any, Final
+
+from policyd.traffic.reach import check_spelling, is_set
+from policyd.traffic.reading import Draft, Flag
+from policyd.traffic.tokens_of_media import IMAGE_TOKENS
+
+__all__ = [
+    "audio",
+    "encrypted",
+    "file_data",
+    "image",
+    "image_url",
+    "loose_keys",
+    "remote",
+    "server_held",
+    "text_of_base64",
+]
+
+TEXT_MEDIA: Final = frozenset({
+    "application/json", "application/xml", "application/yaml", "application/x-yaml", "application/toml",
+    "application/javascript", "application/x-sh", "application/csv", "application/x-ndjson",
+})  # fmt: skip
+"""Media types beside `text/*` whose bytes are text."""
+
+
+def loose_keys(draft: Draft, value: Mapping[str, Any], known: frozenset[str], place: str) -> None:
+    """Keys that this shape does not have. Their text is scanned like all text; a list or an object could mean anything
+    to the server, and a string that is a URL could be fetched, so those make the request opaque."""
+    if value.keys() <= known:
+        return
+    for key, item in value.items():
+        if key in known:
+            continue
+        check_spelling(draft, key, f" in `{place}`")
+        if isinstance(item, dict | list):
+            if item:
+                draft.opaque(place)
+                draft.uncountable()
+        elif isinstance(item, str) and is_url(item):
+            remote(draft, place)
+
+
+def is_url(text: str) -> bool:
+    """Whether a server could take this string for a place to fetch from, or for embedded data."""
+    head = text[:48].lstrip().lower()
+    return "://" in head or head.startswith(("data:", "//"))
+
+
+def remote(draft: Draft, place: str) -> None:
+    """The server would fetch this."""
+    draft.flag(Flag.REMOTE_CONTENT, place)
+    draft.opaque(place)
+    draft.uncountable()
+
+
+def server_held(draft: Draft, place: str) -> None:
+    """The server holds this already: a file id, an item id, a container."""
+    draft.flag(Flag.STORED, place)
+    draft.opaque(place)
+    draft.uncountable()
+
+
+def encrypted(draft: Draft, value: object, place: str) -> None:
+    """A block that only the vendor can read. It costs tokens like the text inside it."""
+    if is_set(value):
+        draft.opaque(place)
+        draft.seal(value)
+        if isinstance(value, str):
+            draft.extra_tokens += len(value) // 4 + 1
+
+
+def image(draft: Draft, place: str) -> None:
+    """An image of any origin."""
+    draft.flag(Flag.IMAGES, place)
+    draft.opaque(place)
+    draft.extra_tokens += IMAGE_TOKENS
+
+
+def image_url(draft: Draft, value: object, place: str) -> None:
+    """An image by URL; a `data:` URL holds the image itself."""
+    image(draft, place)
+    if isinstance(value, dict):
+        loose_keys(draft, value, frozenset({"url", "detail", "format", "file_id"}), place)
+        if is_set(value.get("file_id")):
+            server_held(draft, f"{place}.file_id")
+        value = value.get("url")
+    if isinstance(value, str):
+        if value.startswith("data:"):
+            draft.seal(value)
+        elif value:
+            draft.flag(Flag.REMOTE_CONTENT, place)
+    elif value is not None:
+        draft.wrong_shape(place, "a URL as a string, or an object with a `url`")
+
+
+def audio(draft: Draft, value: object, place: str) -> None:
+    """Audio or video in the request: nobody reads it here."""
+    draft.opaque(place)
+    draft.uncountable()
+    if isinstance(value, dict):
+        for key in ("data", "url"):
+            item = value.get(key)
+            if isinstance(item, str) and is_url(item) and not item.startswith("data:"):
+                draft.flag(Flag.REMOTE_CONTENT, place)
+            elif key == "data" or (isinstance(item, str) and item.startswith("data:")):
+                draft.seal(item)
+    elif isinstance(value, str) and is_url(value) and not value.startswith("data:"):
+        draft.flag(Flag.REMOTE_CONTENT, place)
+
+
+def file_data(draft: Draft, data: object, media: str | None, place: str) -> None:
+    """A file in the request, as base64 or as a `data:` URL. Text is decoded and scanned; anything else is opaque, and
+    counts as images because servers show its pages as images."""
+    if not isinstance(data, str):
+        draft.wrong_shape(place, "a string")
+        return
+    payload = data
+    if data.startswith("data:"):
+        head, _, payload = data[5:].partition(",")
+        media = head.partition(";")[0]
+        if not head.endswith(";base64"):
+            payload = ""
+    text = text_of_base64(payload) if payload else None
+    if text is not None:
+        draft.decoded(text)
+    if text is None or not is_text_media(media):
+        image(draft, place)
+        draft.uncountable()
+    if text is not None or data.startswith("data:") or _looks_encoded(data):
+        draft.seal(data)
+
+
+def is_text_media(media: str | None) -> bool:
+    name = (media or "").strip().lower()
+    return name.startswith("text/") or name in TEXT_MEDIA
+
+
+def text_of_base64(payload: str) -> str | None:
+    """The text that a base64 string holds, if it holds text."""
+    try:
+        text = base64.b64decode(payload, validate=True).decode("utf-8")
+    except (binascii.Error, ValueError):
+        return None
+    return None if "\0" in text else text
+
+
+def _looks_encoded(data: str) -> bool:
+    return not any(c.isspace() for c in data[:256])

@@ -1,0 +1,271 @@
+"""The reach keys: everything in a body by which the *receiving* server would send content elsewhere, keep it, or fetch more.
+
+Comes in: nothing; this is a table, and `docs/reach-keys.md` is written from it. `apply_reach` holds a body's top-level
+keys against it.
+
+The one idea: a closed table. A key either becomes a feature that the policy sees (`server_tools`, `stored`,
+`remote_content`, `opaque`) or a 400. It is one table for all dialects, because a server of one dialect may be a gateway
+that understands the keys of another; rows say where they differ. A key counts when it is *set*: null, false, and empty
+lists, objects and strings ask for nothing, except where the row says that absence asks for something.
+
+A spelling that differs from a reach key, or from a key that the readers read, only in case, hyphens, underscores or
+compatibility characters is refused: some servers match keys without regard to case, so such a key would be read there and
+not here.
+
+Not here: the types of tools and content parts, which the readers hold in tables of their own (`tools`, and each reader);
+what a target that forwards may receive at all.
+"""
+
+import unicodedata
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from typing import Final
+
+from policyd.traffic.endpoints import EndpointName
+from policyd.traffic.reading import Draft, Flag
+from policyd.traffic.refused import CallerFault, quoted
+
+__all__ = [
+    "PASSED",
+    "READ_KEYS",
+    "REACH_KEYS",
+    "REFUSED_PREFIXES",
+    "Outcome",
+    "ReachKey",
+    "apply_reach",
+    "check_spelling",
+]
+
+
+class Outcome(StrEnum):
+    """What a set reach key does to the request."""
+
+    REFUSED = "400"
+    SERVER_TOOLS = "server_tools"
+    STORED = "stored"
+    REMOTE_CONTENT = "remote_content"
+    OPAQUE = "opaque"
+    STATE = "stored, opaque"
+
+
+@dataclass(frozen=True, slots=True)
+class ReachKey:
+    """One row. `only` limits it to some endpoints; `absent_counts` means that leaving the key out, or null, sets it."""
+
+    key: str
+    outcome: Outcome
+    because: str
+    only: frozenset[EndpointName] | None = None
+    absent_counts: bool = False
+
+
+def _rows(outcome: Outcome, because: str, *keys: str) -> tuple[ReachKey, ...]:
+    return tuple(ReachKey(key, outcome, because) for key in keys)
+
+
+RESPONSES: Final = frozenset({EndpointName.RESPONSES})
+
+REACH_KEYS: Final[tuple[ReachKey, ...]] = (
+    *_rows(
+        Outcome.REFUSED,
+        "names other models, providers or routes that a gateway would use instead of the chosen target",
+        "models", "provider", "route", "fallbacks", "fallback", "fallback_models",
+        "context_window_fallbacks", "content_policy_fallbacks", "default_fallbacks", "preset", "transforms", "plugins",
+        "model_list", "model_group", "model_group_alias", "deployment_id", "specific_deployment", "tags",
+        "router_settings_override", "providerOptions", "provider_options",
+    ),
+    *_rows(
+        Outcome.REFUSED,
+        "names another server, account or credential",
+        "api_base", "base_url", "api_key", "api_type", "api_version", "custom_llm_provider", "litellm_params",
+        "litellm_credential_name", "litellm_metadata", "proxy_server_request", "user_config", "organization",
+        "use_litellm_proxy", "region_name", "secret_fields",
+        "workspace_id",
+    ),
+    *_rows(
+        Outcome.REFUSED,
+        "carries other keys inside it that a gateway unpacks into the request",
+        "extra_body", "extra_headers", "extra_query", "headers", "optional_params", "allowed_openai_params",
+        "additional_drop_params",
+    ),
+    *_rows(Outcome.REFUSED, "moves the place of inference, which belongs to the target's URL", "inference_geo"),
+    *_rows(
+        Outcome.REFUSED,
+        "sends content to a log, callback, check or search service that the caller names",
+        "callbacks", "success_callback", "failure_callback", "input_callback", "service_callback", "logger_fn",
+        "webhook", "webhook_url", "callback_url", "guardrails", "guardrail_config", "data_sources", "dataSources",
+        "prompt_id", "prompt_variables", "prompt_label", "prompt_version", "posthog_host", "posthog_api_key",
+    ),
+    *_rows(
+        Outcome.REFUSED,
+        "makes a model server exchange cached content with a host that the caller names",
+        "kv_transfer_params", "ec_transfer_params", "bootstrap_host", "bootstrap_port", "bootstrap_room",
+    ),
+    *_rows(
+        Outcome.SERVER_TOOLS,
+        "the server searches the web, runs code or calls tools by itself, and takes content along",
+        "mcp_servers", "web_search_options", "search_parameters", "enable_search", "search_options", "web_search",
+        "search_settings", "compound_custom", "enable_code_interpreter",
+    ),
+    *_rows(Outcome.STORED, "the server answers later and keeps request and answer until then", "background"),
+    *_rows(Outcome.STORED, "the server may answer from, and add to, a store that outlives the request", "cache", "caching"),
+    *_rows(
+        Outcome.STATE,
+        "names content that the server holds: it is not in the request and cannot be scanned",
+        "previous_response_id", "conversation", "conversation_id", "thread", "thread_id", "file_ids", "assistant_id",
+    ),
+    *_rows(
+        Outcome.OPAQUE,
+        "content that is not text",
+        "prompt_embeds", "input_embeds", "image_data", "images", "audios", "videos", "multimodal_data", "mm_data",
+    ),
+    ReachKey("store", Outcome.STORED, "the server keeps the request and its answer"),
+    ReachKey(
+        "store",
+        Outcome.STORED,
+        "responses are kept for 30 days unless the request says `false`",
+        only=RESPONSES,
+        absent_counts=True,
+    ),
+    ReachKey("prompt", Outcome.STATE, "names a prompt that the server holds", only=RESPONSES),
+)  # fmt: skip
+"""Top-level keys. `container`, `vector_store_ids` and prompt caches are more than one row can say: see `apply_reach`."""
+
+REFUSED_PREFIXES: Final[tuple[str, ...]] = (
+    "aws_", "azure_", "vertex_", "bedrock_", "sagemaker_", "watsonx_", "gcs_", "langfuse_", "langsmith_", "arize_",
+    "humanloop_", "litellm_", "lunary_", "weave_", "helicone_",
+)  # fmt: skip
+"""A top-level key that begins so names an account, a place or a log of another service: 400."""
+
+PASSED: Final[tuple[tuple[str, str], ...]] = (
+    ("metadata, client_metadata, user, safety_identifier, user_profile_id", "labels for the server's own records; their text is scanned like all text"),
+    ("service_tier, speed, billing_policy", "choose speed and price at the same server, not a place"),
+    ("prompt_cache_key, cache_control, prompt_cache_retention `in_memory`", "prompt caches of the same server that live for minutes, up to an hour"),
+    ("context_management, compaction, truncation", "the server shortens what it reads; nothing leaves or stays"),
+    ("moderation, access_programs, diagnostics, fallback_credit_token", "checks and accounts of the same vendor, with references that hold no content"),
+    ("include, stream_options, logprobs, n, seed and other sampling keys", "shape the answer only"),
+    ("chat_template, documents, prediction, response_format", "text that the model reads: scanned"),
+)  # fmt: skip
+"""Keys that were considered and pass, with the reason."""
+
+READ_KEYS: Final[frozenset[str]] = frozenset({
+    "model", "messages", "input", "system", "instructions", "prompt", "suffix", "tools", "functions", "tool_choice",
+    "stream", "max_tokens", "max_completion_tokens", "max_output_tokens", "response_format", "text", "output_config",
+    "output_format", "reasoning", "reasoning_effort", "thinking", "container", "vector_store_ids",
+    "prompt_cache_retention", "prompt_cache_options", "content", "role", "type", "image_url", "file_id", "file_url",
+    "file_data", "source", "url",
+})  # fmt: skip
+"""Keys that a reader looks at: another spelling of one would be read by some servers and not here."""
+
+LONG_CACHES: Final = frozenset({"24h", "12h"})
+
+
+def _folded(key: str) -> str:
+    return "".join(c for c in unicodedata.normalize("NFKC", key).casefold() if c.isalnum())
+
+
+_BY_KEY: Final[dict[str, tuple[ReachKey, ...]]] = {
+    key: tuple(row for row in REACH_KEYS if row.key == key) for key in {row.key for row in REACH_KEYS}
+}
+_EXACT: Final = frozenset(_BY_KEY) | READ_KEYS
+_FOLDED: Final[dict[str, str]] = {_folded(key): key for key in sorted(_EXACT)}
+
+
+@lru_cache(maxsize=4096)
+def _variant_of(key: str) -> str | None:
+    """The known key that this one is another spelling of. Cached for short keys, which are few and repeat."""
+    return _FOLDED.get(_folded(key))
+
+
+def check_spelling(draft: Draft, key: str, place: str) -> None:
+    """Refuse a key that some server would read as one of ours. Keys of another meaning cost one set look-up."""
+    if key in _EXACT:
+        return
+    known = _variant_of(key) if len(key) <= 64 else None
+    if known is not None:
+        draft.refuse(
+            CallerFault.AMBIGUOUS_KEY,
+            f"the key {quoted(key)}{place} is another spelling of `{known}`, which some servers read as the same; "
+            f"write `{known}` or leave it out",
+        )
+
+
+def is_set(value: object) -> bool:
+    """Whether a key with this value asks for anything. Zero does: it is a value."""
+    return value is not None and value is not False and value not in ("", [], {})
+
+
+def apply_reach(draft: Draft, endpoint: EndpointName) -> None:
+    """Hold every top-level key of the body against the table."""
+    body = draft.body
+    for key, value in body.items():
+        rows = _BY_KEY.get(key)
+        if rows is not None:
+            if is_set(value):
+                for row in rows:
+                    if row.only is None or endpoint in row.only:
+                        _apply(draft, row)
+                        break
+        elif key.startswith(REFUSED_PREFIXES):
+            if is_set(value):
+                _refuse(draft, key, "names an account, a place or a log of another service")
+        else:
+            check_spelling(draft, key, "")
+            if key.lower().startswith(REFUSED_PREFIXES):
+                _refuse(draft, key, "names an account, a place or a log of another service")
+    for row in REACH_KEYS:
+        if row.absent_counts and row.only is not None and endpoint in row.only and body.get(row.key) is None:
+            _apply(draft, row)
+    _apply_compound(draft)
+
+
+def _apply_compound(draft: Draft) -> None:
+    body = draft.body
+    if is_set(body.get("container")):
+        draft.flag(Flag.SERVER_TOOLS, "container")
+        _state(draft, "container")
+    if is_set(body.get("vector_store_ids")):
+        draft.flag(Flag.SERVER_TOOLS, "vector_store_ids")
+        _state(draft, "vector_store_ids")
+    if is_set(body.get("prompt_cache_retention")) and body["prompt_cache_retention"] not in (
+        "in_memory",
+        "in-memory",
+    ):
+        draft.flag(Flag.STORED, "prompt_cache_retention")
+    options = body.get("prompt_cache_options")
+    if isinstance(options, dict) and isinstance(options.get("ttl"), str) and options["ttl"] in LONG_CACHES:
+        draft.flag(Flag.STORED, "prompt_cache_options.ttl")
+
+
+def _apply(draft: Draft, row: ReachKey) -> None:
+    match row.outcome:
+        case Outcome.REFUSED:
+            _refuse(draft, row.key, row.because)
+        case Outcome.SERVER_TOOLS:
+            draft.flag(Flag.SERVER_TOOLS, row.key)
+        case Outcome.STORED:
+            draft.flag(Flag.STORED, row.key)
+        case Outcome.REMOTE_CONTENT:
+            draft.flag(Flag.REMOTE_CONTENT, row.key)
+            draft.opaque(row.key)
+            draft.uncountable()
+        case Outcome.OPAQUE:
+            draft.opaque(row.key)
+            draft.uncountable()
+            if row.key in {"images", "image_data", "videos"}:
+                draft.flag(Flag.IMAGES, row.key)
+        case Outcome.STATE:
+            _state(draft, row.key)
+
+
+def _state(draft: Draft, key: str) -> None:
+    draft.flag(Flag.STORED, key)
+    draft.opaque(key)
+    draft.uncountable()
+
+
+def _refuse(draft: Draft, key: str, because: str) -> None:
+    draft.refuse(
+        CallerFault.REACH_KEY, f"the key {quoted(key)} {because}; leave it out, the policy chooses the target"
+    )

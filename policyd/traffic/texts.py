@@ -1,0 +1,188 @@
+"""All the text of a parsed body.
+
+Comes in: the body, the strings that a reader sealed (by identity), the attachments that it decoded. Goes out: texts.
+
+The one idea: collect everything and leave out only what a reader named, so that a shape nobody has thought of is still
+scanned. Three things a plain walk would miss are added: whole numbers long enough to be a card number, the JSON that
+stands inside a string of JSON (a tool call's arguments, where escapes could hide a key), and the seams between adjacent
+parts, where a secret may be cut in two.
+
+Not here: what the text contains (`detect`), and images, which nobody reads.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import orjson
+
+__all__ = ["SEAM", "collect_texts", "counted_texts", "seams"]
+
+SEAM: Final = 512
+"""Characters on each side of the border between two parts that are scanned once more, joined."""
+
+SHORT: Final = 24
+"""Strings up to this length are collected once each, in one text, a line each."""
+
+LONG_NUMBER: Final = 10**11
+"""A whole number from here on has the 12 digits that a card number needs."""
+
+INNER_JSON: Final = frozenset({"arguments", "input", "partial_json", "content", "output", "text"})
+"""Keys whose string may itself be JSON."""
+
+INNER_DEPTH: Final = 3
+"""How often JSON inside a string of JSON is unpacked."""
+
+
+def collect_texts(
+    body: Mapping[str, Any], sealed: frozenset[int], decoded: tuple[str, ...] = ()
+) -> tuple[str, ...]:
+    """Every text of the body, in an order that depends on nothing but the body."""
+    out: list[str] = list(decoded)
+    short: dict[str, None] = {}
+    _collect(body, sealed, out, short, 0)
+    if short:
+        out.append("\n".join(short))
+    return tuple(out)
+
+
+def _collect(
+    root: object, sealed: frozenset[int], out: list[str], short: dict[str, None], inner: int
+) -> None:
+    stack: list[object] = [root]
+    while stack:
+        value = stack.pop()
+        if isinstance(value, str):
+            if len(value) <= SHORT:
+                short[value] = None
+            elif id(value) not in sealed:
+                out.append(value)
+        elif isinstance(value, dict):
+            for key, item in value.items():
+                if len(key) <= SHORT:
+                    short[key] = None
+                else:
+                    out.append(key)
+                if isinstance(item, str):
+                    if len(item) <= SHORT:
+                        short[item] = None
+                        continue
+                    if id(item) in sealed:
+                        continue
+                    out.append(item)
+                    if key in INNER_JSON and inner < INNER_DEPTH and "\\" in item:
+                        found = _inner_json(item)
+                        if found is not None:
+                            _collect(found, frozenset(), out, short, inner + 1)
+                elif item is not None and item is not True and item is not False:
+                    stack.append(item)
+        elif isinstance(value, list):
+            if len(value) > 1:
+                out.extend(seams(_parts(value)))
+            stack.extend(reversed(value))
+        elif isinstance(value, int) and (value >= LONG_NUMBER or value <= -LONG_NUMBER):
+            out.append(str(value))
+        elif isinstance(value, float) and abs(value) >= LONG_NUMBER:
+            out.append(f"{value:.0f}")
+
+
+def _inner_json(text: str) -> object | None:
+    if text.lstrip()[:1] not in {"{", "[", '"'}:
+        return None
+    try:
+        found: object = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+    return found
+
+
+def _parts(value: list[Any]) -> list[str]:
+    """The own texts of a list's elements: the element itself, or its `text`."""
+    parts = []
+    for item in value:
+        text = item.get("text") if isinstance(item, dict) else item
+        if isinstance(text, str) and text:
+            parts.append(text)
+    return parts
+
+
+def seams(parts: list[str]) -> Iterator[str]:
+    """What stands across the borders of adjacent parts: the last `SEAM` characters before a border and the first after
+    it; runs of parts shorter than that are joined whole. Linear in the length of the parts."""
+    if len(parts) < 2:
+        return
+    run = [parts[0][-SEAM:]]
+    for part in parts[1:]:
+        if len(part) <= SEAM:
+            run.append(part)
+            continue
+        run.append(part[:SEAM])
+        yield "".join(run)
+        run = [part[-SEAM:]]
+    if len(run) > 1:
+        yield "".join(run)
+
+
+SETTINGS: Final = frozenset({
+    "model", "stream", "stream_options", "metadata", "user", "safety_identifier", "store", "include", "service_tier",
+    "prompt_cache_key", "prompt_cache_retention", "prompt_cache_options", "betas", "container", "mcp_servers",
+    "previous_response_id", "conversation", "logit_bias", "truncation", "client_metadata", "stop", "stop_sequences",
+})  # fmt: skip
+"""Top-level keys that no model reads."""
+
+WALKED: Final = frozenset({"messages", "input", "system", "instructions", "prompt", "suffix", "documents"})
+"""Top-level keys whose strings are counted one by one; every other value is counted as JSON, as servers show it."""
+
+FRAMING: Final = frozenset({
+    "type", "role", "id", "call_id", "tool_use_id", "tool_call_id", "status", "cache_control", "media_type", "detail",
+    "prompt_cache_breakpoint", "signature", "phase",
+})  # fmt: skip
+"""Keys inside messages whose short strings a model does not read as such; the framing constant covers them."""
+
+LONGEST_FRAMING: Final = 128
+
+AS_JSON: Final = frozenset(
+    {"input", "arguments", "parameters", "input_schema", "schema", "tools", "action", "definition"}
+)
+"""Keys inside messages whose objects are shown to a model as JSON."""
+
+
+def counted_texts(
+    body: Mapping[str, Any], sealed: frozenset[int], decoded: tuple[str, ...] = ()
+) -> tuple[str, ...]:
+    """The texts whose tokens make the prompt. What is uncertain is counted."""
+    out: list[str] = list(decoded)
+    for key, value in body.items():
+        if key in SETTINGS or value is None or isinstance(value, bool | int | float):
+            continue
+        if key in WALKED:
+            _count(value, sealed, out)
+        elif not isinstance(value, str) or len(value) > SHORT:
+            out.append(_as_json(value))
+    return tuple(out)
+
+
+def _count(root: object, sealed: frozenset[int], out: list[str]) -> None:
+    stack: list[object] = [root]
+    while stack:
+        value = stack.pop()
+        if isinstance(value, str):
+            if value and id(value) not in sealed:
+                out.append(value)
+        elif isinstance(value, dict):
+            for key, item in value.items():
+                if item is None or item is True or item is False:
+                    continue
+                if key in FRAMING and (not isinstance(item, str) or len(item) <= LONGEST_FRAMING):
+                    continue
+                if key in AS_JSON and not isinstance(item, str):
+                    out.append(_as_json(item))
+                else:
+                    stack.append(item)
+        elif isinstance(value, list):
+            stack.extend(value)
+        elif isinstance(value, int | float):
+            out.append(str(value))
+
+
+def _as_json(value: object) -> str:
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
