@@ -8,10 +8,11 @@ import json
 from collections.abc import Iterator
 
 from policyd.cli.explanation import Cause, Explanation, LevelReading, RouteReading
-from policyd.cli.output import Style, visible
+from policyd.cli.output import Style
 from policyd.policy.decision import Plan
 from policyd.policy.program import Value
 from policyd.policy.request import EVERYTHING
+from policyd.text.printable import printable
 from policyd.text.source import Span
 from policyd.trials.run import decision_text
 
@@ -81,7 +82,7 @@ def _deny_lines(explanation: Explanation, style: Style) -> Iterator[str]:
         return
     yield style.bold("denied by")
     for cause in explanation.denies:
-        yield f"  {style.red(cause.name)}  when {visible(cause.condition)}{_at(cause.span, style)}"
+        yield f"  {style.red(cause.name)}  when {printable(cause.condition)}{_at(cause.span, style)}"
         yield f"    because {_quoted(cause.because)}"
     yield ""
 
@@ -107,7 +108,7 @@ def _route_lines(explanation: Explanation, style: Style) -> Iterator[str]:
 
 
 def _state_text(route: RouteReading, style: Style) -> str:
-    condition = visible(route.condition)
+    condition = printable(route.condition)
     match route.state:
         case "decides":
             return style.green("decides") + ("" if condition == "true" else f": {condition}")
@@ -121,24 +122,24 @@ def _state_text(route: RouteReading, style: Style) -> str:
 
 def _cause_lines(cause: Cause, style: Style) -> Iterator[str]:
     if cause.builtin:
-        yield f"{cause.name}: {visible(cause.what)}"
+        yield f"{cause.name}: {printable(cause.what)}"
         return
-    when = "" if cause.condition == "true" else f" when {visible(cause.condition)}"
-    yield f"{cause.name}: {visible(cause.what)}{when}{_at(cause.span, style)}"
+    when = "" if cause.condition == "true" else f" when {printable(cause.condition)}"
+    yield f"{cause.name}: {printable(cause.what)}{when}{_at(cause.span, style)}"
     yield f"  because {_quoted(cause.because)}"
     for exception in cause.exceptions:
-        yield f"  exception {visible(exception)}"
+        yield f"  exception {printable(exception)}"
 
 
 def _level_lines(level: LevelReading) -> Iterator[str]:
     yield f"  {level.name} is {level.value}"
-    when = "" if level.starts_because == "true" else f" when {visible(level.starts_because)}"
+    when = "" if level.starts_because == "true" else f" when {printable(level.starts_because)}"
     yield f"    starts at {level.starts_at}{when}"
-    yield from (f"    {visible(text)}" for text in level.raised)
+    yield from (f"    {printable(text)}" for text in level.raised)
 
 
 def _feature_lines(explanation: Explanation, style: Style) -> Iterator[str]:
-    given = [f"{f.name} = {visible(f.shown)}" for f in explanation.features if f.given]
+    given = [f"{f.name} = {printable(f.shown)}" for f in explanation.features if f.given]
     yield f"{style.bold('given')}       {', '.join(given) or 'nothing'}; everything else is quiet"
     looked = explanation.looked
     if looked is not None:
@@ -151,11 +152,11 @@ def _names(causes: tuple[Cause, ...]) -> list[str]:
 
 
 def _at(span: Span | None, style: Style) -> str:
-    return "" if span is None else style.dim(f"  ({visible(span.place)})")
+    return "" if span is None else style.dim(f"  ({printable(span.place)})")
 
 
 def _quoted(text: str) -> str:
-    return f'"{visible(text)}"'
+    return f'"{printable(text)}"'
 
 
 def _cause_json(cause: Cause) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""What reaches a person's terminal: colours only where they are wanted, text that cannot drive the terminal, tables.
+"""What reaches a person's terminal: colours only where they are wanted, lines, tables.
 
 In come strings; out go strings and the one place that writes them. Results go to standard output, errors to standard
 error. It decides nothing about content.
@@ -10,7 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
-__all__ = ["Style", "complain", "say", "style_for", "table", "visible"]
+from policyd.text.printable import printable, width
+
+__all__ = ["Style", "complain", "say", "style_for", "table"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +50,6 @@ def style_for(stream: TextIO, environ: Mapping[str, str] | None = None) -> Style
     return Style(wanted and stream.isatty())
 
 
-def visible(text: str) -> str:
-    """The text with everything escaped that a terminal would obey: control, bidirectional and line-breaking characters."""
-    return "".join(c if c.isprintable() else f"\\u{{{ord(c):x}}}" for c in text)
-
-
 def say(text: str = "") -> None:
     """A result, on standard output."""
     sys.stdout.write(text + "\n")
@@ -65,10 +62,10 @@ def complain(text: str) -> None:
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], style: Style) -> str:
     """Left-aligned columns, two spaces apart; the last one is not padded."""
-    cells = [tuple(visible(c) for c in row) for row in rows]
-    widths = [max(len(r[i]) for r in (tuple(header), *cells)) for i in range(len(header))]
+    cells = [tuple(printable(c) for c in row) for row in rows]
+    widths = [max(width(r[i]) for r in (tuple(header), *cells)) for i in range(len(header))]
 
     def line(row: Sequence[str]) -> str:
-        return "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip()
+        return "  ".join(c + " " * (w - width(c)) for c, w in zip(row, widths, strict=True)).rstrip()
 
     return "\n".join((style.bold(line(header)), *(line(r) for r in cells)))

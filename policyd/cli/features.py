@@ -1,0 +1,171 @@
+"""`policyd features`: what a policy can know about a request.
+
+In come a policy (or none, for the features every policy has) and perhaps a deployment file; out goes the table of
+features, as text or JSON: domain, who says it, where it comes from, what unknown means, what it costs.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping
+from typing import Final
+
+from policyd.cli.opening import opened_deployment, opened_policy
+from policyd.cli.output import say, style_for, table
+from policyd.policy.builtins import BUILTIN_FEATURES
+from policyd.policy.program import (
+    BoolDomain,
+    EnumDomain,
+    Feature,
+    NamesDomain,
+    NumberDomain,
+    StringDomain,
+    Unknown,
+    Where,
+)
+from policyd.trials.given import value_text
+
+__all__ = ["configure", "run"]
+
+_EPILOG: Final = """\
+Who says it: attested features come from the identity, the path, the deployment, the clock or the ledger, and the caller
+cannot choose them; derived ones are computed from the content; claimed ones are the caller's word.
+
+examples:
+  policyd features                              the features every policy has
+  policyd features main.policy                  and those it declares
+  policyd features main.policy --deployment policyd.toml --json
+"""
+_COSTS: Final = ("nothing", "read the body", "count tokens", "scan the text")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = _EPILOG
+    parser.add_argument("policy", metavar="POLICY", nargs="?", help="the policy file")
+    parser.add_argument("--deployment", metavar="FILE", help="show the values this deployment file gives")
+    parser.add_argument("--json", action="store_true", help="write JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    features = BUILTIN_FEATURES
+    if arguments.policy is not None:
+        opened = opened_policy(arguments.policy)
+        if isinstance(opened, int):
+            return opened
+        features = opened.features
+    values: Mapping[str, str | int | bool] = {}
+    if arguments.deployment is not None:
+        deployment = opened_deployment(arguments.deployment)
+        if isinstance(deployment, int):
+            return deployment
+        values = dict(deployment.features)
+    say(_json(features, values) if arguments.json else _text(features, values))
+    return 0
+
+
+def _text(features: tuple[Feature, ...], values: Mapping[str, str | int | bool]) -> str:
+    rows = [
+        (
+            f.name,
+            _domain_text(f),
+            str(f.provenance),
+            _source_text(f.where, values),
+            _unknown_text(f),
+            _COSTS[f.cost],
+            f.doc,
+        )
+        for f in features
+    ]
+    header = ("feature", "domain", "who says it", "from", "unknown means", "cost", "what it is")
+    return table(header, rows, style_for(sys.stdout))
+
+
+def _json(features: tuple[Feature, ...], values: Mapping[str, str | int | bool]) -> str:
+    return json.dumps([_feature_json(f, values) for f in features], ensure_ascii=False, indent=2)
+
+
+def _feature_json(feature: Feature, values: Mapping[str, str | int | bool]) -> dict[str, object]:
+    out: dict[str, object] = {
+        "name": feature.name,
+        "domain": _domain_json(feature),
+        "provenance": str(feature.provenance),
+        "source": {"kind": feature.where.kind, "key": feature.where.key},
+        "unknown": _unknown_json(feature),
+        "cost": feature.cost,
+        "doc": feature.doc,
+    }
+    if feature.where.kind == "deployment":
+        out["value"] = values.get(feature.where.key)
+    return out
+
+
+def _domain_text(feature: Feature) -> str:
+    match feature.domain:
+        case NumberDomain(low, high, unit):
+            return f"{value_text(low, unit=unit)}..{value_text(high, unit=unit)}"
+        case EnumDomain(words, ordered):
+            return (" < " if ordered else ", ").join(words)
+        case BoolDomain():
+            return "true, false"
+        case StringDomain():
+            return "string"
+        case NamesDomain():
+            return "set of names"
+
+
+def _domain_json(feature: Feature) -> dict[str, object]:
+    match feature.domain:
+        case NumberDomain(low, high, "date"):
+            return {
+                "kind": "date",
+                "low": value_text(low, unit="date"),
+                "high": value_text(high, unit="date"),
+            }
+        case NumberDomain(low, high, _):
+            return {"kind": "number", "low": low, "high": high}
+        case EnumDomain(words, ordered):
+            return {"kind": "enum", "values": list(words), "ordered": ordered}
+        case BoolDomain():
+            return {"kind": "bool"}
+        case StringDomain():
+            return {"kind": "string"}
+        case NamesDomain():
+            return {"kind": "names"}
+
+
+def _source_text(where: Where, values: Mapping[str, str | int | bool]) -> str:
+    match where.kind:
+        case "builtin":
+            return "the request"
+        case "header" | "label":
+            return f"header {where.key}"
+        case "identity":
+            return f"identity, claim {where.key}"
+        case "deployment":
+            value = values.get(where.key)
+            given = "" if value is None else f" = {value_text(value)}"
+            return f"deployment, key {where.key}{given}"
+        case "ledger":
+            return f"ledger, {where.key}"
+
+
+def _unknown_text(feature: Feature) -> str:
+    match feature.unknown:
+        case Unknown.REJECT:
+            return "reject"
+        case Unknown.NEVER:
+            return "never unknown"
+        case Unknown.EVERYTHING:
+            return "every name"
+        case "":
+            return '""'
+        case value:
+            unit = feature.domain.unit if isinstance(feature.domain, NumberDomain) else "count"
+            return value_text(value, unit=unit)
+
+
+def _unknown_json(feature: Feature) -> object:
+    if isinstance(feature.unknown, Unknown):
+        return {"kind": feature.unknown.value}
+    value = feature.unknown
+    return {"kind": "value", "value": sorted(value) if isinstance(value, frozenset) else value}

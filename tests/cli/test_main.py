@@ -1,0 +1,184 @@
+"""The command line itself: words, help, exit codes of usage, and what happens when something goes wrong."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import policyd
+from policyd import __version__
+from policyd.cli import main as cli
+from policyd.cli.output import Style, style_for, table
+
+PYTHON = sys.executable
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(policyd.__file__).parent.parent)}
+
+
+def run(*words: str) -> int:
+    return cli.main(words)
+
+
+def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--help") == 0
+    out = capsys.readouterr().out
+    for command in cli.COMMANDS:
+        assert command.word in out
+        assert command.summary in out
+    assert "exit codes" in out
+
+
+@pytest.mark.parametrize("command", [c.word for c in cli.COMMANDS])
+def test_every_command_has_help_with_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(command, "--help") == 0
+    out = capsys.readouterr().out
+    assert "example" in out
+    assert f"policyd {command}" in out
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--version") == 0
+    assert capsys.readouterr().out == f"policyd {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "required"),
+        (("chek",), "did you mean `policyd check`?"),
+        (("zzz",), "invalid choice"),
+        (("check", "--no-such-flag"), "unrecognized arguments"),
+        (("explain",), "POLICY"),
+        (("serve",), "policyd.toml"),
+    ],
+)
+def test_wrong_usage_is_two_and_says_why(
+    words: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(*words) == 2
+    captured = capsys.readouterr()
+    assert said in captured.err
+    assert captured.out == ""
+
+
+def _command(run_it: Callable[[object], int]) -> ModuleType:
+    module = ModuleType("broken")
+    module.configure = lambda _: None  # type: ignore[attr-defined]
+    module.run = run_it  # type: ignore[attr-defined]
+    return module
+
+
+def _raise(error: BaseException) -> Callable[[object], int]:
+    def run_it(_: object) -> int:
+        raise error
+
+    return run_it
+
+
+def test_a_mistake_of_ours_is_seventy_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cli.Command, "load", lambda _: _command(_raise(KeyError("\x1b[31mx"))))
+    monkeypatch.delenv("POLICYD_TRACEBACK", raising=False)
+    assert run("check") == 70
+    err = capsys.readouterr().err
+    assert "internal error: KeyError" in err
+    assert "report" in err
+    assert "Traceback" not in err
+    assert "\x1b" not in err
+
+
+def test_the_traceback_is_there_for_who_asks(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cli.Command, "load", lambda _: _command(_raise(KeyError("x"))))
+    monkeypatch.setenv("POLICYD_TRACEBACK", "1")
+    assert run("check") == 70
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_an_interrupt_ends_quietly(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cli.Command, "load", lambda _: _command(_raise(KeyboardInterrupt())))
+    assert run("check") == 130
+    assert capsys.readouterr().err == "\n"
+
+
+def test_a_reader_that_went_away_is_no_error() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = subprocess.run(
+            [PYTHON, "-m", "policyd", "features"],
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            check=False,
+            timeout=60,
+            env=ENVIRONMENT,
+        )
+    finally:
+        os.close(writer)
+    assert done.returncode == 141
+    assert done.stderr == b""
+
+
+def test_runs_as_a_module(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [PYTHON, "-m", "policyd", "--version"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        timeout=60,
+        env=ENVIRONMENT,
+    )
+    assert (done.returncode, done.stdout) == (0, f"policyd {__version__}\n")
+
+
+def test_help_imports_no_command_and_nothing_heavy() -> None:
+    listing = "import sys; from policyd.cli.main import main; main(['--help']); print(*sorted(sys.modules), sep='\\n', file=sys.stderr)"
+    done = subprocess.run(
+        [PYTHON, "-c", listing], capture_output=True, text=True, check=True, timeout=60, env=ENVIRONMENT
+    )
+    loaded = set(done.stderr.split())
+    assert loaded.isdisjoint({f"policyd.cli.{c.word}" for c in cli.COMMANDS})
+    assert loaded.isdisjoint(
+        {"lark", "pydantic", "fastapi", "uvicorn", "httpx", "asyncio", "policyd.policy.program"}
+    )
+
+
+class _Stream:
+    def __init__(self, *, terminal: bool) -> None:
+        self.terminal = terminal
+
+    def isatty(self) -> bool:
+        return self.terminal
+
+
+@pytest.mark.parametrize(
+    ("terminal", "environ", "colour"),
+    [
+        (True, {}, True),
+        (True, {"TERM": "xterm"}, True),
+        (True, {"NO_COLOR": ""}, True),
+        (True, {"NO_COLOR": "1"}, False),
+        (True, {"TERM": "dumb"}, False),
+        (False, {}, False),
+    ],
+)
+def test_colours_only_where_they_are_wanted(terminal: bool, environ: dict[str, str], colour: bool) -> None:
+    assert style_for(_Stream(terminal=terminal), environ).colour is colour  # type: ignore[arg-type]
+
+
+def test_paint_leaves_text_alone_without_colour() -> None:
+    assert Style(colour=False).red("x") == "x"
+    assert Style(colour=True).red("x") == "\x1b[31mx\x1b[0m"
+
+
+def test_tables_align_and_do_not_trail() -> None:
+    text = table(("a", "bb"), [("long", ""), ("x", "y\x07")], Style(colour=False))
+    assert text == "a     bb\nlong\nx     y\\u{7}"
