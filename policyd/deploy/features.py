@@ -1,0 +1,85 @@
+"""Whether every feature that a policy reads has a source in this deployment.
+
+In: a checked program and a deployment. Out: one diagnostic for each feature without a source, or with a value outside
+its domain. A feature whose source cannot exist would be unknown for ever, and the proofs would be about nothing.
+"""
+
+from collections.abc import Iterable
+
+from policyd.deploy.headers import RESERVED
+from policyd.deploy.model import Deployment, LoopbackIdentity
+from policyd.policy.program import Feature, NumberDomain, Program
+from policyd.policy.request import Inadmissible, admit_value
+from policyd.text.diagnostic import Diagnostic, Severity
+
+__all__ = ["check_features"]
+
+
+def check_features(program: Program, deployment: Deployment) -> Iterable[Diagnostic]:
+    given = dict(deployment.features)
+    claims = _claims(deployment)
+    read: set[str] = set()
+    for feature in program.features:
+        key = feature.where.key
+        match feature.where.kind:
+            case "deployment":
+                read.add(key)
+                yield from _from_deployment(feature, given)
+            case "identity" if key not in claims:
+                message = (
+                    f"`{feature.name}` comes from the identity's claim `{key}`, which no identity here has"
+                )
+                cure = f'add `{key} = "…"` to `[identity]` or its keys, or remove the feature'
+                yield Diagnostic("PD527", Severity.ERROR, message, feature.span, help=cure)
+            case "header" | "label":
+                yield from _from_header(feature)
+            case _:
+                pass
+    for key in sorted(set(given) - read):
+        message = f"`[features]` gives `{key}`, which the policy does not read"
+        yield Diagnostic(
+            "PD526", Severity.WARNING, message, None, help="a misspelt key here leaves a feature unknown"
+        )
+
+
+def _claims(deployment: Deployment) -> frozenset[str]:
+    if isinstance(deployment.identity, LoopbackIdentity):
+        return frozenset(name for name, _ in deployment.identity.claims)
+    return frozenset(name for key in deployment.identity.keys for name, _ in key.claims)
+
+
+def _from_deployment(feature: Feature, given: dict[str, str | int | bool]) -> Iterable[Diagnostic]:
+    key = feature.where.key
+    if key not in given:
+        message = f"`{feature.name}` comes from the deployment, which does not say `{key}`"
+        yield Diagnostic("PD526", Severity.ERROR, message, feature.span, help=f"add `{key}` to `[features]`")
+        return
+    said = _outside(feature, given[key])
+    if said:
+        message = f"the deployment's {said}"
+        yield Diagnostic(
+            "PD526", Severity.ERROR, message, feature.span, help=f"correct `{key}` in `[features]`"
+        )
+
+
+def _outside(feature: Feature, value: str | int | bool) -> str:
+    """What is wrong with the value, or nothing. A number is not moved into its domain, as one that was measured is."""
+    if isinstance(feature.domain, NumberDomain) and isinstance(value, int) and not isinstance(value, bool):
+        low, high = feature.domain.low, feature.domain.high
+        return (
+            ""
+            if low <= value <= high
+            else f"`{feature.name}` is {value}, which is not one of: {low} to {high}"
+        )
+    admitted = admit_value(feature, value)
+    return admitted.message if isinstance(admitted, Inadmissible) else ""
+
+
+def _from_header(feature: Feature) -> Iterable[Diagnostic]:
+    header = feature.where.key.lower()
+    if header in RESERVED or header.startswith("x-policyd-"):
+        message = (
+            f"`{feature.name}` is read from the header `{header}`, which a caller cannot set for a policy"
+        )
+        cure = "choose a header of your own, like `x-data-class`"
+        yield Diagnostic("PD528", Severity.ERROR, message, feature.span, help=cure)

@@ -1,0 +1,134 @@
+"""The shape of `policyd.toml`, as pydantic models: one for each table.
+
+In: what TOML and the environment hold. Out: the same with every single value understood (`values`); `read` makes a
+`Deployment` of it. A key that is not here is an error: a setting that this build does not act on is not accepted.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, model_validator
+from pydantic_core import PydanticCustomError
+
+from policyd.deploy import values
+from policyd.deploy.model import Credential, Dialect, Endpoint, Network
+
+__all__ = ["ApiKeyFile", "ApiKeysFile", "DeploymentFile", "LoopbackFile", "TABLES"]
+
+Seconds = Annotated[float, PlainValidator(values.duration)]
+Size = Annotated[int, PlainValidator(values.size)]
+Sha256 = Annotated[str, PlainValidator(values.sha256)]
+Words = Annotated[str, Field(min_length=1)]
+
+
+class Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
+
+
+class ListenFile(Table):
+    address: Annotated[str, PlainValidator(values.address)] = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] = 8484
+    unix: Words | None = None
+
+
+class AdminFile(ListenFile):
+    port: Annotated[int, Field(ge=1, le=65535)] = 8485
+
+
+class TlsFile(Table):
+    ca: Annotated[str, PlainValidator(values.certificate_authority)] | None = None
+    pin_sha256: Annotated[tuple[str, ...], PlainValidator(values.pin)] = ()
+
+
+class TargetFile(Table):
+    url: Annotated[Endpoint, PlainValidator(values.endpoint)]
+    dialects: Annotated[list[Dialect], Field(min_length=1)]
+    model: Words | None = None
+    aliases: dict[str, Words] = {}
+    credential: Annotated[Credential, PlainValidator(values.credential)] | None = None
+    connect_timeout: Seconds = 5.0
+    first_byte_timeout: Seconds = 120.0
+    idle_timeout: Seconds = 60.0
+    total_timeout: Seconds = 900.0
+    max_connections: Annotated[int, Field(ge=1, le=65535)] = 256
+    tls: TlsFile = TlsFile()
+    plaintext_because: Words | None = None
+    headers: Annotated[tuple[tuple[str, str], ...], PlainValidator(values.header_map)] = ()
+
+    @model_validator(mode="after")
+    def tls_needs_https(self) -> "TargetFile":
+        if self.url.scheme != "https" and (self.tls.ca is not None or self.tls.pin_sha256):
+            raise PydanticCustomError(
+                "value", "`tls` says how a server proves itself, but the URL is not `https://`"
+            )
+        return self
+
+
+class _Claims(BaseModel):
+    """Any further key is a claim; claims are strings."""
+
+    model_config = ConfigDict(extra="allow", strict=True, frozen=True, hide_input_in_errors=True)
+    __pydantic_extra__: dict[str, Words]
+
+    @property
+    def claims(self) -> tuple[tuple[str, str], ...]:
+        return tuple(sorted(self.__pydantic_extra__.items()))
+
+
+class LoopbackFile(_Claims):
+    kind: Literal["loopback"]
+
+
+class ApiKeyFile(_Claims):
+    sha256: Sha256
+
+
+class ApiKeysFile(Table):
+    kind: Literal["api-keys"]
+    keys: Annotated[list[ApiKeyFile], Field(min_length=1)]
+
+
+class LimitsFile(Table):
+    body: Size = 32 * 1024 * 1024
+    header: Size = 64 * 1024
+    in_flight: Size = 512 * 1024 * 1024
+
+
+class LogFile(Table):
+    path: Words | None = None
+    stdout: bool | None = None
+
+    @model_validator(mode="after")
+    def one_place(self) -> "LogFile":
+        if (self.path is not None) is bool(self.stdout) and self.stdout is not None:
+            raise PydanticCustomError("value", "the log has one place: `path`, or `stdout = true`")
+        return self
+
+
+class DeploymentFile(Table):
+    policy: Words
+    listen: ListenFile = ListenFile()
+    admin: AdminFile = AdminFile()
+    identity: Annotated[LoopbackFile | ApiKeysFile, Field(discriminator="kind")]
+    targets: dict[str, TargetFile]
+    features: dict[str, Annotated[str | int | bool, PlainValidator(values.scalar)]] = {}
+    on_prem_networks: list[Annotated[Network, PlainValidator(values.network)]] = []
+    answer_reserve: Annotated[int, Field(ge=0, le=1_000_000_000)] = 4096
+    timezone: Annotated[str, PlainValidator(values.zone)] = "UTC"
+    limits: LimitsFile = LimitsFile()
+    log: LogFile = LogFile()
+
+
+TABLES: dict[tuple[str, ...], tuple[str, ...]] = {
+    path: tuple(model.model_fields)
+    for path, model in (
+        ((), DeploymentFile),
+        (("listen",), ListenFile),
+        (("admin",), AdminFile),
+        (("targets", "*"), TargetFile),
+        (("targets", "*", "tls"), TlsFile),
+        (("identity",), ApiKeysFile),
+        (("limits",), LimitsFile),
+        (("log",), LogFile),
+    )
+}
+"""The keys of each table, by path; `*` stands for any name. For near names."""

@@ -1,0 +1,181 @@
+"""`policyd.toml` to a `Deployment`, or everything that is wrong with it.
+
+In: the file's path and the environment. Out: `Loaded`, which holds the deployment when there is no error. All mistakes
+are reported at once, each at its key (or at the variable that set it). Secrets and certificates are read here, once;
+nothing later opens a file. Whether the deployment fits a policy is asked in `bindings`.
+"""
+
+import ipaddress
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from pydantic import ValidationError
+
+from policyd.deploy.complaints import Author, complaints, variable_span
+from policyd.deploy.file import ApiKeysFile, DeploymentFile, ListenFile, LoopbackFile, TargetFile
+from policyd.deploy.model import (
+    ApiKey,
+    ApiKeyIdentity,
+    Binding,
+    Deployment,
+    Identity,
+    Limits,
+    Listen,
+    LoopbackIdentity,
+    Timeouts,
+    Tls,
+)
+from policyd.deploy.overrides import override
+from policyd.deploy.places import locate
+from policyd.deploy.values import Surroundings
+from policyd.text.diagnostic import Diagnostic, Severity, has_errors, in_order
+from policyd.text.source import Source, Span
+
+__all__ = ["Loaded", "read_deployment"]
+
+_TOML_PLACE: Final = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", re.DOTALL)
+_LARGEST_FILE: Final = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """`deployment` is there exactly when no diagnostic is an error. `author` finds places for later stages."""
+
+    deployment: Deployment | None
+    diagnostics: tuple[Diagnostic, ...]
+    author: Author | None = None
+
+
+def read_deployment(path: Path, environ: Mapping[str, str]) -> Loaded:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        said = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        return _only(Diagnostic("PD501", Severity.ERROR, f"cannot read `{path}`: {said}", None))
+    if len(text) > _LARGEST_FILE:
+        return _only(
+            Diagnostic("PD501", Severity.ERROR, f"cannot read `{path}`: it is larger than 4 MiB", None)
+        )
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        return _only(_not_toml(Source(str(path), text), str(error)))
+    overridden = override(data, environ)
+    author = Author(str(path), text, locate(text), overridden.sources)
+    found = [_clash(name) for name in overridden.clashes]
+    try:
+        file = DeploymentFile.model_validate(overridden.data, context=Surroundings(environ, path.parent))
+    except ValidationError as error:
+        return Loaded(None, in_order((*found, *complaints(error, author))), author)
+    found += _identity_fits(file, author) + _keys_differ(file, author)
+    deployment = None if has_errors(found) else _deployment(file, path.parent)
+    return Loaded(deployment, in_order(found), author)
+
+
+def _only(diagnostic: Diagnostic) -> Loaded:
+    return Loaded(None, (diagnostic,))
+
+
+def _not_toml(source: Source, said: str) -> Diagnostic:
+    """The one mistake that hides the others: without TOML there are no keys."""
+    found = _TOML_PLACE.fullmatch(said)
+    message = found.group(1) if found else said
+    at = len(source.text)
+    if found and found.group(2):
+        at = min(at, source.line_starts[int(found.group(2)) - 1] + int(found.group(3)) - 1)
+    # The line is not shown: it may hold a secret, and where its value ends is not known.
+    bare = Source(source.name, re.sub(r"[^\n]", " ", source.text))
+    return Diagnostic(
+        "PD502", Severity.ERROR, f"this is not TOML: {message[0].lower()}{message[1:]}", Span(bare, at, at)
+    )
+
+
+def _clash(name: str) -> Diagnostic:
+    message = f"the environment variable `{name}` names no setting"
+    cure = "write `POLICYD__TABLE__KEY`; what it would go into is not a table"
+    return Diagnostic("PD510", Severity.ERROR, message, variable_span(name), help=cure)
+
+
+def _identity_fits(file: DeploymentFile, author: Author) -> list[Diagnostic]:
+    if (
+        isinstance(file.identity, ApiKeysFile)
+        or file.listen.unix is not None
+        or _is_loopback(file.listen.address)
+    ):
+        return []
+    message = f"a fixed identity would be anybody's at `{file.listen.address}`"
+    cure = 'listen on a loopback address or a unix socket, or use `kind = "api-keys"`'
+    return [Diagnostic("PD509", Severity.ERROR, message, author.span(("identity", "kind")), help=cure)]
+
+
+def _keys_differ(file: DeploymentFile, author: Author) -> list[Diagnostic]:
+    if not isinstance(file.identity, ApiKeysFile):
+        return []
+    found: list[Diagnostic] = []
+    seen: set[str] = set()
+    for index, key in enumerate(file.identity.keys):
+        if key.sha256 in seen:
+            message = "this key is there twice, and two callers cannot share one"
+            found.append(
+                Diagnostic(
+                    "PD505", Severity.ERROR, message, author.span(("identity", "keys", index, "sha256"))
+                )
+            )
+        seen.add(key.sha256)
+    return found
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return address == "localhost"
+
+
+def _deployment(file: DeploymentFile, folder: Path) -> Deployment:
+    return Deployment(
+        policy=str((folder / file.policy).absolute()),
+        listen=_listen(file.listen, folder),
+        admin=_listen(file.admin, folder),
+        identity=_identity(file.identity),
+        bindings=tuple(_binding(name, target) for name, target in file.targets.items()),
+        on_prem_networks=tuple(file.on_prem_networks),
+        features=tuple(file.features.items()),
+        answer_reserve=file.answer_reserve,
+        timezone=file.timezone,
+        limits=Limits(file.limits.body, file.limits.header, file.limits.in_flight),
+        log=None if file.log.path is None else str((folder / file.log.path).absolute()),
+    )
+
+
+def _listen(file: ListenFile, folder: Path) -> Listen:
+    path = None if file.unix is None else str((folder / file.unix).absolute())
+    return Listen("unix" if path else file.address, file.port, path)
+
+
+def _identity(file: LoopbackFile | ApiKeysFile) -> Identity:
+    if isinstance(file, LoopbackFile):
+        return LoopbackIdentity(file.claims)
+    return ApiKeyIdentity(tuple(ApiKey(key.sha256, key.claims) for key in file.keys))
+
+
+def _binding(name: str, file: TargetFile) -> Binding:
+    return Binding(
+        name=name,
+        endpoint=file.url,
+        dialects=frozenset(file.dialects),
+        model=file.model,
+        aliases=tuple(file.aliases.items()),
+        credential=file.credential,
+        timeouts=Timeouts(
+            file.connect_timeout, file.first_byte_timeout, file.idle_timeout, file.total_timeout
+        ),
+        max_connections=file.max_connections,
+        tls=Tls(file.tls.ca, file.tls.pin_sha256),
+        plaintext_because=file.plaintext_because,
+        headers=file.headers,
+    )

@@ -1,0 +1,244 @@
+"""How single values of `policyd.toml` are written: durations, sizes, networks, URLs, secrets, certificates.
+
+Each function takes what TOML read and returns what it means, or raises `PydanticCustomError` whose type is the kind of
+mistake (see `complaints`) and whose message is a whole sentence. Those that look outside the file (a secret, a
+certificate, the time zones) take what they may look at from the validation's context.
+"""
+
+import ipaddress
+import re
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, cast
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import ValidationInfo
+from pydantic_core import PydanticCustomError
+
+from policyd.deploy.headers import RESERVED, is_header_name, is_header_value
+from policyd.deploy.model import Credential, Endpoint, Network, Secret
+
+__all__ = [
+    "Surroundings", "address", "certificate_authority", "credential", "duration", "endpoint", "header_map", "network", "pin",
+    "scalar", "sha256", "size", "zone",
+]  # fmt: skip
+
+_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
+_SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_SIZE: Final = re.compile(r"(\d+)\s*(B|KiB|MiB|GiB|kB|MB|GB)")
+_BYTES: Final = {
+    "B": 1,
+    "KiB": 1024,
+    "MiB": 1024**2,
+    "GiB": 1024**3,
+    "kB": 1000,
+    "MB": 1000**2,
+    "GB": 1000**3,
+}
+_HEX: Final = re.compile(r"[0-9a-f]{64}")
+_STYLES: Final = ("bearer", "x-api-key", "api-key")
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a deployment file may refer to: the environment, and files relative to its own folder."""
+
+    environ: Mapping[str, str]
+    folder: Path
+
+
+def _surroundings(info: ValidationInfo) -> Surroundings:
+    return cast(Surroundings, info.context)
+
+
+def _wrong(message: str, kind: str = "value") -> PydanticCustomError:
+    # The braces of a value must not be read as pydantic's own placeholders.
+    return PydanticCustomError(kind, "{sentence}", {"sentence": message})
+
+
+def duration(value: Any) -> float:
+    """Seconds, from `"500ms"`, `"30s"`, `"2m"` or a number of seconds."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        seconds = float(value)
+    else:
+        found = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
+        if found is None:
+            raise _wrong(f'`{value}` is not a duration: write `"30s"`, `"500ms"`, `"2m"` or seconds')
+        seconds = float(found.group(1)) * _SECONDS[found.group(2)]
+    if not 0 < seconds <= 86_400:
+        raise _wrong(f"`{value}` is not a duration above 0 and up to a day")
+    return seconds
+
+
+def size(value: Any) -> int:
+    """Bytes, from `"32MiB"` or a number of bytes."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        number = value
+    else:
+        found = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
+        if found is None:
+            raise _wrong(f'`{value}` is not a size: write `"32MiB"`, `"64KiB"` or bytes')
+        number = int(found.group(1)) * _BYTES[found.group(2)]
+    if not 0 < number <= 4 * 1024**3:
+        raise _wrong(f"`{value}` is not a size above 0 and up to 4GiB")
+    return number
+
+
+def scalar(value: Any) -> str | int | bool:
+    """A feature's value."""
+    if isinstance(value, str | int | bool):
+        return value
+    raise _wrong("a feature's value is a string, a whole number, or true or false")
+
+
+def address(value: Any) -> str:
+    try:
+        if value != "localhost":
+            ipaddress.ip_address(value if isinstance(value, str) else "")
+    except ValueError:
+        raise _wrong(
+            f"`{value}` is not an address to listen on: write `127.0.0.1`, `::1` or another of this machine"
+        ) from None
+    return str(value)
+
+
+def network(value: Any) -> Network:
+    try:
+        found = ipaddress.ip_network(value) if isinstance(value, str) else None
+    except ValueError:
+        found = None
+    if found is None:
+        raise _wrong(f'`{value}` is not a network: write `"10.1.0.0/16"`, with no bits set behind the mask')
+    if found.prefixlen == 0:
+        raise _wrong(f"`{value}` is every address there is, which says nothing about where a machine stands")
+    return found
+
+
+def zone(value: Any) -> str:
+    try:
+        if value != "UTC":  # known even where the machine has no time zone data
+            ZoneInfo(value)
+    except (OSError, ValueError, TypeError, KeyError):
+        raise _wrong(f'`{value}` is not a time zone: write one like `"Europe/Berlin"` or `"UTC"`') from None
+    return str(value)
+
+
+def sha256(value: Any) -> str:
+    if not isinstance(value, str) or not _HEX.fullmatch(value.lower()):
+        raise _wrong("this is not a SHA-256 in hex (64 digits); `policyd.deploy.keys.hash_key` makes one")
+    return value.lower()
+
+
+def pin(value: Any) -> tuple[str, ...]:
+    """One or several fingerprints; colons between the digits are fine, as `openssl x509 -fingerprint` prints them."""
+    written = value if isinstance(value, list) else [value]
+    pins = tuple(p.replace(":", "").lower() if isinstance(p, str) else "" for p in written)
+    if not pins or not all(_HEX.fullmatch(p) for p in pins):
+        raise _wrong("a pin is the SHA-256 in hex (64 digits) of a certificate or of its public key")
+    return pins
+
+
+def endpoint(value: Any) -> Endpoint:
+    """A target's URL: `https://host[:port][/prefix]`, `http://…` or `unix:/path/to.sock`."""
+    if not isinstance(value, str) or not value.isascii() or any(c.isspace() or ord(c) < 32 for c in value):
+        raise _wrong("a URL is a string of ASCII characters without spaces", "url")
+    if value.startswith("unix:"):
+        path = "/" + value.removeprefix("unix:").lstrip("/")
+        if path == "/":
+            raise _wrong("a socket needs its path: `unix:/run/model.sock`", "url")
+        return Endpoint("unix", path, 0)
+    try:
+        parts = urlsplit(value)
+        port = parts.port
+    except ValueError as error:
+        raise _wrong(f"this is not a URL: {error}", "url") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise _wrong("a target's URL begins with `https://`, `http://` or `unix:`", "url")
+    if parts.username is not None or parts.password is not None:
+        raise _wrong("a URL may not hold a user or a password: use `credential`", "secret_literal")
+    if parts.query or parts.fragment or "?" in value or "#" in value:
+        raise _wrong("a target's URL has no query and no fragment", "url")
+    prefix = parts.path.rstrip("/")
+    if prefix and not re.fullmatch(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~!$&'()*+,;=:@-]+)+", prefix):
+        raise _wrong(f"`{prefix}` is not a plain path", "url")
+    if port == 0:
+        raise _wrong("port 0 is no port", "url")
+    https = parts.scheme == "https"
+    return Endpoint("https" if https else "http", parts.hostname, port or (443 if https else 80), prefix)
+
+
+def credential(value: Any, info: ValidationInfo) -> Credential:
+    """`{ env = "NAME" }` or `{ file = "path" }`, with an optional `style`."""
+    if not isinstance(value, dict):
+        raise _wrong(
+            'a secret is not written here but referred to: `{ env = "NAME" }` or `{ file = "path" }`',
+            "secret_literal",
+        )
+    unknown = sorted(set(value) - {"env", "file", "style"})
+    if unknown:
+        raise _wrong(
+            f"`{unknown[0]}` is not part of a credential: it has `env` or `file`, and `style`",
+            "secret_literal",
+        )
+    style = value.get("style", "bearer")
+    if style not in _STYLES:
+        raise _wrong(f"`{style}` is not a style of a credential: bearer, x-api-key or api-key")
+    sources = [key for key in ("env", "file") if key in value]
+    if len(sources) != 1 or not isinstance(value[sources[0]], str):
+        raise _wrong("a credential comes from one of `env` and `file`")
+    secret = _fetch(sources[0], value[sources[0]], _surroundings(info))
+    return Credential(style, secret)
+
+
+def _fetch(source: str, where: str, surroundings: Surroundings) -> Secret:
+    if source == "env":
+        origin = f"environment variable {where}"
+        text = surroundings.environ.get(where)
+        if text is None:
+            raise _wrong(f"the environment variable `{where}` is not set", "secret_missing")
+    else:
+        origin = f"file {where}"
+        try:
+            text = (surroundings.folder / where).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise _wrong(
+                f"the file `{where}` cannot be read: {type(error).__name__}", "secret_missing"
+            ) from None
+    text = text.strip()
+    if not text:
+        raise _wrong(f"the {origin} is empty", "secret_missing")
+    if not is_header_value(text):
+        raise _wrong(
+            f"what the {origin} holds cannot be sent in a header (line breaks or characters beyond ASCII)",
+            "secret_missing",
+        )
+    return Secret(origin, text)
+
+
+def certificate_authority(value: Any, info: ValidationInfo) -> str:
+    """The PEM text of the file."""
+    if not isinstance(value, str):
+        raise _wrong("`ca` is the path of a PEM file")
+    try:
+        text = (_surroundings(info).folder / value).read_text(encoding="ascii")
+        ssl.create_default_context(cadata=text)
+    except (OSError, UnicodeDecodeError, ssl.SSLError, ValueError) as error:
+        raise _wrong(f"`{value}` cannot be read as certificates in PEM: {type(error).__name__}") from None
+    return text
+
+
+def header_map(value: Any) -> tuple[tuple[str, str], ...]:
+    """Headers added to every request of a target."""
+    if not isinstance(value, dict):
+        raise _wrong('headers are a table: `{ "x-name" = "value" }`')
+    pairs: list[tuple[str, str]] = []
+    for name, text in value.items():
+        if not is_header_name(name) or not isinstance(text, str) or not is_header_value(text):
+            raise _wrong(f"`{name}` is not a header with a value that can be sent")
+        if name.lower() in RESERVED:
+            raise _wrong(f"`{name}` is a header that policyd writes itself; a key belongs into `credential`")
+        pairs.append((name.lower(), text))
+    return tuple(pairs)
