@@ -1,7 +1,5 @@
-"""`python -m policyd` is `policyd`."""
-
-import sys
+"""`python -m policyd` is the `policyd` command."""
 
 from policyd.cli.main import main
 
-sys.exit(main())
+raise SystemExit(main())

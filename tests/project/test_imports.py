@@ -27,6 +27,7 @@ ALLOWED: Final[dict[str, frozenset[str]]] = {
     "pipeline": frozenset({"syntax", "resolve", "engine", "proofs", "trials", "policy", "text"}),
     "proxy": frozenset({"traffic", "deploy", "engine", "proofs", "pipeline", "policy", "text"}),
     "demo": frozenset(),
+    "__main__": frozenset({"cli"}),
     "cli": frozenset(
         {"demo", "deploy", "engine", "pipeline", "policy", "proofs", "proxy", "resolve", "syntax", "text", "traffic", "trials"}
     ),
