@@ -1,0 +1,231 @@
+"""Reading a policy: the root file and everything it includes.
+
+In comes a path; out comes `Loaded`: a checked program, or every mistake at once. The only module of this package that
+reads files. Nothing outside the root file's folder is read, by `..`, by an absolute path or through a link.
+"""
+
+import os
+import stat
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from posixpath import dirname, isabs, join, normpath
+from typing import Final
+
+from policyd.policy.program import Program
+from policyd.resolve.files import Unit
+from policyd.resolve.program import build
+from policyd.resolve.report import Report
+from policyd.syntax.nodes import Include, TestTable, Text
+from policyd.syntax.parse import parse
+from policyd.text.diagnostic import Diagnostic
+from policyd.text.source import Source, Span
+
+__all__ = ["Loaded", "load", "load_text", "read_bytes"]
+
+_LARGEST: Final = 16 * 1024 * 1024
+_DEEPEST: Final = 16
+_MOST_FILES: Final = 1000
+
+_LOST: Final = frozenset(
+    {
+        "PD201",
+        "PD203",
+        "PD204",
+        "PD230",
+        "PD231",
+        "PD234",
+        "PD236",
+        "PD240",
+        "PD241",
+        "PD260",
+        "PD272",
+        "PD282",
+    }
+)
+"""Mistakes that a statement which could not be read may only seem to cause: with one lost, they are not said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """`program` is None exactly when there is an error. `files`: every file that was read, the root first."""
+
+    program: Program | None
+    diagnostics: tuple[Diagnostic, ...]
+    files: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """One file's text and what makes it this file and no other."""
+
+    identity: str
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class _Problem:
+    code: str
+    message: str
+    help: str | None = None
+
+
+def read_bytes(path: Path) -> bytes:
+    """A regular file's bytes; anything else is an `OSError`, so that a pipe or a device cannot hold a check up."""
+    mode = path.stat()
+    if stat.S_ISDIR(mode.st_mode):
+        raise IsADirectoryError(path)
+    if not stat.S_ISREG(mode.st_mode):
+        raise OSError("not a regular file")
+    if mode.st_size > _LARGEST:
+        raise OSError(f"larger than {_LARGEST // 1024 // 1024} MiB")
+    return path.read_bytes()
+
+
+def load(path: Path, *, today: date | None = None, read: Callable[[Path], bytes] = read_bytes) -> Loaded:
+    """The policy at `path`. Sources are named as the person gave the path. Without `today` no exception has expired."""
+    folder = path.parent
+
+    def fetch(relative: str) -> _File | _Problem:
+        return _from_disk(folder, relative, read, confined=relative != path.name)
+
+    return _load(path.name, fetch, lambda relative: folder / relative, today)
+
+
+def load_text(
+    text: str, name: str = "<policy>", files: Mapping[str, str] | None = None, *, today: date | None = None
+) -> Loaded:
+    """A policy that no disk holds: `files` are what it includes, by path."""
+    known = {**(files or {}), name: text}
+
+    def fetch(relative: str) -> _File | _Problem:
+        if relative not in known:
+            return _Problem("PD011", f"there is no file `{relative}`")
+        return _File(relative, Source(relative, known[relative]))
+
+    return _load(name, fetch, Path, today)
+
+
+def _load(
+    root: str, fetch: Callable[[str], _File | _Problem], place: Callable[[str], Path], today: date | None
+) -> Loaded:
+    report = Report()
+    reader = _Reader(fetch, place, report)
+    unit = reader.root(root)
+    program = None if unit is None else build(unit, report, today=today)
+    found = report.diagnostics()
+    if reader.lost:
+        found = tuple(d for d in found if d.code not in _LOST)
+    return Loaded(program, found, tuple(reader.files))
+
+
+class _Reader:
+    """Reads and parses the tree of files, each once."""
+
+    def __init__(
+        self, fetch: Callable[[str], _File | _Problem], place: Callable[[str], Path], report: Report
+    ) -> None:
+        self._fetch = fetch
+        self._place = place
+        self._report = report
+        self._first: dict[str, Span | None] = {}
+        self.files: list[Path] = []
+        self.lost = False
+
+    def root(self, name: str) -> Unit | None:
+        file = self._fetch(name)
+        if isinstance(file, _Problem):
+            self._report.add(file.code, None, file.message, help=file.help)
+            return None
+        return self._unit(file, name, (), None)
+
+    def _unit(self, file: _File, relative: str, inside: tuple[str, ...], at: Span | None) -> Unit:
+        self._first[file.identity] = at
+        self.files.append(self._place(relative))
+        parsed = parse(file.source)
+        self._report.take(parsed.diagnostics)
+        self.lost = self.lost or self._report.failed
+        includes: dict[int, Unit] = {}
+        tables: dict[int, Source] = {}
+        for index, statement in enumerate(parsed.module.statements):
+            if isinstance(statement, Include):
+                unit = self._include(statement.path, relative, (*inside, file.identity))
+                if unit is not None:
+                    includes[index] = unit
+            elif isinstance(statement, TestTable):
+                found = self._below(statement.path, relative)
+                if found is not None:
+                    tables[index] = found[0].source
+                    self.files.append(self._place(found[1]))
+        return Unit(parsed.module, includes, tables)
+
+    def _include(self, path: Text, relative: str, inside: tuple[str, ...]) -> Unit | None:
+        found = self._below(path, relative)
+        if found is None:
+            return None
+        file, inner = found
+        if file.identity in inside:
+            self._refuse(
+                _Problem("PD013", f"`{path.value}` includes itself, directly or through others"), path
+            )
+            return None
+        if file.identity in self._first:
+            self._refuse(_Problem("PD016", f"`{path.value}` is included twice"), path)
+            return None
+        if len(inside) >= _DEEPEST or len(self.files) >= _MOST_FILES:
+            most = f"includes go at most {_DEEPEST} deep, and a policy has at most {_MOST_FILES} files"
+            self._refuse(_Problem("PD014", most), path)
+            return None
+        return self._unit(file, inner, inside, path.span)
+
+    def _below(self, path: Text, relative: str) -> tuple[_File, str] | None:
+        """The file that is named in `relative`, which stays in the root's folder."""
+        inner = normpath(join(dirname(relative), path.value)) if path.value else ""
+        if (
+            not inner
+            or isabs(inner)
+            or inner.split("/")[0] == ".."
+            or "\\" in path.value
+            or "\0" in path.value
+        ):
+            self._refuse(_outside(path.value), path)
+            return None
+        file = self._fetch(inner)
+        if isinstance(file, _Problem):
+            self._refuse(file, path)
+            return None
+        return file, inner
+
+    def _refuse(self, problem: _Problem, path: Text) -> None:
+        self.lost = True
+        self._report.add(problem.code, path.span, problem.message, help=problem.help)
+
+
+def _outside(path: str) -> _Problem:
+    advice = "write a path with `/` from this file, inside the folder of the root file"
+    return _Problem("PD015", f"`{path}` is not a file inside the policy's folder", advice)
+
+
+def _from_disk(
+    folder: Path, relative: str, read: Callable[[Path], bytes], *, confined: bool
+) -> _File | _Problem:
+    """The root file may be a link to anywhere; what it includes lies in its folder."""
+    path = folder / relative
+    try:
+        real = os.path.realpath(path)
+        if confined and not Path(real).is_relative_to(os.path.realpath(folder)):
+            return _outside(relative)
+        data = read(path)
+        return _File(real, Source(str(path), data.decode("utf-8")))
+    except (FileNotFoundError, NotADirectoryError):
+        return _Problem("PD011", f"there is no file `{path}`")
+    except IsADirectoryError:
+        return _Problem("PD012", f"`{path}` is a folder", "name a file")
+    except UnicodeDecodeError as error:
+        return _Problem(
+            "PD002", f"`{path}` is not UTF-8: byte {error.start} cannot be read", "save it as UTF-8"
+        )
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        return _Problem("PD001", f"`{path}` cannot be read: {why}")
