@@ -1,0 +1,154 @@
+"""Conflicting includes: one request, two files, two plans.
+
+Two scoped includes conflict when, for some request in both scopes, the first route of each file that serves it gives
+another plan, and no `before` or `after` says which file goes first.
+"""
+
+from collections.abc import Iterator
+from itertools import combinations
+from math import gcd
+from typing import TypeAlias
+
+from policyd.policy.evaluate import firing_guards, holds
+from policyd.policy.program import Group, Inclusion, Member, Program, Route
+from policyd.policy.request import Request
+from policyd.proofs.case import Case
+from policyd.proofs.find import Found, OutOfBudget
+from policyd.proofs.findings import Finding
+from policyd.proofs.reach import Question
+from policyd.proofs.witness import Witness
+from policyd.text.diagnostic import Label, Severity
+
+__all__ = ["conflicting_includes", "first_within", "left_of"]
+
+_Left: TypeAlias = tuple[tuple[object, ...], ...]
+
+
+def conflicting_includes(case: Case) -> tuple[Finding, ...]:
+    """One finding per pair of includes that conflict."""
+    out: list[Finding] = []
+    for first, second in combinations(case.program.inclusions, 2):
+        if _ordered(first, second):
+            continue
+        try:
+            witness = _conflict(case, first.alias, second.alias)
+        except OutOfBudget:
+            message = f"whether `{first.alias}` and `{second.alias}` conflict is not proved: the search ran out of its budget"
+            out.append(
+                Finding("PD309", Severity.ERROR, second.alias, message, second.span, None, unfinished=True)
+            )
+            continue
+        if witness is not None:
+            out.append(_finding(case.program, first, second, witness))
+    return tuple(out)
+
+
+def first_within(program: Program, request: Request, alias: str) -> tuple[Route, _Left] | None:
+    """The first route of one include that serves the request, and what is left of it, by the reference. A split counts
+    with its shares: two splits differ when their shares do, whichever member this request's key falls to."""
+    removed = firing_guards(program, request)
+    for route in program.routes:
+        if _inside(route, alias) and holds(program, route.condition, request):
+            left = left_of(route, frozenset(route.targets).difference(removed))
+            if left:
+                return route, left
+    return None
+
+
+def left_of(route: Route, allowed: frozenset[str]) -> _Left:
+    """A route's groups with only the allowed targets, written so that equal plans are equal."""
+    out: list[tuple[object, ...]] = []
+    for group in route.groups:
+        members = tuple(m for m in group.members if m.target in allowed)
+        if len(members) == 1 or group.pick == "order":
+            out.extend(("order", m.target) for m in members)
+        elif members:
+            out.append((group.pick, _shares(group, members), group.by))
+    return tuple(out)
+
+
+def _shares(group: Group, members: tuple[Member, ...]) -> tuple[object, ...]:
+    """Members in written order; for a split with their weights in lowest terms, since only shares matter."""
+    if group.pick != "split":
+        return tuple(m.target for m in members)
+    unit = gcd(*(m.weight for m in members))
+    return tuple((m.target, m.weight // unit) for m in members)
+
+
+def _inside(route: Route, alias: str) -> bool:
+    """Routes of the include and of the includes within it."""
+    return route.include is not None and (route.include == alias or route.include.startswith(alias + "."))
+
+
+def _ordered(first: Inclusion, second: Inclusion) -> bool:
+    if second.alias.startswith(first.alias + ".") or first.alias.startswith(second.alias + "."):
+        return True
+    return second.alias in first.before | first.after or first.alias in second.before | second.after
+
+
+def _conflict(case: Case, first: str, second: str) -> Witness | None:
+    def claim(request: Request) -> bool:
+        if any(case.holds(d.condition, request) for d in case.program.denies):
+            return False
+        a, b = (first_within(case.program, request, alias) for alias in (first, second))
+        return a is not None and b is not None and a[1] != b[1]
+
+    routes = case.program.routes
+    mine = [i for i, r in enumerate(routes) if _inside(r, first)]
+    theirs = [i for i, r in enumerate(routes) if _inside(r, second)]
+    for i in mine:
+        for j in theirs:
+            if routes[i].groups == routes[j].groups:
+                continue
+            past = _clauses(case, [k for k in mine if k < i]) | _clauses(case, [k for k in theirs if k < j])
+            for pair in _telling(routes[i], routes[j]):
+                for part in _both(case, i, j):
+                    answer = case.ask(Question(part, case.reach.denied, pair, past=past))
+                    if isinstance(answer, Found):
+                        return case.witness(answer.cell, claim)
+    return None
+
+
+def _telling(a: Route, b: Route) -> Iterator[tuple[str, ...]]:
+    """Pairs of targets that tell the routes apart: where both are allowed, the plans differ.
+
+    INVARIANT: two plans that treat every pair of allowed targets alike are equal, so where the plans differ and both
+    routes have a target left, some pair of these is allowed."""
+    for t in a.targets:
+        for u in b.targets:
+            allowed = frozenset({t, u})
+            if left_of(a, allowed) != left_of(b, allowed):
+                yield (t,) if t == u else (t, u)
+
+
+def _both(case: Case, i: int, j: int) -> Iterator[dict[int, int]]:
+    for part in case.parts({}, case.matrix.routes[i]):
+        yield from case.parts(part, case.matrix.routes[j])
+
+
+def _clauses(case: Case, routes: list[int]) -> int:
+    mask = 0
+    for route in routes:
+        mask |= case.matrix.routes[route]
+    return mask
+
+
+def _finding(program: Program, first: Inclusion, second: Inclusion, witness: Witness) -> Finding:
+    removed = firing_guards(program, witness.request)
+    plans = [first_within(program, witness.request, x.alias) for x in (first, second)]
+    said = " and ".join(
+        f"`{plan[0].name}` says {', '.join(t for t in plan[0].targets if t not in removed)}"
+        for plan in plans
+        if plan is not None
+    )
+    labels = () if first.span is None else (Label(first.span, "the other include"),)
+    return Finding(
+        "PD308",
+        Severity.ERROR,
+        second.alias,
+        f"includes `{first.alias}` and `{second.alias}` give one request different plans: {said}",
+        second.span,
+        f"make the scopes disjoint, or state the order: `after {first.alias}`",
+        labels,
+        witness,
+    )

@@ -1,0 +1,54 @@
+"""What a proof found out, as data.
+
+A `Finding` says what is wrong and carries its witness; `diagnostic()` is how a person sees it. `unfinished` marks a
+question that outgrew its budget: not proved, never green.
+"""
+
+from dataclasses import dataclass
+
+from policyd.policy.decision import Plan
+from policyd.proofs.witness import Witness
+from policyd.text.diagnostic import Diagnostic, Label, Severity
+from policyd.text.source import Span
+from policyd.trials.given import given_text
+
+__all__ = ["Finding"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`subject` is the rule, feature or assertion it is about. `witness` is a request that shows it; `twin`, for the
+    findings that compare two requests, is the same request with the one feature changed."""
+
+    code: str
+    severity: Severity
+    subject: str
+    message: str
+    span: Span | None
+    help: str | None = None
+    labels: tuple[Label, ...] = ()
+    witness: Witness | None = None
+    twin: Witness | None = None
+    unfinished: bool = False
+
+    def diagnostic(self) -> Diagnostic:
+        details = [*_lines("witness", self.witness), *_lines("   with", self.twin)]
+        return Diagnostic(
+            self.code, self.severity, self.message, self.span, self.help, self.labels, tuple(details)
+        )
+
+
+def _lines(title: str, witness: Witness | None) -> list[str]:
+    if witness is None:
+        return []
+    shown = given_text(witness.given) or "the quiet request"
+    return [f"{title}: {shown}", f"         {_outcome(witness)}"]
+
+
+def _outcome(witness: Witness) -> str:
+    decision = witness.decision
+    removed = "; ".join(f"{r.target} removed by {' and '.join(r.guards)}" for r in decision.removed)
+    tail = f" ({removed})" if removed else ""
+    if isinstance(decision, Plan):
+        return f"goes to {', then '.join(decision.targets)} via {decision.route}{tail}"
+    return f"is rejected by {' and '.join(decision.by)}{tail}"

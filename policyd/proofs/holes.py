@@ -1,0 +1,127 @@
+"""Holes and dead ends: requests that no route serves, and routes that are passed over.
+
+A hole reaches `otherwise`. A dead end is met where a route's condition holds and the author's guards have taken its last
+target: there is a target that fits the request (no capability guard removes it), and a written guard removes it. What
+merely does not fit (too long, another API) is what the routes after it are for, and is not reported.
+"""
+
+from policyd.policy.decision import Plan, Reject
+from policyd.policy.evaluate import evaluate, firing_guards
+from policyd.policy.program import Program, Route
+from policyd.policy.request import Request
+from policyd.proofs.case import Case
+from policyd.proofs.find import Found, OutOfBudget
+from policyd.proofs.findings import Finding
+from policyd.proofs.reach import Question
+from policyd.proofs.witness import Witness
+from policyd.text.diagnostic import Label, Severity
+
+__all__ = ["dead_ends", "holes"]
+
+
+def holes(case: Case) -> tuple[Finding, ...]:
+    """At most one finding: a smallest request that reaches `otherwise`."""
+    otherwise = case.program.otherwise
+
+    def claim(request: Request) -> bool:
+        decision = evaluate(case.program, request)
+        return isinstance(decision, Reject) and decision.by == ("otherwise",)
+
+    try:
+        answer = case.ask(Question({}, case.reach.denied, past=case.reach.before(len(case.program.routes))))
+    except OutOfBudget:
+        message = "whether every request finds a route is not proved: the search ran out of its budget"
+        return (
+            Finding("PD309", Severity.WARNING, "otherwise", message, otherwise.span, None, unfinished=True),
+        )
+    if not isinstance(answer, Found):
+        return ()
+    witness = case.witness(answer.cell, claim)
+    passed = ", ".join(f"`{r}`" for r in witness.decision.passed_over)
+    why = (
+        f": {passed} hold{'s' if len(witness.decision.passed_over) == 1 else ''} but nothing is left"
+        if passed
+        else ""
+    )
+    return (
+        Finding(
+            "PD306",
+            otherwise.holes,
+            "otherwise",
+            f"some requests reach `otherwise` and are rejected{why}",
+            otherwise.span,
+            "add a route that serves them, or leave it so; `holes error` makes a hole an error",
+            witness=witness,
+        ),
+    )
+
+
+def dead_ends(case: Case) -> tuple[Finding, ...]:
+    """One note per route that the guards leave nothing of for some request that reaches it."""
+    out: list[Finding] = []
+    for index, route in enumerate(case.program.routes):
+        try:
+            witness = _dead_end(case, index, route)
+        except OutOfBudget:
+            message = (
+                f"whether route `{route.name}` has dead ends is not proved: the search ran out of its budget"
+            )
+            out.append(
+                Finding("PD309", Severity.WARNING, route.name, message, route.span, None, unfinished=True)
+            )
+            continue
+        if witness is not None:
+            out.append(_finding(route, witness, case.program))
+    return tuple(out)
+
+
+def _dead_end(case: Case, index: int, route: Route) -> Witness | None:
+    def claim(request: Request) -> bool:
+        return meets_dead_end(case.program, route, request)
+
+    past = case.reach.before(index)
+    for target in route.targets:
+        fits = _capabilities(case, target)
+        for part in case.parts({}, case.matrix.routes[index]):
+            answer = case.ask(Question(part, case.reach.denied | fits, removed=route.targets, past=past))
+            if isinstance(answer, Found):
+                return case.witness(answer.cell, claim)
+    return None
+
+
+def meets_dead_end(program: Program, route: Route, request: Request) -> bool:
+    """The plain reading of a dead end, by the reference."""
+    decision = evaluate(program, request)
+    if route.name not in decision.passed_over:
+        return False
+    builtin = {g.name for g in program.guards if g.builtin}
+    removed = firing_guards(program, request)
+    return any(builtin.isdisjoint(removed.get(t, ())) for t in route.targets)
+
+
+def _capabilities(case: Case, target: str) -> int:
+    mask = 0
+    for index, guard in enumerate(case.program.guards):
+        if guard.builtin and target in guard.hits:
+            mask |= case.matrix.guards[index]
+    return mask
+
+
+def _finding(route: Route, witness: Witness, program: Program) -> Finding:
+    decision = witness.decision
+    guards = sorted({g for names in firing_guards(program, witness.request).values() for g in names})
+    written = {g.name: g for g in program.guards if not g.builtin}
+    labels = tuple(
+        Label(span, "removed here") for n in guards if n in written and (span := written[n].span) is not None
+    )
+    then = f"go on to `{decision.route}`" if isinstance(decision, Plan) else "reach `otherwise`"
+    return Finding(
+        "PD307",
+        Severity.NOTE,
+        route.name,
+        f"route `{route.name}` is left without a target for some requests, which {then}",
+        route.span,
+        None,
+        labels[:3],
+        witness,
+    )

@@ -1,0 +1,252 @@
+"""What a caller may not gain: claimed features that loosen, and unknown ones that do.
+
+Both compare a request with its *twin*, the same request but for one feature. A target is gained when no guard removes it
+from the request and some guard removes it from the twin; a deny is lifted when no deny holds for the request and one
+holds for the twin.
+
+- claimed loosens: the request has some value of a claimed feature, the twin has it absent.
+- unknown loosens: the request has an attested or derived feature unknown, the twin has some value of it.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import product
+
+from policyd.policy.evaluate import evaluate, firing_guards
+from policyd.policy.program import Feature, Provenance
+from policyd.policy.request import Request, admit, unknown_value
+from policyd.proofs.case import Case
+from policyd.proofs.find import Box, Cell, Covered, Found, OutOfBudget, bits, meet
+from policyd.proofs.findings import Finding
+from policyd.proofs.witness import Witness, possible
+from policyd.text.diagnostic import Label, Severity
+from policyd.text.source import Span
+
+__all__ = ["claimed_loosens", "unknown_loosens"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Axes:
+    """The axes that change between a request and its twin, each with the atom that unknown (or absent) stands for: those
+    of the feature, and of what is unknown together with it."""
+
+    feature: Feature
+    unknown: Mapping[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Loss:
+    """Something a twin meets that the request does not: a guard on `target`, or a deny (`target` None)."""
+
+    rule: str
+    target: str | None
+    clause: int
+    span: Span | None
+
+
+def claimed_loosens(case: Case) -> tuple[Finding, ...]:
+    """One finding per claimed feature and rule that it gets around."""
+    features = [f for f in case.program.features if f.provenance is Provenance.CLAIMED]
+    return _findings(case, features, claimed=True)
+
+
+def unknown_loosens(case: Case) -> tuple[Finding, ...]:
+    """One finding per attested or derived feature and rule that its being unknown gets around."""
+    features = [f for f in case.program.features if f.provenance is not Provenance.CLAIMED]
+    return _findings(case, features, claimed=False)
+
+
+def _findings(case: Case, features: list[Feature], *, claimed: bool) -> tuple[Finding, ...]:
+    out: list[Finding] = []
+    losses = tuple(_losses(case))
+    for feature in features:
+        axes = _axes(case, feature)
+        if axes is None:
+            continue
+        told: set[str] = set()
+        for loss in losses:
+            if loss.rule in told:
+                continue
+            try:
+                pair = _gained(case, axes, loss, claimed=claimed)
+            except OutOfBudget:
+                told.add(loss.rule)
+                out.append(_unfinished(feature, loss, claimed=claimed))
+                continue
+            if pair is not None:
+                told.add(loss.rule)
+                out.append(_finding(feature, loss, pair, claimed=claimed))
+    return tuple(out)
+
+
+def _axes(case: Case, feature: Feature) -> _Axes | None:
+    """The feature's axes, or None where it cannot be unknown or no condition reads it."""
+    value = unknown_value(feature)
+    if value is None:
+        return None
+    names = {feature.name}
+    if feature.where.kind == "builtin" and feature.name in {"tokens", "context_needed"}:
+        # Who cannot count the prompt knows neither.
+        names = {"tokens", "context_needed"}
+    unknown = {
+        number: axis.atom_of(unknown)
+        for number, axis in enumerate(case.matrix.axes)
+        if axis.feature in names
+        and (unknown := unknown_value(case.program.feature(axis.feature))) is not None
+    }
+    return _Axes(feature, unknown) if unknown else None
+
+
+def _losses(case: Case) -> Iterator[_Loss]:
+    """Every clause that removes a target, per target, and every clause that denies."""
+    for index, guard in enumerate(case.program.guards):
+        for target in sorted(guard.hits):
+            for clause in bits(case.matrix.guards[index]):
+                yield _Loss(guard.name, target, clause, guard.span)
+    for index, deny in enumerate(case.program.denies):
+        for clause in bits(case.matrix.denies[index]):
+            yield _Loss(deny.name, None, clause, deny.span)
+
+
+def _gained(case: Case, axes: _Axes, loss: _Loss, *, claimed: bool) -> tuple[Witness, Witness] | None:
+    """A request that does not meet the loss and its twin that does, or None: there is no such pair."""
+    clause = case.matrix.boxes[loss.clause]
+    if not any(axis in clause for axis in axes.unknown):
+        return None
+    shared = {axis: mask for axis, mask in clause.items() if axis not in axes.unknown}
+    unknown = {axis: 1 << atom for axis, atom in axes.unknown.items()}
+    if claimed:
+        # The twin is absent, so the clause must accept absent; the request then differs on the axis.
+        if meet(clause, unknown) is None:
+            return None
+        cell = _cell(case, loss, shared)
+        return None if cell is None else _pair(case, axes, loss, cell, claimed=True)
+    box = meet(shared, unknown)
+    if box is None or all(clause.get(axis, -1) & mask for axis, mask in unknown.items()):
+        return None
+    if _cell(case, loss, box) is None:
+        return None
+    for atoms in _twin_atoms(case, axes, clause):
+        cell = _cell(case, loss, box, _impossible_twins(case, axes, atoms))
+        if cell is not None:
+            return _pair(case, axes, loss, _moved(cell, atoms), claimed=False)
+    return None
+
+
+def _cell(case: Case, loss: _Loss, box: Box, extra: tuple[Box, ...] = ()) -> Cell | None:
+    """A request in the box that is not denied and, where a target is at stake, is allowed it."""
+    avoid = case.reach.denied | case.matrix.relations
+    if loss.target is not None:
+        avoid |= case.matrix.guards_on[loss.target]
+    case.finder.start()
+    answer = case.finder.find(box, avoid, extra)
+    return answer.cell if isinstance(answer, Found) else None
+
+
+def _twin_atoms(case: Case, axes: _Axes, clause: Box) -> Iterator[Mapping[int, int]]:
+    """What the changing axes may be in a twin that the clause matches: one representative where nothing but these axes
+    is related to each other, else every combination."""
+    within = {axis: clause.get(axis, case.matrix.axes[axis].full) for axis in axes.unknown}
+    related = [b for b in _relations(case) if any(axis in b for axis in axes.unknown)]
+    if all(axis in axes.unknown for b in related for axis in b):
+        case.finder.start()
+        answer = case.finder.find(within, case.matrix.relations)
+        if not isinstance(answer, Covered):
+            yield {axis: answer.cell[axis] for axis in axes.unknown}
+        return
+    order = list(within)
+    for atoms in product(*(sorted(bits(within[axis])) for axis in order)):
+        yield dict(zip(order, atoms, strict=True))
+
+
+def _impossible_twins(case: Case, axes: _Axes, atoms: Mapping[int, int]) -> tuple[Box, ...]:
+    """Where a twin with these atoms could not exist, as boxes over the axes that it shares with the request."""
+    out = []
+    for relation in _relations(case):
+        if any(axis in relation for axis in axes.unknown) and all(
+            relation.get(axis, -1) >> atom & 1 for axis, atom in atoms.items()
+        ):
+            out.append({axis: mask for axis, mask in relation.items() if axis not in axes.unknown})
+    return tuple(out)
+
+
+def _relations(case: Case) -> Iterator[Box]:
+    return (case.matrix.boxes[i] for i in bits(case.matrix.relations))
+
+
+def _moved(cell: Cell, atoms: Mapping[int, int]) -> Cell:
+    return tuple(atoms.get(axis, atom) for axis, atom in enumerate(cell))
+
+
+def _pair(case: Case, axes: _Axes, loss: _Loss, cell: Cell, *, claimed: bool) -> tuple[Witness, Witness]:
+    """The request that gains and its twin that does not, small, and confirmed by the reference. `cell` is the one of the
+    two in which the feature has a value; the other one follows from it."""
+    names = sorted({case.matrix.axes[a].feature for a in axes.unknown})
+    unknown = {name: unknown_value(case.program.feature(name)) for name in names}
+
+    def without(request: Request) -> Request | None:
+        admitted = admit(case.program, {**request.values, **unknown})
+        return admitted if isinstance(admitted, Request) and possible(case.matrix, admitted) else None
+
+    def claim(request: Request) -> bool:
+        mate = without(request)
+        if mate is None:
+            return False
+        gains, loses = (request, mate) if claimed else (mate, request)
+        return _gets(case, loss, gains) and _meets(case, loss, loses)
+
+    valued = case.witness(cell, claim)
+    mate = without(valued.request)
+    assert mate is not None  # INVARIANT: the claim holds for the witness, and it asks for a possible mate.
+    given = tuple((n, v) for n, v in valued.given if n not in unknown)
+    if not claimed:
+        given += tuple((name, None) for name in unknown)
+    unvalued = Witness(given, mate, evaluate(case.program, mate))
+    return (valued, unvalued) if claimed else (unvalued, valued)
+
+
+def _gets(case: Case, loss: _Loss, request: Request) -> bool:
+    """No deny holds and, where a target is at stake, no guard removes it."""
+    if any(case.holds(d.condition, request) for d in case.program.denies):
+        return False
+    return loss.target is None or loss.target not in firing_guards(case.program, request)
+
+
+def _meets(case: Case, loss: _Loss, request: Request) -> bool:
+    """The rule denies the request, or removes the target from it."""
+    if loss.target is not None:
+        return loss.rule in firing_guards(case.program, request).get(loss.target, ())
+    return any(d.name == loss.rule and case.holds(d.condition, request) for d in case.program.denies)
+
+
+def _finding(feature: Feature, loss: _Loss, pair: tuple[Witness, Witness], *, claimed: bool) -> Finding:
+    gain = f"allows `{loss.target}`, which" if loss.target is not None else "lifts a rejection that"
+    how = "a value that the caller claims for" if claimed else "an unknown"
+    rest = "a request without it does not get" if claimed else "some value of it does not get"
+    if loss.target is None:
+        rest = "a request without it meets" if claimed else "some value of it meets"
+    message = f"{how} `{feature.name}` {gain} {rest}"
+    help_ = (
+        f"let a claim only tighten: turn the test of `{feature.name}` in `{loss.rule}` around, or read it from identity"
+        if claimed
+        else f"declare `{feature.name}` with `unknown reject`, or with the value that `{loss.rule}` treats most strictly"
+    )
+    labels = () if feature.span is None else (Label(feature.span, "declared here"),)
+    code = "PD303" if claimed else "PD304"
+    witness, twin = pair
+    return Finding(
+        code, Severity.WARNING, feature.name, message, loss.span or feature.span, help_, labels, witness, twin
+    )
+
+
+def _unfinished(feature: Feature, loss: _Loss, *, claimed: bool) -> Finding:
+    what = "claimed" if claimed else "unknown"
+    return Finding(
+        "PD309",
+        Severity.WARNING,
+        feature.name,
+        f"whether {what} `{feature.name}` gets around `{loss.rule}` is not proved: the search ran out of its budget",
+        loss.span,
+        "simplify the conditions of the rule",
+        unfinished=True,
+    )

@@ -1,0 +1,152 @@
+"""Which requests get past the routes: `find` that knows routes, guards and what passing over means.
+
+A route is *live* for a request when its condition holds and a target of it is allowed. The first live route decides. So
+"route i decides" means: no deny, its condition, one of its targets allowed, and no earlier route live. An earlier route
+is not live either outside its condition, or where the guards have removed every target it has.
+
+`Reach.past` searches for a request of a box that is past a set of routes. It asks `find` for a candidate; where a route
+is live there, it first looks outside that route's condition, and only if the refutation rested on that route does it
+look inside, one guard clause at a time. Exact, within the budget of the finder.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from policyd.engine.matrix import Matrix
+from policyd.policy.program import Program
+from policyd.proofs.find import Box, Cell, Covered, Finder, Found, bits, meet
+
+__all__ = ["Question", "Reach"]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A request in `box`, outside every clause of `avoid`, with the targets `allowed` all allowed, none of the `removed`
+    ones allowed, and no route live that owns a clause of `past`."""
+
+    box: Box
+    avoid: int = 0
+    allowed: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    past: int = 0
+
+
+class Reach:
+    """Questions about one program. Clauses of impossible requests are avoided in every answer."""
+
+    def __init__(self, program: Program, matrix: Matrix, finder: Finder) -> None:
+        self.program = program
+        self.matrix = matrix
+        self.finder = finder
+        self.denied = matrix.all_denies
+        self._targets = tuple(frozenset(route.targets) for route in program.routes)
+
+    def ask(self, question: Question) -> Found | Covered:
+        """A cell, or the clauses that together rule every cell out. Raises `OutOfBudget`."""
+        avoid = question.avoid | self.matrix.relations
+        for target in question.allowed:
+            avoid |= self.matrix.guards_on[target]
+        return self._removing(
+            question.box, avoid, question.removed, question.past, frozenset(question.allowed)
+        )
+
+    def live(self, route: int, matched: int) -> bool:
+        """Whether the route is live for a request that matches these clauses."""
+        return bool(matched & self.matrix.routes[route]) and any(
+            not matched & self.matrix.guards_on[t] for t in self._targets[route]
+        )
+
+    def before(self, route: int) -> int:
+        """The clauses of the routes before this one (`len(routes)`: of all)."""
+        if route == len(self.program.routes):
+            return self.matrix.all_routes
+        last = self.matrix.routes.span(route).stop
+        return self.matrix.all_routes >> last << last
+
+    def _past(self, box: Box, avoid: int, past: int, allowed: frozenset[str]) -> Found | Covered:
+        """Past the routes whose clauses are `past`, in the box."""
+        surely = self._surely_allowed(box, allowed)
+        for route in self._owners(self.finder.touching(box, past)):
+            if self._targets[route] & surely:
+                avoid |= self.matrix.routes[route]
+                past &= ~self.matrix.routes[route]
+        left: list[tuple[int, int, int]] = []
+        while isinstance(answer := self.finder.find(box, avoid), Found):
+            blocker = self._first_live(answer.cell, past)
+            if blocker is None:
+                return answer
+            past &= ~self.matrix.routes[blocker]
+            left.append((blocker, avoid, past))
+            avoid |= self.matrix.routes[blocker]
+        cover = answer.clauses
+        while left:
+            blocker, avoid, past = left.pop()
+            if not cover & self.matrix.routes[blocker]:
+                continue
+            inside = self._inside(blocker, box, avoid, past, allowed)
+            if isinstance(inside, Found):
+                return inside
+            cover |= inside.clauses
+        return Covered(cover)
+
+    def _inside(
+        self, route: int, box: Box, avoid: int, past: int, allowed: frozenset[str]
+    ) -> Found | Covered:
+        """Past the routes, where this route's condition holds and its targets are all removed."""
+        cover = 0
+        targets = self.program.routes[route].targets
+        for number in bits(self.finder.touching(box, self.matrix.routes[route])):
+            part = meet(box, self.matrix.boxes[number])
+            if part is None:
+                continue
+            answer = self._removing(part, avoid, targets, past, allowed)
+            if isinstance(answer, Found):
+                return answer
+            cover |= answer.clauses
+        return Covered(cover)
+
+    def _first_live(self, cell: Cell, past: int) -> int | None:
+        matched = self.finder.matched(cell)
+        return next((route for route in self._owners(matched & past) if self.live(route, matched)), None)
+
+    def _owners(self, clauses: int) -> Iterator[int]:
+        """The routes that own the clauses, first route first."""
+        last = -1
+        for number in bits(clauses):
+            owner = self.matrix.clauses[number].owner
+            if owner != last:
+                last = owner
+                yield owner
+
+    def _removing(
+        self, box: Box, avoid: int, targets: Sequence[str], past: int, allowed: frozenset[str]
+    ) -> Found | Covered:
+        """Past the routes, in the part of the box where guards have removed all the targets."""
+        target = next((t for t in targets if not self._surely_removed(box, t)), None)
+        if target is None:
+            return self._past(box, avoid, past, allowed)
+        rest = tuple(t for t in targets if t != target)
+        ways = self.finder.touching(box, self.matrix.guards_on[target] & ~avoid)
+        cover = self.matrix.guards_on[target] & avoid
+        for number in sorted(bits(ways), key=lambda i: -self._breadth(i, rest)):
+            part = meet(box, self.matrix.boxes[number])
+            if part is None:
+                continue
+            answer = self._removing(part, avoid, rest, past, allowed)
+            if isinstance(answer, Found):
+                return answer
+            cover |= answer.clauses
+        return Covered(cover)
+
+    def _breadth(self, clause: int, targets: Sequence[str]) -> int:
+        """How many of the targets a guard's clause removes."""
+        return sum(self.matrix.guards_on[t] >> clause & 1 for t in targets)
+
+    def _surely_removed(self, box: Box, target: str) -> bool:
+        """Some guard on the target holds all over the box."""
+        return self.finder.covered_by_one(box, self.matrix.guards_on[target])
+
+    def _surely_allowed(self, box: Box, allowed: frozenset[str]) -> frozenset[str]:
+        """Targets that no guard touches in the box, and those that the question asks to be allowed."""
+        free = (t for t, mask in self.matrix.guards_on.items() if not self.finder.touching(box, mask))
+        return allowed.union(free)

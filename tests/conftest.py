@@ -1,0 +1,17 @@
+"""Settings that all tests share.
+
+Machines that run tests are shared and noisy, so no example has a deadline; a property says how many examples it needs.
+`POLICYD_EXAMPLES=2000` looks harder.
+"""
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "policyd",
+    deadline=None,
+    max_examples=int(os.environ.get("POLICYD_EXAMPLES", "100")),
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
+)
+settings.load_profile("policyd")

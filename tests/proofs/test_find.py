@@ -1,0 +1,88 @@
+"""`find` against brute force: nothing missed, nothing invented, every cover really covers."""
+
+from itertools import product
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from policyd.engine.matrix import Matrix, build_matrix
+from policyd.policy.program import Program
+from policyd.proofs.find import Covered, Finder, Found, bits, meet, runs
+from tests.strategies.programs import programs
+
+
+def matrix_of(program: Program) -> Matrix:
+    matrix = build_matrix(program)
+    assert isinstance(matrix, Matrix)
+    return matrix
+
+
+def inside(cell: tuple[int, ...], box: dict[int, int]) -> bool:
+    return all(mask >> cell[axis] & 1 for axis, mask in box.items())
+
+
+@st.composite
+def questions(draw: st.DrawFn) -> tuple[Matrix, dict[int, int], int, tuple[dict[int, int], ...]]:
+    names = draw(
+        st.lists(
+            st.sampled_from(("team", "latency", "risk", "urgent", "findings", "tokens")),
+            min_size=1,
+            max_size=4,
+            unique=True,
+        )
+    )
+    matrix = matrix_of(draw(programs(names, max_routes=8)))
+    axes = matrix.axes
+
+    def box() -> dict[int, int]:
+        some = draw(st.lists(st.integers(0, len(axes) - 1), max_size=3, unique=True)) if axes else []
+        return {a: draw(st.integers(1, axes[a].full)) for a in some}
+
+    avoid = draw(st.integers(0, matrix.every))
+    extra = tuple(b for b in (box() for _ in range(draw(st.integers(0, 2)))) if b)
+    return matrix, box(), avoid, extra
+
+
+@given(questions())
+def test_finds_a_cell_iff_there_is_one(
+    question: tuple[Matrix, dict[int, int], int, tuple[dict[int, int], ...]],
+) -> None:
+    matrix, box, avoid, extra = question
+    every = list(product(*(range(axis.size) for axis in matrix.axes)))
+    if len(every) > 20_000:
+        return
+    refused = [matrix.boxes[i] for i in bits(avoid)]
+    free = [c for c in every if inside(c, box) and not any(inside(c, r) for r in (*refused, *extra))]
+    answer = Finder(matrix).find(box, avoid, extra)
+    if isinstance(answer, Found):
+        assert answer.cell in free
+    else:
+        assert not free
+        assert answer.clauses & ~avoid == 0
+
+
+@given(questions())
+def test_a_cover_covers_the_box(
+    question: tuple[Matrix, dict[int, int], int, tuple[dict[int, int], ...]],
+) -> None:
+    matrix, box, avoid, _ = question
+    answer = Finder(matrix).find(box, avoid)
+    if isinstance(answer, Covered):
+        assert isinstance(Finder(matrix).find(box, answer.clauses), Covered)
+
+
+@given(st.integers(0, 2**40))
+def test_runs_are_the_set_bits(mask: int) -> None:
+    assert sum((1 << high) - (1 << low) for low, high in runs(mask)) == mask
+    assert [b for low, high in runs(mask) for b in range(low, high)] == sorted(bits(mask))
+
+
+@settings(max_examples=50)
+@given(
+    st.dictionaries(st.integers(0, 4), st.integers(1, 15)),
+    st.dictionaries(st.integers(0, 4), st.integers(1, 15)),
+)
+def test_meet_is_the_intersection(a: dict[int, int], b: dict[int, int]) -> None:
+    both = meet(a, b)
+    for cell in product(range(4), repeat=5):
+        assert (inside(cell, a) and inside(cell, b)) == (both is not None and inside(cell, both))
