@@ -20,7 +20,7 @@ from policyd.text.diagnostic import Diagnostic, Severity
 
 __all__ = ["DEEPEST", "read_statement", "split"]
 
-DEEPEST = 100
+DEEPEST = 50
 _ATTEMPTS = 50
 _OPERATORS = frozenset(("==", "!=", "<", "<=", ">", ">=", "in", "not", "starts with", "contains"))
 
