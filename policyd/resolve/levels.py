@@ -251,7 +251,7 @@ def _depth(condition: Condition) -> int:
 def _opaque(levels: tuple[Classify, ...], report: Report) -> None:
     reads = reads_of(levels)
     for level in levels:
-        if "opaque" not in reads[level.name]:
+        if level.starts and "opaque" not in reads[level.name]:
             report.add(
                 "PD244",
                 level.span,

@@ -101,7 +101,7 @@ def load_text(
 
     def fetch(relative: str) -> _File | _Problem:
         if relative not in known:
-            return _Problem("PD011", f"there is no file `{relative}`")
+            return _Problem("PD001", f"there is no file `{relative}`")
         return _File(relative, Source(relative, known[relative]))
 
     return _load(name, fetch, Path, today)
@@ -217,11 +217,11 @@ def _from_disk(
         if confined and not Path(real).is_relative_to(os.path.realpath(folder)):
             return _outside(relative)
         data = read(path)
-        return _File(real, Source(str(path), data.decode("utf-8")))
+        return _File(real, Source(str(path), data.decode("utf-8").removeprefix("\ufeff")))
     except (FileNotFoundError, NotADirectoryError):
-        return _Problem("PD011", f"there is no file `{path}`")
+        return _Problem("PD001", f"there is no file `{path}`")
     except IsADirectoryError:
-        return _Problem("PD012", f"`{path}` is a folder", "name a file")
+        return _Problem("PD001", f"`{path}` is a folder", "name a file")
     except UnicodeDecodeError as error:
         return _Problem(
             "PD002", f"`{path}` is not UTF-8: byte {error.start} cannot be read", "save it as UTF-8"

@@ -36,8 +36,6 @@ _ROWS = (
     Code("PD006", _E, "value outside its feature's domain"),
     Code("PD007", _E, "feature that has to be given"),
     Code("PD008", _E, "file that exists already"),
-    Code("PD011", _E, "missing file"),
-    Code("PD012", _E, "a folder where a file is expected"),
     Code("PD013", _E, "a file includes itself"),
     Code("PD014", _E, "includes too deep or too many"),
     Code("PD015", _E, "a path outside the policy's folder"),
