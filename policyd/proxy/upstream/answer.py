@@ -186,6 +186,9 @@ class Answer:
     def on_headers_complete(self) -> None:
         parser = self._parser
         assert parser is not None
+        # The parser lets HTTP/0.9 and HTTP/2.0 pass as status lines.
+        if parser.get_http_version() not in ("1.1", "1.0"):
+            self._refuse("not HTTP/1.1")
         status = parser.get_status_code()
         if status < 200:
             if status == 101 or status < 100:
