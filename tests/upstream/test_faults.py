@@ -61,12 +61,14 @@ async def drip(peer: Peer, _: int) -> None:
 )
 def test_each_clock_has_its_own_kind(script: object, limits: dict[str, float], kind: Kind) -> None:
     async def main() -> None:
-        async with Scripted(script) as server:  # type: ignore[arg-type]
-            async with Client(target(server.port, timeouts=replace(SHORT, **limits))) as client:
-                with pytest.raises(UpstreamBroken) as caught:
-                    await client.fetch()
-                assert caught.value.kind is kind
-                await until(lambda: server.open == 0)
+        async with (
+            Scripted(script) as server,  # type: ignore[arg-type]
+            Client(target(server.port, timeouts=replace(SHORT, **limits))) as client,
+        ):
+            with pytest.raises(UpstreamBroken) as caught:
+                await client.fetch()
+            assert caught.value.kind is kind
+            await until(lambda: server.open == 0)
 
     run(main())
 
@@ -90,11 +92,13 @@ def test_a_head_that_drips_is_bounded_by_the_first_byte_timeout() -> None:
             await asyncio.sleep(0.01)
 
     async def main() -> None:
-        async with Scripted(dripping_head) as server:
-            async with Client(target(server.port, timeouts=replace(SHORT, first_byte=0.1))) as client:
-                with pytest.raises(UpstreamBroken) as caught:
-                    await client.fetch()
-                assert caught.value.kind is Kind.FIRST_BYTE_TIMEOUT
+        async with (
+            Scripted(dripping_head) as server,
+            Client(target(server.port, timeouts=replace(SHORT, first_byte=0.1))) as client,
+        ):
+            with pytest.raises(UpstreamBroken) as caught:
+                await client.fetch()
+            assert caught.value.kind is Kind.FIRST_BYTE_TIMEOUT
 
     run(main())
 
@@ -212,12 +216,14 @@ def test_a_paused_answer_is_not_idle() -> None:
     """The caller is slow, not the target: only the total may end it."""
 
     async def main() -> None:
-        async with Scripted(endless) as server:
-            async with Client(target(server.port, timeouts=replace(SHORT, idle=0.05, total=0.4))) as client:
-                exchange = await client.open()
-                await until(lambda: exchange._answer.error is not None)
-                assert isinstance(exchange._answer.error, UpstreamError)
-                assert exchange._answer.error.kind is Kind.TOTAL_TIMEOUT
+        async with (
+            Scripted(endless) as server,
+            Client(target(server.port, timeouts=replace(SHORT, idle=0.05, total=0.4))) as client,
+        ):
+            exchange = await client.open()
+            await until(lambda: exchange._answer.error is not None)
+            assert isinstance(exchange._answer.error, UpstreamError)
+            assert exchange._answer.error.kind is Kind.TOTAL_TIMEOUT
 
     run(main())
 

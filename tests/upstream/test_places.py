@@ -168,16 +168,18 @@ def test_a_server_that_does_not_prove_itself_gets_nothing(tls: Tls, certificate:
 
 def test_a_plain_server_behind_https_is_a_tls_error() -> None:
     async def main() -> None:
-        async with Scripted(answering_then_closing(OK)) as server:
-            async with Client(https(server.port, tls=Tls(ca=CA))) as client:
+        async with (
+            Scripted(answering_then_closing(OK)) as server,
+            Client(https(server.port, tls=Tls(ca=CA))) as client,
+        ):
 
-                async def speaks_first(peer: object, _: int) -> None:
-                    await peer.send(OK)  # type: ignore[attr-defined]
+            async def speaks_first(peer: object, _: int) -> None:
+                await peer.send(OK)  # type: ignore[attr-defined]
 
-                server.script = speaks_first  # type: ignore[assignment]
-                with pytest.raises(UpstreamUnreachable) as caught:
-                    await client.open()
-                assert caught.value.kind is Kind.TLS
+            server.script = speaks_first  # type: ignore[assignment]
+            with pytest.raises(UpstreamUnreachable) as caught:
+                await client.open()
+            assert caught.value.kind is Kind.TLS
 
     run(main())
 
@@ -200,11 +202,13 @@ def test_a_unix_socket_is_reached(tmp_path: Path) -> None:
     path = str(tmp_path / "model.sock")
 
     async def main() -> None:
-        async with Scripted(answering(OK), path=path) as server:
-            async with Client(target(0, endpoint=Endpoint("unix", path, 0))) as client:
-                for _ in range(2):
-                    assert await client.fetch() == (200, b"ok")
-                assert server.connections == 1
+        async with (
+            Scripted(answering(OK), path=path) as server,
+            Client(target(0, endpoint=Endpoint("unix", path, 0))) as client,
+        ):
+            for _ in range(2):
+                assert await client.fetch() == (200, b"ok")
+            assert server.connections == 1
 
     run(main())
 

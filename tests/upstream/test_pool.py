@@ -214,18 +214,20 @@ def test_a_pooled_connection_that_breaks_after_the_first_byte_is_not_retried() -
 
 def test_a_policy_that_changed_meanwhile_stops_the_retry() -> None:
     async def main() -> None:
-        async with Scripted(second_request_changes_the_policy) as server:
-            async with Client(target(server.port)) as client:
+        async with (
+            Scripted(second_request_changes_the_policy) as server,
+            Client(target(server.port)) as client,
+        ):
 
-                async def changed() -> None:
-                    client.gate.publish(Serving("newer", client.gate.serving.targets))
+            async def changed() -> None:
+                client.gate.publish(Serving("newer", client.gate.serving.targets))
 
-                on_second.append(changed)
-                assert await client.fetch() == (200, b"ok")
-                with pytest.raises(GateClosed) as caught:
-                    await client.fetch()
-                assert caught.value.outcome == PolicyChanged("newer")
-                assert server.connections <= 2
+            on_second.append(changed)
+            assert await client.fetch() == (200, b"ok")
+            with pytest.raises(GateClosed) as caught:
+                await client.fetch()
+            assert caught.value.outcome == PolicyChanged("newer")
+            assert server.connections <= 2
 
     on_second: list[object] = []
 
@@ -262,11 +264,13 @@ def test_bytes_out_of_turn_end_an_idle_connection() -> None:
 
 def test_two_targets_at_one_host_never_share_a_connection() -> None:
     async def main() -> None:
-        async with Scripted(answering(OK)) as server:
-            async with Client(target(server.port, "a"), target(server.port, "b")) as client:
-                for name in ("a", "b", "a", "b"):
-                    assert await client.fetch(name) == (200, b"ok")
-                assert server.connections == 2
+        async with (
+            Scripted(answering(OK)) as server,
+            Client(target(server.port, "a"), target(server.port, "b")) as client,
+        ):
+            for name in ("a", "b", "a", "b"):
+                assert await client.fetch(name) == (200, b"ok")
+            assert server.connections == 2
 
     run(main())
 

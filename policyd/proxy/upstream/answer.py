@@ -181,7 +181,7 @@ class Answer:
         self._extra += len(name) + len(value)
         if self._extra > MAX_HEAD_BYTES or len(into) >= MAX_HEAD_COUNT:
             self._refuse("the head or the trailers are too large")
-        into.append((name, value))
+        into.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         parser = self._parser
@@ -213,10 +213,9 @@ class Answer:
     def _framing(self, status: int) -> Framing:
         length = chunked = False
         for name, value in self.headers:
-            size = len(name)
-            if size == 14 and name.lower() == b"content-length":
+            if name == b"content-length":
                 length = True
-            elif size == 17 and name.lower() == b"transfer-encoding":
+            elif name == b"transfer-encoding":
                 if value.strip().lower() != b"chunked" or chunked:
                     self._refuse("a transfer coding other than chunked")
                 chunked = True

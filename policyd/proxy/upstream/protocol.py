@@ -24,7 +24,7 @@ class Exchange(Protocol):
 
     @property
     def headers(self) -> list[tuple[bytes, bytes]]:
-        """Names and values as received, in order."""
+        """Names in lower case, values as received, in the order of arrival."""
 
     @property
     def trailers(self) -> list[tuple[bytes, bytes]]:
