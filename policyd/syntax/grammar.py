@@ -16,6 +16,7 @@ from typing import Any
 
 from lark import Lark
 from lark.lexer import Lexer, PatternStr
+from lark.parsers.lalr_analysis import Shift
 
 import policyd
 
@@ -61,24 +62,40 @@ class _Stream(Lexer):
         tokens = lexer_state.text
         for index, token in enumerate(tokens):
             if token.keyword is not None:
-                token.type = token.keyword if _takes(states[stack[-1]], tokens, index) else "NAME"
+                token.type = token.keyword if _is_keyword(tokens, index, stack, states) else "NAME"
             yield token
 
 
-def _takes(actions: Mapping[str, Any], tokens: Sequence[Any], index: int) -> bool:
+def _is_keyword(tokens: Sequence[Any], index: int, stack: Sequence[int], states: Mapping[int, Any]) -> bool:
     keyword = tokens[index].keyword
-    if keyword not in actions:
-        return False
+    actions = states[stack[-1]]
+    if keyword not in actions or "NAME" not in actions:
+        return keyword in actions
     marks = _FOLLOWED_BY.get(keyword)
-    if marks is None or "NAME" not in actions:
-        return True
-    return index + 1 < len(tokens) and tokens[index + 1].type in marks
+    if marks is not None and not (index + 1 < len(tokens) and tokens[index + 1].type in marks):
+        return False
+    return _takes(keyword, stack, states)
+
+
+def _takes(terminal: str, stack: Sequence[int], states: Mapping[int, Any]) -> bool:
+    """Whether the parser would come to shift the terminal. An LALR table also reduces before one that it must then
+    refuse, because it shares the lookaheads of rules that are used at several places."""
+    reduced = list(stack)
+    while True:
+        action = states[reduced[-1]].get(terminal)
+        if action is None:
+            return False
+        kind, rule = action
+        if kind is Shift:
+            return True
+        del reduced[len(reduced) - len(rule.expansion) :]
+        reduced.append(states[reduced[-1]][rule.origin.name][1])
 
 
 # A target may be called `any`: only before a brace is it the word of the language.
 _FOLLOWED_BY = {
-    "ANY": ("LBRACE", "NAME"),
-    "ALL": ("LBRACE", "NAME"),
+    "ANY": ("LBRACE", "NAME", "DOTTED"),
+    "ALL": ("LBRACE", "NAME", "DOTTED"),
     "CHEAPEST": ("LBRACE",),
     "FASTEST": ("LBRACE",),
     "SPLIT": ("LBRACE",),
