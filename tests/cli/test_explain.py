@@ -1,0 +1,122 @@
+"""`policyd explain`: requests from a line and from a file, text and JSON, and every kind of wrong request."""
+
+import io
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import CLEAN, MISSPELT, Run
+
+
+def test_says_what_is_decided_and_why(run: Run, clean: str) -> None:
+    ran = run("explain", clean, "--given", "team=search endpoint=chat findings=secret.aws")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith("local via rest\n")
+    assert "removed by stays_home" in ran.out
+    assert 'because "confidential stays home"' in ran.out
+    assert "main.policy:" in ran.out
+    assert "sensitivity is confidential" in ran.out
+
+
+def test_says_which_features_were_looked_at(run: Run, clean: str) -> None:
+    ran = run("explain", clean, "--json", "--given", "team=search endpoint=chat latency=batch")
+    document = json.loads(ran.out)
+    looked, left = document["looked_at"], document["not_needed"]
+    assert "latency" in looked
+    assert "findings" in left
+    assert set(looked).isdisjoint(left)
+    assert sorted(looked + left) == sorted(document["features"])
+
+
+def test_a_feature_that_decides_is_looked_at(run: Run, clean: str) -> None:
+    ran = run("explain", clean, "--json", "--given", "team=search endpoint=chat")
+    assert "findings" in json.loads(ran.out)["looked_at"]
+
+
+def test_a_rejection_is_explained_too(run: Run, clean: str) -> None:
+    ran = run("explain", clean, "--given", "team=search endpoint=chat images findings=secret")
+    assert ran.code == 0
+    assert ran.out.startswith("rejected by otherwise (status 403)\n")
+
+
+def test_a_file_and_a_line_together(run: Run, clean: str, tmp_path: Path) -> None:
+    (tmp_path / "r.json").write_text('{"team": "search", "endpoint": "chat", "findings": ["secret.aws"]}')
+    assert run("explain", clean, "r.json").out.startswith("local via rest")
+    assert run("explain", clean, "r.json", "--given", "findings=").out.startswith("cloud then local via rest")
+
+
+def test_a_request_from_standard_input(run: Run, clean: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = io.BytesIO(b'{"team": "search", "endpoint": "chat"}')
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(given))
+    assert run("explain", clean, "-").out.startswith("cloud then local via rest")
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (b"", "PD004"),
+        (b"[1]", "PD004"),
+        (b"\xff\xfe", "PD002"),
+        (b'{"team": "\0"}', "PD002"),
+        (b'{"taem": "search"}', "PD005"),
+        (b'{"team": 3}', "PD006"),
+        (b'{"latency": "batch"}', "PD007"),
+    ],
+)
+def test_a_wrong_request_file_is_two_and_named(
+    content: bytes, code: str, run: Run, clean: str, tmp_path: Path
+) -> None:
+    (tmp_path / "r.json").write_bytes(content)
+    ran = run("explain", clean, "r.json")
+    assert (ran.code, ran.out) == (2, "")
+    assert f"error[{code}]" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("taem=search", "did you mean `team`?"),
+        ("team=search latency=bach", "did you mean `batch`?"),
+        ("team=search context_needed=lots", "a whole number"),
+        ("endpoint=chat", "`team` has to be given"),
+    ],
+)
+def test_a_wrong_line_is_two_and_says_what_was_meant(line: str, said: str, run: Run, clean: str) -> None:
+    ran = run("explain", clean, "--given", line)
+    assert ran.code == 2
+    assert said in ran.err
+
+
+def test_no_request_at_all_names_what_has_to_be_given(run: Run, clean: str) -> None:
+    ran = run("explain", clean)
+    assert ran.code == 2
+    assert "PD007" in ran.err
+
+
+def test_a_missing_request_file_is_two(run: Run, clean: str) -> None:
+    ran = run("explain", clean, "nowhere.json")
+    assert ran.code == 2
+    assert "error[PD001]" in ran.err
+
+
+def test_a_policy_with_errors_is_shown_and_not_explained(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "main.policy").write_text(MISSPELT)
+    ran = run("explain", "main.policy", "--given", "team=search")
+    assert ran.code == 1
+    assert "did you mean `guard`?" in ran.out
+    assert "via" not in ran.out
+
+
+def test_a_policy_that_is_not_there_is_two(run: Run) -> None:
+    assert run("explain", "nowhere.policy", "--given", "team=search").code == 2
+
+
+def test_the_witness_of_a_finding_is_a_request_that_explain_takes(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "main.policy").write_text(CLEAN.replace("only location == on_prem", "forbid target == local"))
+    checked = run("check", "main.policy")
+    assert checked.code == 1
+    witness = next(x.split("witness: ", 1)[1] for x in checked.out.splitlines() if "witness: " in x)
+    explained = run("explain", "main.policy", "--given", witness)
+    assert explained.code == 0

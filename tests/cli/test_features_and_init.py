@@ -1,0 +1,84 @@
+"""`policyd features` and `policyd init`: the table of features, and a start that works as it stands."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from policyd.cli.starting import STARTING_FILES
+from policyd.policy.builtins import BUILTIN_FEATURES
+from tests.cli.conftest import MISSPELT, Run
+
+
+def test_without_a_policy_the_built_in_features_are_listed(run: Run) -> None:
+    ran = run("features")
+    assert (ran.code, ran.err) == (0, "")
+    for feature in BUILTIN_FEATURES:
+        assert f"\n{feature.name} " in ran.out
+
+
+def test_a_policy_adds_its_own(run: Run, clean: str) -> None:
+    out = run("features", clean).out
+    assert "header x-latency" in out
+    assert "identity, claim team" in out
+    assert "header:x-data-class" in out
+
+
+def test_features_as_json(run: Run, clean: str) -> None:
+    rows = {row["name"]: row for row in json.loads(run("features", "--json", clean).out)}
+    assert rows["latency"]["domain"] == {"kind": "enum", "values": ["interactive", "batch"], "ordered": False}
+    assert rows["latency"]["unknown"] == {"kind": "value", "value": "interactive"}
+    assert rows["team"]["unknown"] == {"kind": "reject"}
+    assert rows["findings"]["unknown"] == {"kind": "everything"}
+    assert rows["team"]["provenance"] == "attested"
+
+
+def test_a_policy_with_errors_has_no_features(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "main.policy").write_text(MISSPELT)
+    assert run("features", "main.policy").code == 1
+
+
+def test_a_wrong_deployment_file_is_said(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "policyd.toml").write_text("nonsense")
+    ran = run("features", "--deployment", "policyd.toml")
+    assert ran.code in {1, 2}
+    assert "error[PD502]" in ran.out + ran.err
+
+
+def test_a_start_works_as_it_stands(run: Run) -> None:
+    started = run("init", "gateway")
+    assert (started.code, started.err) == (0, "")
+    assert "policyd check --deployment" in started.out
+    checked = run("check", "--deployment", "gateway/policyd.toml", "gateway/main.policy")
+    assert checked.code == 0, checked.out + checked.err
+    assert "warning[" not in checked.out
+    assert run("check", "--deployment", "gateway/policyd.toml").code == 0
+    assert run("fmt", "--check", "gateway").code == 0
+    tested = run("test", "gateway")
+    assert tested.code == 0
+    assert "4 tests passed" in tested.out
+    explained = run("explain", "gateway/main.policy", "--given", "team=search findings=secret.aws")
+    assert explained.out.startswith("local via interactive")
+    assert run("features", "gateway/main.policy", "--deployment", "gateway/policyd.toml").code == 0
+
+
+def test_init_writes_here_without_a_folder(run: Run, tmp_path: Path) -> None:
+    assert run("init").code == 0
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(STARTING_FILES)
+
+
+@pytest.mark.parametrize("name", list(STARTING_FILES))
+def test_init_never_overwrites(name: str, run: Run, tmp_path: Path) -> None:
+    (tmp_path / name).write_text("mine")
+    ran = run("init", ".")
+    assert ran.code == 2
+    assert "error[PD008]" in ran.err
+    assert [p.name for p in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_text() == "mine"
+
+
+def test_init_where_no_folder_can_be_is_two(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    ran = run("init", "file/inside")
+    assert ran.code == 2
+    assert "cannot write" in ran.err
