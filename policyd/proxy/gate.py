@@ -314,11 +314,11 @@ def _refuse_headers(
 
 
 def _refuse_model(target: BoundTarget, method: bytes, body: bytes) -> Refused | None:
+    if method != b"POST":
+        return Refused(Reason.MALFORMED, "a body belongs to POST") if body else None
     models = target.binding.models
     if models is None:
         return None
-    if method != b"POST":
-        return Refused(Reason.MALFORMED, "a body belongs to POST") if body else None
     match model_key(body):
         case str(name) if name in models:
             return None
