@@ -1,0 +1,186 @@
+"""Payment cards: numbers that an issuer could have given out, written the way people write them.
+
+Comes in: UTF-8 bytes. Goes out: yes or no. The one idea: Luhn alone fits every tenth number, so a number must also begin
+like an issuer's, have that issuer's length, and either stand alone in a usual grouping or stand near a word about cards.
+Fractions, identifiers, and tables of numbers are not cards unless the text around them says so.
+"""
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from itertools import islice
+from typing import Any, Final
+
+__all__ = ["has_card", "is_card", "luhn"]
+
+MOST_CANDIDATES: Final = 2_000
+"""Numbers in one text that are looked at closely. One more, and there is a card in it."""
+
+CONTEXT: Final = 80
+"""Bytes on each side of a number in which a word may say what it is."""
+
+
+def luhn(digits: str) -> bool:
+    """ISO/IEC 7812-1, annex B."""
+    total = 0
+    for index, digit in enumerate(reversed(digits)):
+        value = ord(digit) - 48
+        if index % 2:
+            value = value * 2 - 9 if value > 4 else value * 2
+        total += value
+    return total % 10 == 0
+
+
+def _issuers() -> tuple[tuple[int, int, frozenset[int]], ...]:
+    """First four digits (from, to) and the lengths of numbers that begin so."""
+    sixteen, visa = frozenset({16}), frozenset({13, 16, 19})
+    long = frozenset(range(16, 20))
+    return (
+        (4000, 4999, visa),
+        (5100, 5599, sixteen),
+        (2221, 2720, sixteen),
+        (3400, 3499, frozenset({15})),
+        (3700, 3799, frozenset({15})),
+        (3000, 3059, frozenset({14, 16})),
+        (3600, 3699, frozenset(range(14, 20))),
+        (3800, 3999, frozenset(range(14, 20))),
+        (3528, 3589, long),
+        (6011, 6011, long),
+        (6440, 6599, long),
+        (6200, 6299, long),
+        (8100, 8171, long),
+        (2200, 2204, long),
+        (5018, 5018, frozenset(range(13, 20))),
+        (5020, 5020, frozenset(range(13, 20))),
+        (5038, 5038, frozenset(range(13, 20))),
+        (5893, 5893, frozenset(range(13, 20))),
+        (6304, 6304, frozenset(range(13, 20))),
+        (6759, 6763, frozenset(range(13, 20))),
+        (9792, 9792, sixteen),
+        (6521, 6522, sixteen),
+    )
+
+
+ISSUERS: Final = _issuers()
+"""Visa, Mastercard, American Express, Diners, JCB, Discover, UnionPay, Mir, Maestro, Troy, RuPay."""
+
+
+def is_card(digits: str) -> bool:
+    """A number that an issuer could have given out."""
+    if not 13 <= len(digits) <= 19 or len(set(digits)) == 1:
+        return False
+    head = int(digits[:4])
+    return any(low <= head <= high and len(digits) in lengths for low, high, lengths in ISSUERS) and luhn(
+        digits
+    )
+
+
+CARD_WORDS: Final = re.compile(
+    rb"(?i)card|\bpan\b|visa|master|amex|american express|credit|debit|cvv|cvc|expir|payment|tarjeta|carte|karte|cart[ao]o|\bcc\b"
+)
+
+
+def near_card_words(text: bytes, start: int, end: int) -> bool:
+    """Whether the text around a number speaks of cards."""
+    return CARD_WORDS.search(text[max(0, start - CONTEXT) : end + CONTEXT]) is not None
+
+
+CONTIGUOUS: Final = (
+    rb"(?:^|[^0-9A-Za-z_.\-])((?:[456][0-9]{15}|2[2-7][0-9]{14}|3[04-9][0-9]{13,14}|81[0-9]{14}|9792[0-9]{12}))"
+    rb"(?:$|[^0-9A-Za-z_\-])"
+)
+FOURS: Final = rb"(?:^|[^0-9])([0-9]{4}(?:[ .\-][0-9]{4}){3,}(?:[ .\-][0-9]{1,3})?)(?:$|[^0-9])"
+REGULAR: Final = (
+    rb"(?:^|[^0-9])([0-9]{4}[ .\-][0-9]{6}[ .\-][0-9]{4,5}|[0-9](?:[ .\-][0-9]){12,18}|[0-9]{2}(?:[ .\-][0-9]{2}){6,9}"
+    rb"|[0-9]{8}[ .\-][0-9]{8}|[0-9]{6}[ .\-][0-9]{13})(?:$|[^0-9])"
+)
+LOOSE: Final = rb"(?:[0-9][ .\-]?){12,}[0-9]"
+
+LONGEST_ROW: Final = 8
+"""Groups of four that may stand in one row before it is a table of numbers."""
+
+
+@lru_cache(maxsize=1)
+def _expressions() -> tuple[Any, Any, Any, Any]:
+    import re2  # type: ignore[import-untyped]  # noqa: PLC0415
+
+    options = re2.Options()
+    options.encoding = options.Encoding.LATIN1
+    contiguous, fours, regular, loose = (re2.compile(e, options) for e in (CONTIGUOUS, FOURS, REGULAR, LOOSE))
+    return contiguous, fours, regular, loose
+
+
+def has_card(text: bytes) -> bool:
+    """Whether a card number stands in the text."""
+    contiguous, fours, regular, loose = _expressions()
+    if loose.search(text) is None:
+        return False
+    if _any(contiguous, text, _plain) or _any(fours, text, _row) or _any(regular, text, _whole):
+        return True
+    return CARD_WORDS.search(text) is not None and _near_words(loose, text)
+
+
+def _any(expression: Any, text: bytes, check: Callable[[bytes, int, int], bool]) -> bool:
+    for count, match in enumerate(islice(expression.finditer(text), MOST_CANDIDATES + 1)):
+        if count == MOST_CANDIDATES or check(text, *match.span(1)):
+            return True
+    return False
+
+
+def _plain(text: bytes, start: int, end: int) -> bool:
+    """Digits without separators: 15 and 16 of them say enough unless a point follows like a fraction's; for other lengths
+    a word about cards must stand nearby, which `_near_words` looks for."""
+    fraction = text[end : end + 1] == b"." and text[end + 1 : end + 2].isdigit()
+    return not fraction and is_card(text[start:end].decode())
+
+
+def _digits(text: bytes, start: int, end: int) -> str:
+    return "".join(chr(b) for b in text[start:end] if 48 <= b <= 57)
+
+
+def _whole(text: bytes, start: int, end: int) -> bool:
+    return is_card(_digits(text, start, end))
+
+
+def _row(text: bytes, start: int, end: int) -> bool:
+    """A row of groups of four: any four in a row of them, with what remains where the number is longer."""
+    if end - start > LONGEST_ROW * 5:
+        return False
+    digits = _digits(text, start, end)
+    starts = range(0, len(digits) - 15, 4)
+    return any(is_card(digits[i : i + 16]) for i in starts) or is_card(digits[starts[-1] :])
+
+
+def _near_words(loose: Any, text: bytes) -> bool:
+    """Numbers in any grouping whose surroundings speak of cards. Only the ends of a long run of digits have any."""
+    close = 0
+    for match in loose.finditer(text):
+        start, end = match.span()
+        if not near_card_words(text, start, end):
+            continue
+        close += 1
+        if close > MOST_CANDIDATES:
+            return True
+        ends = (
+            [(start, end)] if end - start <= 2 * CONTEXT else [(start, start + CONTEXT), (end - CONTEXT, end)]
+        )
+        if any(_anywhere(_groups(text[a:b])) for a, b in ends):
+            return True
+    return False
+
+
+def _groups(text: bytes) -> list[str]:
+    return [g.decode() for g in re.findall(rb"[0-9]+", text)]
+
+
+def _anywhere(groups: list[str]) -> bool:
+    """Whether some neighbouring groups together are a card."""
+    for first in range(len(groups)):
+        digits = ""
+        for group in groups[first : first + 19]:
+            digits += group
+            if len(digits) > 19:
+                break
+            if is_card(digits):
+                return True
+    return False
