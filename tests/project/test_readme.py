@@ -25,9 +25,9 @@ def planted() -> str:
     return block("policy").replace(removed[1], added[1])
 
 
-def check(policy: str, folder: Path) -> subprocess.CompletedProcess[str]:
+def policyd(folder: Path, policy: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     (folder / "main.policy").write_text(policy)
-    command = [sys.executable, "-m", "policyd", "check", "main.policy"]
+    command = [sys.executable, "-m", "policyd", *arguments, "main.policy"]
     root = str(README.parent)
     return subprocess.run(
         command, cwd=folder, env={"PYTHONPATH": root}, capture_output=True, text=True, check=False
@@ -35,8 +35,14 @@ def check(policy: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_policy_of_the_readme_is_clean(tmp_path: Path) -> None:
-    done = check(block("policy"), tmp_path)
+    done = policyd(tmp_path, block("policy"), "check")
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_policies_of_the_readme_are_formatted(tmp_path: Path) -> None:
+    for policy in (block("policy"), planted()):
+        done = policyd(tmp_path, policy, "fmt", "--check")
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_policy_of_the_readme_has_at_most_fifteen_lines() -> None:
@@ -44,6 +50,6 @@ def test_the_policy_of_the_readme_has_at_most_fifteen_lines() -> None:
 
 
 def test_the_leak_is_reported_as_the_readme_prints_it(tmp_path: Path) -> None:
-    done = check(planted(), tmp_path)
+    done = policyd(tmp_path, planted(), "check")
     assert done.returncode == 1
     assert done.stdout + done.stderr == block("text")
