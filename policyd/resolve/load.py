@@ -28,6 +28,7 @@ _LARGEST: Final = 16 * 1024 * 1024
 _DEEPEST: Final = 16
 _MOST_FILES: Final = 1000
 
+_NO_TARGET: Final = "PD236"
 _LOST: Final = frozenset(
     {
         "PD201",
@@ -114,10 +115,15 @@ def _load(
     reader = _Reader(fetch, place, report)
     unit = reader.root(root)
     program = None if unit is None else build(unit, report, today=today)
-    found = report.diagnostics()
-    if reader.lost:
-        found = tuple(d for d in found if d.code not in _LOST)
-    return Loaded(program, found, tuple(reader.files))
+    return Loaded(program, _own(report.diagnostics(), lost=reader.lost), tuple(reader.files))
+
+
+def _own(found: tuple[Diagnostic, ...], *, lost: bool) -> tuple[Diagnostic, ...]:
+    """Without what is only the consequence of another mistake."""
+    without = _LOST if lost else frozenset()
+    if any(d.code == _NO_TARGET for d in found):
+        without |= {"PD203"}
+    return tuple(d for d in found if d.code not in without)
 
 
 class _Reader:
