@@ -27,10 +27,11 @@ __all__ = ["claimed_loosens", "unknown_loosens"]
 
 @dataclass(frozen=True, slots=True)
 class _Axes:
-    """The axes that change between a request and its twin, each with the atom that unknown (or absent) stands for: those
-    of the feature, and of what is unknown together with it."""
+    """The axes that change between a request and its twin, each with the atom that unknown (or absent) stands for: `own`
+    are the feature's, the others belong to what is unknown together with it."""
 
     feature: Feature
+    own: frozenset[int]
     unknown: Mapping[int, int]
 
 
@@ -94,7 +95,8 @@ def _axes(case: Case, feature: Feature) -> _Axes | None:
         if axis.feature in names
         and (unknown := unknown_value(case.program.feature(axis.feature))) is not None
     }
-    return _Axes(feature, unknown) if unknown else None
+    own = frozenset(axis for axis in unknown if case.matrix.axes[axis].feature == feature.name)
+    return _Axes(feature, own, unknown) if own else None
 
 
 def _losses(case: Case) -> Iterator[_Loss]:
@@ -111,7 +113,7 @@ def _losses(case: Case) -> Iterator[_Loss]:
 def _gained(case: Case, axes: _Axes, loss: _Loss, *, claimed: bool) -> tuple[Witness, Witness] | None:
     """A request that does not meet the loss and its twin that does, or None: there is no such pair."""
     clause = case.matrix.boxes[loss.clause]
-    if not any(axis in clause for axis in axes.unknown):
+    if axes.own.isdisjoint(clause):
         return None
     shared = {axis: mask for axis, mask in clause.items() if axis not in axes.unknown}
     unknown = {axis: 1 << atom for axis, atom in axes.unknown.items()}
