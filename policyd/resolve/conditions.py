@@ -56,6 +56,14 @@ _MOST_TESTS: Final = 10_000
 _MOST_DEPTH: Final = 100
 _MOST_LETS: Final = 32
 
+_TESTED: Final = {
+    nodes.Compare: "compared",
+    nodes.InSet: "tested with `in`",
+    nodes.InRange: "tested with a range",
+    nodes.StartsWith: "tested with `starts with`",
+    nodes.Contains: "tested with `contains`",
+}
+
 Scale = NumberDomain | EnumDomain | Level
 Subject = Feature | Level
 Ranges = tuple[tuple[int, int], ...]
@@ -144,7 +152,7 @@ class Conditions:
             self._report.add(
                 "PD223",
                 name.span,
-                f"{subject_is(name.text, _domain(subject))}, which is not a condition by itself",
+                f"{subject_is(name.text, _domain(subject))}, and is no condition by itself",
                 help=_example(name.text, _domain(subject)),
             )
         return FALSE
@@ -297,20 +305,12 @@ class Conditions:
         ordering = isinstance(node, nodes.InRange) or (
             isinstance(node, nodes.Compare) and node.op not in {"==", "!="}
         )
-        code = "PD221" if ordering and isinstance(domain, StringDomain) else "PD223"
-        what = {
-            nodes.Compare: "compared",
-            nodes.InSet: "tested with `in`",
-            nodes.InRange: "tested with a range",
-            nodes.StartsWith: "tested with `starts with`",
-            nodes.Contains: "tested with `contains`",
-        }[type(node)]
-        self._report.add(
-            code,
-            node.name.span,
-            f"{subject_is(node.name.text, domain)}, which is not {what}{' by order' if code == 'PD221' else ''}",
-            help=_example(node.name.text, domain),
-        )
+        kind = subject_is(node.name.text, domain)
+        if ordering and isinstance(domain, StringDomain):
+            code, message = "PD221", f"{kind}, and strings have no order"
+        else:
+            code, message = "PD223", f"{kind}, and is not {_TESTED[type(node)]}"
+        self._report.add(code, node.name.span, message, help=_example(node.name.text, domain))
 
     def _compare(self, node: nodes.Compare, subject: Subject, domain: Scale) -> Condition | None:
         if node.op not in {"==", "!="} and not self._ordered(node.name, domain):

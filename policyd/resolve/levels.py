@@ -176,8 +176,8 @@ def _raise(
         report.add(
             "PD245", line.level.span, f"every request is at least `{line.level.text}`: this raises nothing"
         )
-    elif rank is not None:
-        yield Raise(rank, when, line.level.span)
+    else:
+        yield Raise(len(level.values) - 1 if rank is None else rank, when, line.level.span)
 
 
 def _rank(word: nodes.Ident, level: Level, report: Report) -> int | None:

@@ -7,12 +7,16 @@ is the one in the table of codes. One mistake that is met twice (a set used in t
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
+from typing import Final
 
 from policyd.text.codes import CODES
 from policyd.text.diagnostic import Diagnostic, Label, Severity, in_order
 from policyd.text.source import Span
 
-__all__ = ["Report", "did_you_mean", "listed", "near", "shown"]
+__all__ = ["NO_FILE", "Report", "did_you_mean", "listed", "near", "shown"]
+
+NO_FILE: Final = "<cell>"
+"""The name of a source that is part of a file's text, read by itself: places in it mean nothing to a person."""
 
 _LONGEST_SHOWN = 60
 _MOST_LISTED = 12
@@ -39,6 +43,7 @@ class Report:
     ) -> None:
         if self._anchor is not None:
             span = self._anchor
+            labels = [label for label in labels if label.span.source.name != NO_FILE]
         found = Diagnostic(code, CODES[code].severity, message, span, help, tuple(labels), tuple(details))
         place = None if span is None else (span.source.name, span.start, span.end)
         self._found.setdefault((code, place, message), found)

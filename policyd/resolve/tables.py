@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from policyd.resolve.report import Report, did_you_mean, shown
+from policyd.resolve.report import NO_FILE, Report, near, shown
 from policyd.syntax import nodes
 from policyd.syntax.parse import parse
 from policyd.text.diagnostic import has_errors
@@ -82,7 +82,8 @@ def _columns(head: tuple[_Cell, ...], report: Report) -> bool:
             ok = False
         first.add(cell.text)
     if "expect" not in first:
-        advice = did_you_mean("expect", first, "what `expect` takes: a target, or `rejected`")
+        close = near("expect", first)
+        advice = "it holds what a test expects" if close is None else f"rename `{close}`"
         report.add("PD286", head[0].span, "the table has no column `expect`", help=advice)
         ok = False
     return ok
@@ -139,6 +140,9 @@ class _Cells:
         test = self._test("stream", text) if cells["expect"].text else None
         if test is not None:
             return test.expect
+        if not cells["expect"].text:
+            self._report.add("PD286", cells["expect"].span, "this row expects nothing")
+            return None
         self._report.add(
             "PD286",
             cells["expect"].span,
@@ -156,7 +160,7 @@ class _Cells:
 
 
 def _only_test(text: str) -> nodes.Test | None:
-    parsed = parse(Source("<cell>", text))
+    parsed = parse(Source(NO_FILE, text))
     match parsed.module.statements:
         case (nodes.Edition(), nodes.Test() as test) if not has_errors(parsed.diagnostics):
             return test
