@@ -28,7 +28,7 @@ from policyd.traffic.memo import Memo
 from policyd.traffic.national_ids import NATIONAL_IDS, find_national_ids
 from policyd.traffic.patterns import PATTERNS, Pattern
 
-__all__ = ["MOST_CANDIDATES", "DetectorFailed", "Scanner", "known_findings", "visible"]
+__all__ = ["MOST_CANDIDATES", "DetectorFailed", "Scanner", "known_findings", "scan", "visible"]
 
 MOST_CANDIDATES: Final = 2_000
 """Candidates of one format in one text that are looked at. One more, and the finding counts as present."""
@@ -145,6 +145,16 @@ class Scanner:
         except Exception as error:
             raise DetectorFailed(type(error).__name__) from error
         return frozenset(found)
+
+
+@lru_cache(maxsize=1)
+def _shared() -> Scanner:
+    return Scanner()
+
+
+def scan(texts: Iterable[str]) -> frozenset[str]:
+    """`Scanner.scan` of the process-wide scanner."""
+    return _shared().scan(texts)
 
 
 SHORTEST: Final = 8

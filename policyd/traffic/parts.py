@@ -10,9 +10,9 @@ import binascii
 from collections.abc import Mapping
 from typing import Any, Final
 
+from policyd.traffic.images import IMAGE_TOKENS
 from policyd.traffic.reach import check_spelling, is_set
 from policyd.traffic.reading import Draft, Flag
-from policyd.traffic.tokens_of_media import IMAGE_TOKENS
 
 __all__ = [
     "audio",
