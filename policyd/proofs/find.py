@@ -14,12 +14,11 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TypeAlias
 
+from policyd.engine.axes import runs
+from policyd.engine.boxes import Box
 from policyd.engine.matrix import Matrix
 
 __all__ = ["Box", "Budget", "Cell", "Covered", "Finder", "Found", "OutOfBudget", "bits", "meet"]
-
-Box: TypeAlias = Mapping[int, int]
-"""Axis index to the mask of its atoms, never zero."""
 
 Cell: TypeAlias = tuple[int, ...]
 """One atom per axis."""
@@ -66,19 +65,6 @@ def meet(a: Box, b: Box) -> dict[int, int] | None:
             return None
         out[axis] = both
     return out
-
-
-def runs(mask: int) -> Iterator[tuple[int, int]]:
-    """The runs of set bits as half-open ranges, lowest first."""
-    place = 0
-    while mask:
-        gap = (mask & -mask).bit_length() - 1
-        mask >>= gap
-        place += gap
-        length = (~mask & (mask + 1)).bit_length() - 1
-        yield place, place + length
-        mask >>= length
-        place += length
 
 
 class _Ranges:

@@ -109,7 +109,8 @@ def _capabilities(case: Case, target: str) -> int:
 
 def _finding(route: Route, witness: Witness, program: Program) -> Finding:
     decision = witness.decision
-    guards = sorted({g for names in firing_guards(program, witness.request).values() for g in names})
+    removed = firing_guards(program, witness.request)
+    guards = sorted({g for target in route.targets for g in removed.get(target, ())})
     written = {g.name: g for g in program.guards if not g.builtin}
     labels = tuple(
         Label(span, "removed here") for n in guards if n in written and (span := written[n].span) is not None

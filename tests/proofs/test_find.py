@@ -5,9 +5,10 @@ from itertools import product
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from policyd.engine.axes import runs
 from policyd.engine.matrix import Matrix, build_matrix
 from policyd.policy.program import Program
-from policyd.proofs.find import Covered, Finder, Found, bits, meet, runs
+from policyd.proofs.find import Covered, Finder, Found, bits, meet
 from tests.strategies.programs import programs
 
 
