@@ -41,9 +41,15 @@ examples:
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EPILOG
     parser.add_argument("policy", metavar="POLICY", help="the policy file")
-    parser.add_argument("request", metavar="REQUEST.json", nargs="?", help="the request, or - for standard input")
     parser.add_argument(
-        "--given", metavar="TEXT", action="append", default=[], help="features as `NAME=VALUE NAME 'not NAME' …`"
+        "request", metavar="REQUEST.json", nargs="?", help="the request, or - for standard input"
+    )
+    parser.add_argument(
+        "--given",
+        metavar="TEXT",
+        action="append",
+        default=[],
+        help="features as `NAME=VALUE NAME 'not NAME' …`",
     )
     parser.add_argument("--json", action="store_true", help="write JSON")
 
@@ -61,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
     compiled = compile_program(program)
     if not isinstance(compiled, Compiled):
         return report_findings(compiled)
-    looked = looked_at(program, compiled, request)
+    looked = looked_at(compiled, request)
     explanation = explanation_of(program, request, given=given.values, looked=looked)
     if arguments.json:
         say(explanation_json(explanation, policy=arguments.policy, digest=digest(program)))

@@ -10,8 +10,9 @@ import sys
 from collections.abc import Mapping
 from typing import Final
 
-from policyd.cli.opening import opened_deployment, opened_policy
+from policyd.cli.opening import opened_policy
 from policyd.cli.output import say, style_for, table
+from policyd.cli.report import CLEAN, report_findings
 from policyd.policy.builtins import BUILTIN_FEATURES
 from policyd.policy.program import (
     BoolDomain,
@@ -23,6 +24,7 @@ from policyd.policy.program import (
     Unknown,
     Where,
 )
+from policyd.text.diagnostic import Severity
 from policyd.trials.given import value_text
 
 __all__ = ["configure", "run"]
@@ -55,12 +57,14 @@ def run(arguments: argparse.Namespace) -> int:
         features = opened.features
     values: Mapping[str, str | int | bool] = {}
     if arguments.deployment is not None:
-        deployment = opened_deployment(arguments.deployment)
-        if isinstance(deployment, int):
-            return deployment
+        from policyd.cli.deployments import read_deployment_file  # noqa: PLC0415  pydantic is slow to import
+
+        deployment, found = read_deployment_file(arguments.deployment)
+        if deployment is None:
+            return report_findings(d for d in found if d.severity is Severity.ERROR)
         values = dict(deployment.features)
     say(_json(features, values) if arguments.json else _text(features, values))
-    return 0
+    return CLEAN
 
 
 def _text(features: tuple[Feature, ...], values: Mapping[str, str | int | bool]) -> str:

@@ -1,20 +1,18 @@
-"""Opening a policy or a deployment file for a command that needs one without mistakes.
+"""Opening a policy for a command that needs one without mistakes.
 
-In comes a path; out comes the program (or the deployment), or the exit code after everything that is wrong was printed.
+In comes a path; out comes the program, or the exit code after everything that is wrong was printed.
 Warnings are left to `policyd check`.
 """
 
-import os
 from pathlib import Path
 
 from policyd.cli.reading import read_source
 from policyd.cli.report import report_findings, report_unusable
-from policyd.deploy.model import Deployment
 from policyd.policy.program import Program
 from policyd.resolve.load import load
 from policyd.text.diagnostic import Diagnostic, Severity
 
-__all__ = ["opened_deployment", "opened_policy"]
+__all__ = ["opened_policy"]
 
 
 def opened_policy(path: str) -> Program | int:
@@ -26,13 +24,3 @@ def opened_policy(path: str) -> Program | int:
     if loaded.program is None:
         return report_findings(d for d in loaded.diagnostics if d.severity is Severity.ERROR)
     return loaded.program
-
-
-def opened_deployment(path: str) -> Deployment | int:
-    """The deployment at `path`, or the exit code."""
-    from policyd.deploy.read import read_deployment  # noqa: PLC0415  pydantic is slow to import
-
-    read = read_deployment(Path(path), os.environ)
-    if read.deployment is None:
-        return report_findings(d for d in read.diagnostics if d.severity is Severity.ERROR)
-    return read.deployment

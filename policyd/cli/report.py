@@ -28,7 +28,7 @@ FINDINGS: Final = 1
 UNUSABLE: Final = 2
 NOT_PROVED: Final = 3
 
-_UNREADABLE = frozenset({"PD001", "PD002", "PD003", "PD011", "PD012", "PD501"})
+_UNREADABLE = frozenset({"PD001", "PD002", "PD003", "PD501"})
 """Findings that say an input was not there or could not be read, wherever it was named."""
 
 

@@ -17,36 +17,38 @@ edition 1
 # line here: `policyd features main.policy` lists all of them.
 
 # What a request is. A header is the caller's own word, so it may choose a route and never loosen a guard.
-level sensitivity { public < internal < confidential }
-string team from identity unknown reject
-enum latency { interactive, batch } from header "x-latency" unknown interactive
+level  sensitivity  { public < internal < confidential }
+string team                                               from identity            unknown reject
+enum   latency      { interactive, batch }                from header "x-latency"  unknown interactive
 
 # How sensitive it is: it starts at the first level that fits and is raised by everything below that holds.
 classify sensitivity {
-    starts at public when team == "docs"
+    starts at public       when team == "docs"
     starts at internal
     at least header "x-data-class"
-    at least confidential when findings contains any { "secret", "private-key", "card-number", "iban" }
-    at least confidential when opaque
+    at least confidential  when findings contains any { "secret", "private-key", "card-number", "iban" }
+    at least confidential  when opaque
 }
 
 # Where it can go. policyd.toml says where each target is and checks that this fits what is said here.
-target local { location on_prem  context 32k  speaks chat  supports tools, json }
-target cloud { location cloud  context 128k  speaks chat  supports tools, json, images, reasoning }
+target local  { location on_prem  context 32k   speaks chat  supports tools, json                    }
+target cloud  { location cloud    context 128k  speaks chat  supports tools, json, images, reasoning }
 
 # What must never happen. The order does not matter, and a guard always wins over a route.
-guard stays_home only location == on_prem when sensitivity >= confidential because "confidential data stays on our hardware"
+guard stays_home only location == on_prem
+    when sensitivity >= confidential
+    because "confidential data stays on our hardware"
 
 # Where it should go: the first route that fits and has an allowed target left.
-route batch to local when latency == batch
-route interactive to cloud, local
+route batch        to local         when latency == batch
+route interactive  to cloud, local
 otherwise reject "no model may take this request"
 
 # What we claim about every possible request. `policyd check` proves it or shows a request that breaks it.
 let plain = not (images or reasoning or server_tools or stored or remote_content)
-assert confidential_stays_home never location == cloud when sensitivity >= confidential
-assert headers_cannot_loosen claimed never loosens
-assert small_chats_are_served never rejected when endpoint == chat and context_needed <= 32k and plain
+assert confidential_stays_home  never location == cloud when sensitivity >= confidential
+assert headers_cannot_loosen    claimed never loosens
+assert small_chats_are_served   never rejected when endpoint == chat and context_needed <= 32k and plain
 
 # Examples that must hold. cases.csv has more, one in each row.
 test "a chat goes to the cloud, with our hardware behind it"
@@ -62,8 +64,8 @@ tests from "cases.csv"
 
 _CASES: Final = """\
 name,team,endpoint,latency,images,expect
-batch work stays on our hardware,search,chat,batch,,local
-images need the cloud,search,chat,,true,cloud
+batch work stays on our hardware,\"\"\"search\"\"\",chat,batch,,local
+images need the cloud,\"\"\"search\"\"\",chat,,true,cloud
 """
 
 _DEPLOYMENT: Final = """\

@@ -13,6 +13,7 @@ from policyd.cli.output import say, style_for
 from policyd.cli.reading import find_policies
 from policyd.cli.report import FINDINGS, report_findings, report_unusable, worst
 from policyd.engine.compile import Compiled, compile_program
+from policyd.pipeline import deciding
 from policyd.text.diagnostic import Severity
 from policyd.text.printable import printable
 from policyd.trials.run import TestResult, failures, nothing_tested, run_tests
@@ -30,7 +31,9 @@ examples:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EPILOG
-    parser.add_argument("paths", metavar="PATH", nargs="*", default=["."], help="policies, or folders of them")
+    parser.add_argument(
+        "paths", metavar="PATH", nargs="*", default=["."], help="policies, or folders of them"
+    )
     parser.add_argument("-v", "--verbose", action="store_true", help="list every test")
 
 
@@ -58,7 +61,7 @@ def _test(path: str, *, verbose: bool) -> int:
     compiled = compile_program(program)
     if not isinstance(compiled, Compiled):
         return report_findings(compiled)
-    results = run_tests(program, decide=compiled.decide)
+    results = run_tests(program, decide=deciding(compiled))
     if verbose:
         _list(results)
     code = report_findings(failures(results))

@@ -52,7 +52,9 @@ test "a secret stays"
 CLEAN = VOCABULARY + GUARD + ROUTES + ASSERTION + TESTS
 LEAK = VOCABULARY + ROUTES + ASSERTION
 DEAD = CLEAN.replace("otherwise reject", 'route late to local when team == "late"\notherwise reject')
-FAILING = CLEAN.replace("expect only local", "expect only cloud")
+FAILING = CLEAN.replace(
+    "expect only local via rest, removed cloud by stays_home", "expect only cloud via rest"
+)
 UNTESTED = VOCABULARY + GUARD + ROUTES + ASSERTION
 MISSPELT = CLEAN.replace("guard stays_home", "gaurd stays_home")
 

@@ -51,7 +51,7 @@ def test_a_policy_with_errors_runs_no_test(run: Run, tmp_path: Path) -> None:
 
 def test_tables_are_tests_too(run: Run, tmp_path: Path) -> None:
     (tmp_path / "cases.csv").write_text(
-        "name,team,endpoint,latency,expect\nbatch stays,search,chat,batch,local\n"
+        'name,team,endpoint,latency,expect\nbatch stays,"""search""",chat,batch,local\n'
     )
     (tmp_path / "main.policy").write_text(CLEAN + '\ntests from "cases.csv"\n')
     ran = run("test", "-v", "main.policy")

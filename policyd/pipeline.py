@@ -1,0 +1,99 @@
+"""Every stage from a policy's files to a policy that is ready, in order, on one screen.
+
+    load ─▶ Program ─compile_program─▶ Compiled (its matrix, its decide) ─prove─▶ Report ─▶ Ready
+
+In comes the path of a root file; out goes a `Ready`, or every diagnostic that keeps it from being one. The proxy and the
+command line enter here, so that what is checked and what serves cannot differ. No stage is written here.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from policyd.engine.compile import Compiled, compile_program
+from policyd.policy.decision import Decision
+from policyd.policy.program import Program
+from policyd.policy.request import Request
+from policyd.proofs.prove import Report, prove
+from policyd.resolve.load import Loaded, load
+from policyd.text.diagnostic import Diagnostic, has_errors, in_order
+from policyd.trials.run import TestResult, failures, run_tests
+
+__all__ = ["Checked", "Loaded", "NotReady", "Ready", "check_policy", "compile_policy", "deciding", "load"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ready:
+    """A policy without errors, its assertions proved, compiled and tested against the reference. `files`: every file it
+    was read from; `diagnostics`: what was found and does not stop it."""
+
+    program: Program
+    compiled: Compiled
+    report: Report
+    digest: str
+    files: tuple[str, ...]
+    diagnostics: tuple[Diagnostic, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NotReady:
+    """Why a policy cannot serve: at least one diagnostic is an error. `unfinished`: only proofs that outgrew their budget
+    stand in the way. `files` as far as they could be read."""
+
+    diagnostics: tuple[Diagnostic, ...]
+    files: tuple[str, ...]
+    unfinished: bool = False
+
+
+def compile_policy(path: Path) -> Ready | NotReady:
+    """The policy at `path`, through every stage. Proofs that never stop a sidecar are left to `policyd check`."""
+    loaded = load(path)
+    files = tuple(str(f) for f in loaded.files)
+    program = loaded.program
+    if program is None:
+        return NotReady(loaded.diagnostics, files)
+    compiled = compile_program(program)
+    if not isinstance(compiled, Compiled):
+        return NotReady(in_order((*loaded.diagnostics, *compiled)), files)
+    report = prove(program, compiled.matrix, claims_only=True)
+    refusing = report.refuses_to_serve
+    if refusing:
+        unfinished = all(f.unfinished for f in report.findings)
+        return NotReady(in_order((*loaded.diagnostics, *refusing)), files, unfinished)
+    found = in_order((*loaded.diagnostics, *report.diagnostics))
+    assert not has_errors(found), "INVARIANT: an error in loading leaves no program, one in proofs refuses"
+    return Ready(program, compiled, report, compiled.digest, files, found)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Checked:
+    """All that is known of a policy after every stage, proofs and its own tests included. `program` is None where a file
+    has errors; `tests` and `proved` (names of assertions) are empty where the policy does not compile. `unfinished`: a
+    proof outgrew its budget."""
+
+    program: Program | None
+    tests: tuple[TestResult, ...]
+    proved: frozenset[str]
+    unfinished: bool
+    diagnostics: tuple[Diagnostic, ...]
+
+
+def check_policy(path: Path, *, today: date) -> Checked:
+    """The policy at `path`, with everything there is to say about it. `today` decides which exceptions have expired."""
+    loaded = load(path, today=today)
+    if loaded.program is None:
+        return Checked(None, (), frozenset(), False, loaded.diagnostics)
+    program = loaded.program
+    compiled = compile_program(program)
+    if not isinstance(compiled, Compiled):
+        return Checked(program, (), frozenset(), False, in_order((*loaded.diagnostics, *compiled)))
+    report = prove(program, compiled.matrix)
+    tests = run_tests(program, decide=deciding(compiled))
+    found = in_order((*loaded.diagnostics, *report.diagnostics, *failures(tests)))
+    return Checked(program, tests, frozenset(report.proved), bool(report.unfinished), found)
+
+
+def deciding(compiled: Compiled) -> Callable[[Request], Decision]:
+    """The compiled policy as a function of a whole request."""
+    return lambda request: compiled.decide(compiled.vector(request))
