@@ -51,12 +51,13 @@ def aligned(statements: Sequence[n.Statement]) -> list[str] | None:
 
 def _cells(statement: n.Statement, parts: Sequence[Part]) -> _Cells:
     cells = {"word": parts[0].text, "name": parts[1].text}
+    if isinstance(statement, n.Target):
+        cells["body"] = f"{{ {'  '.join(fact_texts(statement))} }}"
+        return cells
     for part in parts[2:]:
         word = part.text.split(" ", 1)[0]
         slot = word if word in _SLOTS[3:] else "body"
         cells[slot] = f"{cells[slot]} {part.text}" if slot in cells else part.text
-    if isinstance(statement, n.Target):
-        cells["body"] = "  ".join(["{", *fact_texts(statement)]).replace("{  ", "{ ") + " }"
     return cells
 
 

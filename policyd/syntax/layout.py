@@ -88,6 +88,10 @@ class _Row:
             return self._test()
         if self.block is not None:
             return self._block(self.block)
+        if isinstance(self.statement, n.Let):
+            word, name, condition = self.parts
+            first, *others = condition.pieces
+            return [f"{word.text} {name.text} {first}", *(_STEP + piece for piece in others)]
         return _wrapped(self.parts, 3 if isinstance(self.statement, n.Guard | n.Assert | n.Except) else 2)
 
     def _test(self) -> list[str]:
@@ -199,7 +203,7 @@ def _entry(parts: Sequence[Part], wide: int) -> list[str]:
 
 def _remark(lines: list[str], remarks: Iterable[Remark], indent: str = "") -> None:
     for remark in remarks:
-        if remark.gap:
+        if remark.gap and not (indent and len(lines) == 1):
             _gap(lines)
         lines.append(indent + remark.text)
 

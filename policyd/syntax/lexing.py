@@ -36,7 +36,7 @@ _TOKEN = re.compile(
     | (?P<comment>\#[^\n]*)
     | (?P<date>[0-9]+-[0-9]+-[0-9]+\w*)
     | (?P<number>[0-9][0-9_]*(?:\.[0-9][0-9_]*)?\w*)(?:[ \t]+(?P<unit>(?:day|hour|minute|second)s?)\b)?
-    | (?P<money>\$[0-9_A-Za-z]*(?:\.[0-9_A-Za-z]+)*)
+    | (?P<money>\$[0-9_A-Za-z]*(?:[.,][0-9][0-9_A-Za-z]*)*)
     | (?P<other>[^ \t])
     )""",
     re.VERBOSE | re.ASCII,
@@ -208,7 +208,7 @@ def _unknown(ch: str) -> Bad:
     if ch == "-":
         advice = "names are letters, digits and `_`; write other words as quoted text"
         return Bad("PD110", "`-` cannot stand here", advice, 0, 1)
-    if is_hidden(ch) or ch.isspace():
+    if is_hidden(ch) or ch.isspace() or unicodedata.combining(ch):
         named = f"U+{ord(ch):04X} {unicodedata.name(ch, 'control character')}"
         return Bad(
             "PD110",

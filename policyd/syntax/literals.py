@@ -86,7 +86,7 @@ def read_money(text: str) -> tuple[int, Bad | None]:
     match = _MONEY.fullmatch(text)
     if match is None:
         return 0, Bad(
-            "PD116", f"`{text}` is not an amount of money", "write `$4000` or `$0.25`", 0, len(text)
+            "PD116", f"`{text}` is not an amount of money", "write `$4000`, `$4_000` or `$0.25`", 0, len(text)
         )
     exact = Decimal(match[1].replace("_", "")) * 1_000_000
     return _whole(exact, text, "PD116", "the smallest amount is a millionth of a dollar, `$0.000001`")

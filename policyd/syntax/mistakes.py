@@ -75,6 +75,14 @@ def explain(tokens: Sequence[Token], at: int, expected: Set[str], spelling: Mapp
         mistake = look(tokens, at, expected, spelling)
         if mistake is not None:
             return mistake
+    if token.type == "STARTS_AT":
+        advice = "the lines that start a level stand before those that raise it"
+        return Mistake(_error("PD101", "unexpected `starts at`", token.span, advice, details=_shape(tokens)))
+    if at and (token.first or token.type in ("RBRACE", "RPAR")) and not expected & {_END, "RBRACE", "RPAR"}:
+        last = tokens[at - 1]
+        after = Span(last.source, last.end, last.end)
+        message = f"something is missing after {_shown(last)}"
+        return Mistake(_error("PD103", message, after, _wanted(expected, spelling), details=_shape(tokens)))
     if expected == {_END}:
         advice = "the statement is complete before it; begin the next one on a new line"
         return Mistake(_error("PD101", f"unexpected {_shown(token)}", token.span, advice))
@@ -114,8 +122,9 @@ def _unfinished(tokens: Sequence[Token], expected: Set[str], spelling: Mapping[s
         label = Label(after, f"the statement ends here without its `{closing}`")
         help_ = f"add the `{closing}` that closes it"
         return Mistake(_error("PD105", f"`{mark.text}` is never closed", mark.span, help_, label))
-    name = f" `{tokens[1].text}`" if len(tokens) > 1 and tokens[1].type == "NAME" else ""
-    message = f"the `{tokens[0].text}`{name} statement is not finished"
+    named = len(tokens) > 1 and tokens[1].type in ("NAME", "QUOTED")
+    what = f"{tokens[0].text} {_shown(tokens[1])}" if named else f"this `{tokens[0].text}`"
+    message = f"{what} is not finished"
     return Mistake(_error("PD103", message, after, _wanted(expected, spelling), details=_shape(tokens)))
 
 
