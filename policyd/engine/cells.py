@@ -22,7 +22,7 @@ from policyd.policy.program import (
 from policyd.policy.quiet import quiet_value
 from policyd.policy.request import Request, expand_names
 
-__all__ = ["cell_of", "concretise", "matched"]
+__all__ = ["cell_of", "concretise", "free_value", "matched"]
 
 
 def cell_of(matrix: Matrix, request: Request) -> list[int]:
@@ -42,7 +42,7 @@ def concretise(matrix: Matrix, cell: Sequence[int]) -> Mapping[str, Value]:
     """A value for every feature of the program, to be given to `admit`.
 
     INVARIANT: the cell is possible (no relation of the matrix matches it); then so are the values."""
-    values: dict[str, Value] = {f.name: _free_value(f) for f in matrix.program.features}
+    values: dict[str, Value] = {f.name: free_value(f) for f in matrix.program.features}
     for axis, atom in zip(matrix.axes, cell, strict=True):
         if isinstance(axis, NameAxis):
             held = values[axis.feature]
@@ -56,7 +56,7 @@ def concretise(matrix: Matrix, cell: Sequence[int]) -> Mapping[str, Value]:
     return values
 
 
-def _free_value(feature: Feature) -> Value:
+def free_value(feature: Feature) -> Value:
     """The quiet value, or the plainest one of the domain where a request must bring its own."""
     quiet = quiet_value(feature)
     if quiet is not None:

@@ -1,0 +1,133 @@
+"""From a checked program to a function that decides requests.
+
+In comes a `Program`, out comes `Compiled`, or the caps it breaks, or the request on which it failed its self-test.
+
+    matrix = build_matrix(program)      what can match where
+    tree   = plan_tree(matrix)          which feature to look at first
+    source = leaves, guards, dispatch   flat Python without policy text
+    decide = run the source             and compare it with the reference before anyone uses it
+
+`decide` reads a *vector*: an object with one slot per feature. Slots that are cheap to fill are filled; a costly one may
+be left empty, and when the decision depends on it Python raises `AttributeError`. The caller asks `need_of` which
+feature that was, fills it, and decides again. INVARIANT: a slot holds what `admit` made of the feature's value.
+"""
+
+import linecache
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TypeAlias
+
+from policyd.engine.axes import BoolAxis, NameAxis, NumberAxis
+from policyd.engine.leaves import LeafWriter
+from policyd.engine.matrix import Matrix, build_matrix
+from policyd.engine.selftest import self_test
+from policyd.engine.source import Writer
+from policyd.engine.tree import Branch, Leaf, Node, plan_tree
+from policyd.policy.decision import Decision
+from policyd.policy.digest import digest
+from policyd.policy.program import Program
+from policyd.policy.request import Request
+from policyd.text.diagnostic import Diagnostic
+
+__all__ = ["Compiled", "Decide", "Vector", "compile_program", "emit", "need_of"]
+
+
+class Vector:
+    """The base of every policy's vector type: one slot per feature (`f0`, `f1`, … in the program's order)."""
+
+    __slots__ = ()
+
+
+Decide: TypeAlias = Callable[[Vector], Decision]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Compiled:
+    """A policy that is ready to decide."""
+
+    program: Program
+    digest: str
+    matrix: Matrix = field(repr=False)
+    decide: Decide = field(repr=False)
+    slots: Mapping[str, str] = field(repr=False)
+    """feature to slot"""
+    vector_type: type[Vector] = field(repr=False)
+    thresholds: Mapping[str, tuple[int, ...]] = field(repr=False)
+    """number feature to the values from which on it decides differently: a counter may stop beyond the last"""
+    source: str = field(repr=False)
+
+    def vector(self, request: Request) -> Vector:
+        """A vector with every slot filled."""
+        vector = self.vector_type()
+        for feature, slot in self.slots.items():
+            setattr(vector, slot, request.values[feature])
+        return vector
+
+    def need_of(self, error: AttributeError) -> str:
+        """The feature that `decide` asked for. An error of any other origin is raised again."""
+        return need_of(self.slots, error)
+
+
+def need_of(slots: Mapping[str, str], error: AttributeError) -> str:
+    if isinstance(error.obj, Vector):
+        for feature, slot in slots.items():
+            if slot == error.name:
+                return feature
+    raise error
+
+
+def compile_program(program: Program) -> Compiled | tuple[Diagnostic, ...]:
+    """The compiled policy, or why there is none."""
+    matrix = build_matrix(program)
+    if isinstance(matrix, tuple):
+        return matrix
+    compiled = emit(matrix)
+    return self_test(matrix, lambda request: compiled.decide(compiled.vector(request))) or compiled
+
+
+def emit(matrix: Matrix) -> Compiled:
+    """The policy without its self-test."""
+    program = matrix.program
+    name = digest(program)
+    slots = {f.name: f"f{i}" for i, f in enumerate(program.features)}
+    writer = Writer(matrix.axes, slots, f"<policy {name}>")
+    leaves = LeafWriter(matrix, writer)
+    tree = plan_tree(matrix)
+    root = _node(tree, writer, leaves)
+    writer.flush()
+    decide = writer.namespace[root]
+    lines = writer.source.splitlines(keepends=True)
+    linecache.cache[writer.filename] = (len(writer.source), None, lines, writer.filename)
+    vector_type = type("PolicyVector", (Vector,), {"__slots__": tuple(slots.values())})
+    thresholds = {a.feature: a.starts[1:] for a in matrix.axes if isinstance(a, NumberAxis)}
+    return Compiled(
+        program=program,
+        digest=name,
+        matrix=matrix,
+        decide=decide,  # type: ignore[arg-type]
+        slots=MappingProxyType(slots),
+        vector_type=vector_type,
+        thresholds=MappingProxyType(thresholds),
+        source=writer.source,
+    )
+
+
+def _node(node: Node, writer: Writer, leaves: LeafWriter) -> str:
+    """The name of the node's function."""
+    if isinstance(node, Leaf):
+        return leaves.leaf(node)
+    assert isinstance(node, Branch)
+    names = [_node(child, writer, leaves) for child in node.children]
+    axis = writer.axes[node.axis]
+    if isinstance(axis, BoolAxis | NameAxis):
+        test = writer.test(node.axis, 2)
+        no, yes = (names[g] for g in node.group)
+        return writer.function("branch", "v", [f"return {yes}(v) if {test} else {no}(v)"])
+    writer.flush()
+    functions = [writer.namespace[n] for n in names]
+    stretches: list[tuple[int, object]] = []
+    for atom, group in enumerate(node.group):
+        if not stretches or stretches[-1][1] is not functions[group]:
+            stretches.append((atom, functions[group]))
+    return writer.function("branch", "v", [f"return {writer.table(node.axis, tuple(stretches))}(v)"])

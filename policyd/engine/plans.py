@@ -1,0 +1,111 @@
+"""What a route answers for each set of guards that fired: built once, then looked up.
+
+A generated guard function collects the guards that fired as bits; `Plans` maps them to the finished `Plan`, or to
+`Passed` where they leave the route no target. Memory is bounded: sets beyond `ROOM` are built each time.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from policyd.engine.rows import remaining
+from policyd.policy.decision import Plan, Reject, Removal
+from policyd.policy.program import Guard, Otherwise, Route, Value
+
+__all__ = ["ROOM", "Left", "Passed", "Plans", "SplitPlans", "passed_over_reject", "split_features"]
+
+ROOM: Final = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A route whose condition held and whose targets are all forbidden. False, so that `p or …` goes on."""
+
+    route: str
+    removed: tuple[Removal, ...]
+
+    def __bool__(self) -> bool:
+        return False
+
+
+class Plans(dict[int, Plan | Passed]):
+    """Fired guards (bit `i` is `guards[i]`) to the route's answer, for a route without a split."""
+
+    __slots__ = ("guards", "room", "route")
+
+    def __init__(self, route: Route, guards: Sequence[Guard]) -> None:
+        super().__init__()
+        self.route = route
+        self.guards = tuple(guards)
+        self.room = ROOM
+
+    def __missing__(self, fired: int) -> Plan | Passed:
+        answer = _answer(self.route, self.guards, fired, {})
+        if self.room:
+            self.room -= 1
+            self[fired] = answer
+        return answer
+
+
+class SplitPlans:
+    """The same for a route with splits, whose answer also depends on the values that the splits hash."""
+
+    __slots__ = ("by", "guards", "route")
+
+    def __init__(self, route: Route, guards: Sequence[Guard]) -> None:
+        self.route = route
+        self.guards = tuple(guards)
+        self.by = split_features(route)
+
+    def at(self, fired: int, *keys: Value) -> Plan | Passed:
+        return _answer(self.route, self.guards, fired, dict(zip(self.by, keys, strict=True)))
+
+
+def split_features(route: Route) -> tuple[str, ...]:
+    """The features that the route's splits hash, each once."""
+    found = (g.by for g in route.groups if g.pick == "split" and g.by is not None)
+    return tuple(dict.fromkeys(found))
+
+
+class Left(dict[int, int]):
+    """Fired guards to the targets that are left: bit `i` of `hits[g]` says that guard `g` forbids target `i`."""
+
+    __slots__ = ("hits", "room", "whole")
+
+    def __init__(self, whole: int, hits: Sequence[int]) -> None:
+        super().__init__({0: whole})
+        self.whole = whole
+        self.hits = tuple(hits)
+        self.room = ROOM
+
+    def __missing__(self, fired: int) -> int:
+        left = self.whole
+        for guard, hit in enumerate(self.hits):
+            if fired >> guard & 1:
+                left &= ~hit
+        if self.room:
+            self.room -= 1
+            self[fired] = left
+        return left
+
+
+def _answer(route: Route, guards: Sequence[Guard], fired: int, values: dict[str, Value]) -> Plan | Passed:
+    by: dict[str, set[str]] = {}
+    for bit, guard in enumerate(guards):
+        if fired >> bit & 1:
+            for target in guard.hits:
+                by.setdefault(target, set()).add(guard.name)
+    removed = tuple(Removal(t, tuple(sorted(by[t]))) for t in route.targets if t in by)
+    groups = remaining(route, by, values)
+    return Plan(route.name, groups, removed) if groups else Passed(route.name, removed)
+
+
+def passed_over_reject(otherwise: Otherwise, passed: Sequence[Passed]) -> Reject:
+    """The rejection when routes matched but none had a target left, with the guards that were found."""
+    by: dict[str, set[str]] = {}
+    for route in passed:
+        for removal in route.removed:
+            by.setdefault(removal.target, set()).update(removal.guards)
+    removed = tuple(Removal(t, tuple(sorted(names))) for t, names in by.items())
+    names = tuple(p.route for p in passed)
+    return Reject(("otherwise",), (otherwise.reason,), otherwise.status, removed, names)
