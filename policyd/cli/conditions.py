@@ -30,6 +30,10 @@ def condition_text(program: Program, condition: Condition) -> str:
     match condition:
         case Const(value):
             return "true" if value else "false"
+        case Either(operands) if _names_of_one(operands):
+            return _contains("any", operands)
+        case All(operands) if _names_of_one(operands):
+            return _contains("all", operands)
         case All(operands):
             return " and ".join(_operand(program, c) for c in operands)
         case Either(operands):
@@ -58,9 +62,22 @@ def condition_text(program: Program, condition: Condition) -> str:
             assert_never(condition)
 
 
+def _names_of_one(operands: tuple[Condition, ...]) -> bool:
+    """Whether all of them ask the same feature for a name."""
+    asked = {c.feature if isinstance(c, Has) else None for c in operands}
+    return len(asked) == 1 and None not in asked
+
+
+def _contains(quantifier: str, operands: tuple[Condition, ...]) -> str:
+    names = [c for c in operands if isinstance(c, Has)]
+    listed = ", ".join(_quoted(c.name) for c in names)
+    return f"{names[0].feature} contains {quantifier} {{ {listed} }}"
+
+
 def _operand(program: Program, condition: Condition) -> str:
     text = condition_text(program, condition)
-    return f"({text})" if isinstance(condition, All | Either) else text
+    compound = isinstance(condition, All | Either) and not _names_of_one(condition.operands)
+    return f"({text})" if compound else text
 
 
 def _range(program: Program, feature: str, low: int, high: int) -> str:

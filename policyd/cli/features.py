@@ -15,6 +15,7 @@ from policyd.cli.output import say, style_for, table
 from policyd.cli.report import CLEAN, report_findings
 from policyd.policy.builtins import BUILTIN_FEATURES
 from policyd.policy.program import (
+    MAX_NUMBER,
     BoolDomain,
     EnumDomain,
     Feature,
@@ -105,6 +106,8 @@ def _feature_json(feature: Feature, values: Mapping[str, str | int | bool]) -> d
 
 def _domain_text(feature: Feature) -> str:
     match feature.domain:
+        case NumberDomain(low, high, "count") if high == MAX_NUMBER:
+            return f"{value_text(low)} or more"
         case NumberDomain(low, high, unit):
             return f"{value_text(low, unit=unit)}..{value_text(high, unit=unit)}"
         case EnumDomain(words, ordered):
@@ -163,6 +166,8 @@ def _unknown_text(feature: Feature) -> str:
             return "every name"
         case "":
             return '""'
+        case number if number == MAX_NUMBER:
+            return "more than any bound"
         case value:
             unit = feature.domain.unit if isinstance(feature.domain, NumberDomain) else "count"
             return value_text(value, unit=unit)

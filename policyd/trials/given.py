@@ -11,7 +11,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
+from policyd.policy.builtins import BUILTIN_FEATURES
 from policyd.policy.program import (
+    MAX_NUMBER,
     BoolDomain,
     Feature,
     NamesDomain,
@@ -31,6 +33,8 @@ __all__ = [
 _ENTRY = re.compile(r'\s*([^\s="]+)(?:=("(?:[^"\\]|\\.)*"|[^\s"]*))?(?=\s|$)')
 _NUMBER = re.compile(r"(-?[0-9][0-9_]{0,18})(k|M|G|Ki|Mi|Gi)?")
 _SUFFIXES = {"k": 10**3, "M": 10**6, "G": 10**9, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
+_COUNTED = frozenset(f.name for f in BUILTIN_FEATURES if f.unknown == MAX_NUMBER)
+"""Features whose largest value means unknown."""
 _FLAGS = {"true": True, "yes": True, "false": False, "no": False}
 
 
@@ -292,7 +296,7 @@ def _entry_text(name: str, value: Value | None) -> str:
         return name
     if value is False:
         return f"not {name}"
-    if value is EVERYTHING or value is None:
+    if value is EVERYTHING or value is None or (value == MAX_NUMBER and name in _COUNTED):
         return f"{name}=unknown"
     if isinstance(value, frozenset):
         return f"{name}={','.join(_leaves(value))}"

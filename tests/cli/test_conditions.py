@@ -53,6 +53,12 @@ MAX = MAX_NUMBER
         (OneOf("weekday", frozenset({"mon", "wed"})), "weekday in { mon, wed }"),
         (Prefix("team", 'a"b'), 'team starts with "a\\"b"'),
         (Has("findings", "secret"), 'findings contains "secret"'),
+        (either(Has("findings", "a"), Has("findings", "b")), 'findings contains any { "a", "b" }'),
+        (both(Has("findings", "a"), Has("findings", "b")), 'findings contains all { "a", "b" }'),
+        (
+            both(Flag("images"), either(Has("findings", "a"), Has("findings", "b"))),
+            'images and findings contains any { "a", "b" }',
+        ),
         (both(Flag("images"), either(Flag("tools"), Flag("json"))), "images and (tools or json)"),
         (either(Flag("tools"), both(Flag("images"), Flag("json"))), "tools or (images and json)"),
         (negate(either(Flag("tools"), Flag("json"))), "not (tools or json)"),
