@@ -4,8 +4,8 @@ In: outcomes and what the stand-ins recorded. Out: lines.
 """
 
 import textwrap
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Final
 
 from policyd.demo.asking import Outcome
 from policyd.demo.standin import Received
@@ -18,16 +18,22 @@ LABEL: Final = 12
 QUIET: Final[tuple[object, ...]] = (False, 0, [], "", None)
 """Values of features that say nothing worth a person's time."""
 
+SAID: Final = frozenset({"endpoint", "model", "hour", "weekday", "date", "messages", "stream"})
+"""Features that the line above says already, and the clock's."""
+
+NOT_SET: Final = 10**12
+"""What a number is that the caller did not set."""
+
 
 def outcome_lines(number: int, outcome: Outcome) -> Iterator[str]:
     yield f"{number}. {outcome.ask.title}"
     yield from _entry("sent", _sent(outcome))
-    yield from _entry("known", _known(outcome.record.get("features", {})))
+    yield from _entry("known", _known(outcome))
     yield from _entry("went to", _went(outcome))
     removed = outcome.record.get("removed") or {}
     if removed:
         yield from _entry("kept from", ", ".join(f"{t} (by {' and '.join(g)})" for t, g in removed.items()))
-    streamed = f" ({outcome.pieces} events, streamed)" if outcome.pieces else ""
+    streamed = f" (in {outcome.pieces} events)" if outcome.pieces else ""
     yield from _entry("answer", outcome.said + streamed)
     if not outcome.as_expected:
         wanted = outcome.ask.expect or "a refusal"
@@ -93,22 +99,33 @@ def _sent(outcome: Outcome) -> str:
     own = "".join(f", {k}: {v}" for k, v in ask.headers.items() if k.startswith("x-"))
     size = len(str(ask.body))
     large = f"{size // 1000} kB" if size >= 10_000 else f"{size} bytes"
-    return f"POST {ask.path}, model {ask.body.get('model')}, {large}{own}"
+    streamed = ", streamed" if ask.stream else ""
+    return f"POST {ask.path}, model {ask.body.get('model')}, {large}{streamed}{own}"
 
 
-def _known(features: Mapping[str, Any]) -> str:
-    told = [f"{name} {_value(value)}" for name, value in features.items() if value not in QUIET]
+def _known(outcome: Outcome) -> str:
+    features = outcome.record.get("features", {})
+    sent = {f"header:{name}" for name in outcome.ask.headers}
+    told = [
+        f"{name} {_value(value)}"
+        for name, value in features.items()
+        if value not in QUIET and name not in SAID and (not name.startswith("header:") or name in sent)
+    ]
     return ", ".join(told) or "nothing was needed"
 
 
 def _value(value: object) -> str:
     match value:
         case {"at_least": low, "at_most": high}:
-            return f"{low} to {high}"
+            return f"{low:,} to {high:,}"
         case list(names):
             return " and ".join(map(str, names))
         case True:
             return "yes"
+        case int(number) if number >= NOT_SET:
+            return "not set"
+        case int(number):
+            return f"{number:,}"
         case _:
             return str(value)
 

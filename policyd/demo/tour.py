@@ -66,7 +66,7 @@ ASKS: Final = (
         headers={"anthropic-version": "2023-06-01"},
     ),
     Ask(
-        "a customer's card number, streamed",
+        "a customer's card number, with the answer streamed",
         "/v1/messages",
         _message(f"Write a reply to the customer whose credit card number is {CARD}.", stream=True),
         expect="rack",
