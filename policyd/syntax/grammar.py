@@ -1,7 +1,8 @@
 """The grammar file, found and made into a parser.
 
 In comes `policyd.lark`, from the package `policyd.grammar` where policyd is installed and from the folder `grammar/`
-beside the package in a bare clone; out go the LALR parser and the words of the language, both made once. The words
+beside the package in a bare clone; out go the LALR parser and the words of the language, both made once. The parser is
+read from the tables kept in `tables.json` where they are for this grammar, and built where they are not. The words
 are read from the grammar, so that no list of keywords can fall behind it. What a token's text means is the lexer's
 business (`lexing.py`), what a rule's children become is the builder's (`building.py`).
 """
@@ -19,8 +20,17 @@ from lark.lexer import Lexer, PatternStr
 from lark.parsers.lalr_analysis import Shift
 
 import policyd
+from policyd.syntax.tables import parser_from, tables_text
 
-__all__ = ["CONNECTIVES", "RESERVED", "STATEMENT_WORDS", "Words", "grammar_text", "parser_for"]
+__all__ = [
+    "CONNECTIVES",
+    "RESERVED",
+    "STATEMENT_WORDS",
+    "Words",
+    "grammar_text",
+    "parser_for",
+    "tables_of_now",
+]
 
 STATEMENT_WORDS = frozenset([
     "edition", "level", "enum", "string", "int", "bool", "fact", "set", "let", "classify", "target", "guard", "deny",
@@ -41,10 +51,14 @@ class Words:
 
 @cache
 def grammar_text() -> str:
+    return _kept("policyd.lark")
+
+
+def _kept(name: str) -> str:
     try:
-        return resources.files("policyd.grammar").joinpath("policyd.lark").read_text(encoding="utf-8")
+        return resources.files("policyd.grammar").joinpath(name).read_text(encoding="utf-8")
     except ModuleNotFoundError:
-        clone = Path(policyd.__file__).resolve().parent.parent / "grammar" / "policyd.lark"
+        clone = Path(policyd.__file__).resolve().parent.parent / "grammar" / name
         return clone.read_text(encoding="utf-8")
 
 
@@ -105,7 +119,20 @@ _FOLLOWED_BY = {
 
 def parser_for(callbacks: object) -> tuple[Lark, Words]:
     """The parser of one statement, which calls the methods of `callbacks` as it reduces, and the words it knows."""
-    lark = Lark(
+    lark = _from_tables(callbacks) or _built(callbacks)
+    fixed = {t.name: t.pattern.value for t in lark.terminals if isinstance(t.pattern, PatternStr)}
+    words = {text: name for name, text in fixed.items() if re.fullmatch(r"[a-z ]+", text)}
+    marks = {text: name for name, text in fixed.items() if text not in words}
+    return lark, Words(words, marks, fixed)
+
+
+def tables_of_now() -> str:
+    """What `grammar/tables.json` has to hold for the grammar and the Lark of now."""
+    return tables_text(_built(None), grammar_text())
+
+
+def _built(callbacks: object) -> Lark:
+    return Lark(
         grammar_text(),
         parser="lalr",
         lexer=_Stream,
@@ -113,7 +140,12 @@ def parser_for(callbacks: object) -> tuple[Lark, Words]:
         maybe_placeholders=True,
         transformer=callbacks,
     )
-    fixed = {t.name: t.pattern.value for t in lark.terminals if isinstance(t.pattern, PatternStr)}
-    words = {text: name for name, text in fixed.items() if re.fullmatch(r"[a-z ]+", text)}
-    marks = {text: name for name, text in fixed.items() if text not in words}
-    return lark, Words(words, marks, fixed)
+
+
+def _from_tables(callbacks: object) -> Lark | None:
+    """The parser from the tables that are kept beside the grammar; None where there are none for it."""
+    try:
+        tables = _kept("tables.json")
+    except OSError:
+        return None
+    return parser_from(tables, grammar_text(), lexer=_Stream, transformer=callbacks)
