@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 from zoneinfo import ZoneInfo
 
 from policyd.policy.builtins import WEEKDAYS
-from policyd.policy.program import Feature, Program, Value
+from policyd.policy.program import MAX_NUMBER, Feature, Program, Value
 from policyd.policy.request import Inadmissible, admit_value
 from policyd.proxy.identity import Claims
 from policyd.proxy.refusals import Refusal, refuse
@@ -134,6 +134,10 @@ class Sight:
         values: Values = {flag.value: flag in flags for flag in _FLAGS}
         values["model"] = model
         values["messages"] = reading.messages
+        # A client that sets no maximum allows any: the value is then unknown, which is the largest.
+        values["max_output"] = (
+            MAX_NUMBER if reading.max_output is None else min(reading.max_output, MAX_NUMBER)
+        )
         return values
 
     def _of(self, claims: Claims) -> Values | Refusal:

@@ -44,6 +44,7 @@ class Row:
 
 _ROWS: Final = (
     Row("caller_unidentified", 401, False, "no API key, or one that the deployment does not know"),
+    Row("caller_unknown_model", 404, False, "this caller may not use a model of this name"),
     Row("caller_bad_header", 400, False, "a header that the policy reads is not text, or was sent twice"),
     Row("caller_bad_value", 400, False, "a claimed feature is outside its domain"),
     Row("caller_too_large", 413, False, "the body is larger than the deployment allows"),

@@ -124,6 +124,11 @@ class Connection(asyncio.Protocol):
         elif answer.full and not self._paused and self._transport is not None:
             self._paused = True
             self._transport.pause_reading()
+        else:
+            # The timer stands for the first byte, which may be later than the idle limit that holds from the head on.
+            idle_at = self._active_at + self.opened_for.binding.timeouts.idle
+            if answer.head_done and idle_at < self._timer_at:
+                self._arm(idle_at)
 
     def eof_received(self) -> None:
         answer = self._answer

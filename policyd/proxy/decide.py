@@ -1,0 +1,106 @@
+"""Asks the compiled policy, and computes what it turns out to need: tokens and findings, off the event loop.
+
+In come what serves, the features that cost nothing, and the reading of the body; out goes a decision with the vector it
+was made on. The one idea: the policy is asked first and says what it lacks, so most requests are neither counted nor
+scanned. What cannot be computed is unknown, which is the strictest value; it is never a reason to pass.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from policyd.engine.compile import Vector
+from policyd.policy.decision import Decision, Reject
+from policyd.policy.evaluate import evaluate
+from policyd.policy.program import Program, Value
+from policyd.policy.request import Request, unknown_value
+from policyd.proxy.live import Live
+from policyd.proxy.observe import Values
+from policyd.proxy.refusals import Refusal, refuse
+from policyd.proxy.weigh import Weigher
+from policyd.traffic.reading import Reading
+
+__all__ = ["Decided", "decide", "decide_known", "refusal_of"]
+
+MOST_RULES = 2_000
+"""Rules up to which a rejection is explained in full by the reference: some milliseconds in a thread."""
+
+MOST_NAMED = 12
+"""Targets whose removal a refusal tells."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A decision, every value it could have looked at, and the token features that only their bounds were known of."""
+
+    decision: Decision
+    values: Values
+    between: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+
+
+async def decide(live: Live, values: Values, reading: Reading, size: int, weigher: Weigher) -> Decided:
+    """The decision. `values` holds the features that cost nothing and is extended; `size` is the body's in bytes."""
+    compiled = live.ready.compiled
+    vector = compiled.vector_type()
+    _fill(vector, compiled.slots, values)
+    between: dict[str, tuple[int, int]] = {}
+    while True:
+        try:
+            return Decided(compiled.decide(vector), values, between)
+        except AttributeError as error:
+            missing = compiled.need_of(error)
+        if missing == "findings":
+            found: Values = {"findings": await weigher.findings(reading, size)}
+        elif missing in {"tokens", "context_needed"}:
+            weight = await weigher.tokens(reading, size, compiled.thresholds, live.exact)
+            found = {"tokens": weight.tokens, "context_needed": weight.context_needed}
+            between |= weight.between
+        else:
+            raise AssertionError(f"INVARIANT: `{missing}` is known before the policy is asked")
+        values |= found
+        _fill(vector, compiled.slots, found)
+
+
+def decide_known(live: Live, values: Mapping[str, Value]) -> Decision:
+    """The decision on a vector that is complete."""
+    vector = live.ready.compiled.vector_type()
+    _fill(vector, live.ready.compiled.slots, values)
+    return live.ready.compiled.decide(vector)
+
+
+def _fill(vector: Vector, slots: Mapping[str, str], values: Mapping[str, Value]) -> None:
+    for name, value in values.items():
+        setattr(vector, slots[name], value)
+
+
+async def refusal_of(live: Live, decided: Decided) -> Refusal:
+    """What the caller is told of a rejection: with every deny and guard, where all that they read is known."""
+    rejected = decided.decision
+    assert isinstance(rejected, Reject)  # INVARIANT: a plan is carried out, not refused
+    program = live.ready.program
+    if (
+        live.read <= decided.values.keys()
+        and len(program.routes) + len(program.guards) + len(program.denies) <= MOST_RULES
+    ):
+        rest = {f.name: unknown_value(f) for f in program.features if f.name not in decided.values}
+        request = Request({**decided.values, **{n: v for n, v in rest.items() if v is not None}})
+        whole = await asyncio.to_thread(evaluate, program, request)
+        if isinstance(whole, Reject):
+            rejected = whole
+    if rejected.by != ("otherwise",):
+        return refuse("policy_denied", "; ".join(rejected.reasons), by=rejected.by, status=rejected.status)
+    guards = tuple(dict.fromkeys(g for r in rejected.removed for g in r.guards))
+    message = "; ".join((*rejected.reasons, *_because(program, rejected, guards)))
+    return refuse("policy_denied", message, by=guards or rejected.by, status=rejected.status)
+
+
+def _because(program: Program, rejected: Reject, guards: Iterable[str]) -> list[str]:
+    """Which guard removed which targets, and why."""
+    reasons = {g.name: g.because for g in program.guards}
+    out = []
+    for guard in guards:
+        targets = [r.target for r in rejected.removed if guard in r.guards]
+        shown = ", ".join(targets[:MOST_NAMED]) + (", …" if len(targets) > MOST_NAMED else "")
+        because = f": {reasons[guard]}" if reasons.get(guard) else ""
+        out.append(f"{guard} removed {shown}{because}")
+    return out

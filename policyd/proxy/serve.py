@@ -1,0 +1,285 @@
+"""`policyd serve`: from a deployment file to a sidecar that listens, and back to a process that has ended in order.
+
+In comes the deployment file's path; out goes an exit code. The one idea: everything that can be wrong is found before a
+socket is opened, and said at once; afterwards the process only stops when it is told to. It wires the parts together and
+holds no logic of theirs.
+"""
+
+import asyncio
+import contextlib
+import errno
+import gc
+import logging
+import os
+import signal
+import socket
+import stat
+import sys
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from time import time
+from typing import Any, Final
+
+import uvicorn
+
+from policyd.deploy.model import Deployment, Listen
+from policyd.deploy.read import read_deployment
+from policyd.proxy.admin import Standing, admin_app, spelled
+from policyd.proxy.app import Sidecar
+from policyd.proxy.decision_log import DecisionLog
+from policyd.proxy.forward import Road
+from policyd.proxy.gate import Gate
+from policyd.proxy.identity import identify_by
+from policyd.proxy.live import Live
+from policyd.proxy.order import Observed
+from policyd.proxy.reload import LoadState, NotLive, Reloader, bring_up
+from policyd.proxy.upstream.client import HttpUpstream
+from policyd.proxy.weigh import Weigher
+from policyd.proxy.wire import bounded_protocol
+from policyd.text.diagnostic import Diagnostic, Severity, in_order
+from policyd.text.printable import printable
+from policyd.text.render import render_all
+
+__all__ = ["Running", "open_listener", "serve", "serving"]
+
+DRAIN_SECONDS = 30
+"""In which answers under way may end after the sidecar was told to stop."""
+
+KEEP_ALIVE_SECONDS = 75
+THREADS = 4
+"""For large bodies, counting and scanning. More would only share one interpreter lock."""
+
+SWITCH_SECONDS = 0.001
+"""How long a thread may keep the interpreter while the event loop wants it; CPython's default is five times that."""
+
+FINDINGS, UNUSABLE, NOT_PROVED = 1, 2, 3
+UNREADABLE: Final = frozenset({"PD001", "PD002", "PD501"})
+
+
+def serve(deployment_path: str) -> int:
+    """Runs until SIGTERM or SIGINT. 0 after an orderly end; 1 on errors of the deployment or the policy, 2 where a file
+    cannot be read, 3 where an assertion could not be proved in its time."""
+    loaded = read_deployment(Path(deployment_path), os.environ)
+    if loaded.deployment is None:
+        return _cannot_start(loaded.diagnostics)
+    found = bring_up(loaded.deployment, time())
+    if isinstance(found, NotLive):
+        return _cannot_start((*loaded.diagnostics, *found.diagnostics), unfinished=found.unfinished)
+    _warn((*loaded.diagnostics, *found.ready.diagnostics))
+    try:
+        listeners = (open_listener(loaded.deployment.listen), open_listener(loaded.deployment.admin))
+        log = DecisionLog(loaded.deployment.log)
+    except OSError as error:
+        _say(f"cannot start: {error.strerror or error}: {error.filename or 'address in use or not ours'}")
+        return FINDINGS
+    _quiet_logging()
+    sys.setswitchinterval(SWITCH_SECONDS)
+    gc.collect()
+    gc.freeze()
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        return runner.run(_until_told(loaded.deployment, found, log, *listeners))
+
+
+async def _until_told(
+    deployment: Deployment, live: Live, log: DecisionLog, proxy: socket.socket, admin: socket.socket
+) -> int:
+    loop = asyncio.get_running_loop()
+    told = asyncio.Event()
+    async with serving(deployment, live, log, proxy, admin) as running:
+        for sign in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(sign, told.set)
+        loop.add_signal_handler(signal.SIGHUP, running.reloader.ask)
+        _say(f"serving policy {live.ready.digest} on {_address(proxy)}")
+        _say(f"admin on {_address(admin)}")
+        await told.wait()
+        _say(f"stopping: answers under way have {DRAIN_SECONDS} seconds")
+        running.draining = True
+    lost = log.close()
+    if lost:
+        _say(f"{lost} lines of the decision log could not be written: {log.state.failing}")
+    return FINDINGS if lost else 0
+
+
+class Running:
+    """A sidecar that serves. `draining` is set when it stops."""
+
+    def __init__(self, sidecar: Sidecar, reloader: Reloader, log: DecisionLog) -> None:
+        self.sidecar = sidecar
+        self.reloader = reloader
+        self.log = log
+        self.draining = False
+
+    def standing(self) -> Standing:
+        live = self.sidecar.live
+        return Standing(
+            live.ready.digest,
+            live.loaded_at,
+            tuple(live.ready.files),
+            self.reloader.state,
+            self.log.state,
+            self.draining,
+        )
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    deployment: Deployment,
+    live: Live,
+    log: DecisionLog,
+    proxy: socket.socket,
+    admin: socket.socket,
+    *,
+    drain_seconds: int = DRAIN_SECONDS,
+) -> AsyncIterator["Running"]:
+    """A sidecar on these listeners: it serves inside the context and drains at its end."""
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(ThreadPoolExecutor(THREADS, "policyd"))
+    gate = Gate(live.serving)
+    upstream = HttpUpstream(gate, live.serving.targets.values())
+    weigher = Weigher(deployment.answer_reserve)
+    road = Road(gate, upstream, Observed())
+    sidecar = Sidecar(
+        live,
+        road,
+        identify=identify_by(deployment.identity),
+        weigher=weigher,
+        log=log,
+        limits=deployment.limits,
+    )
+
+    def publish(new: Live) -> None:
+        gate.publish(new.serving)
+        upstream.rebind(new.serving.targets.values())
+        sidecar.live = new
+
+    running = Running(sidecar, Reloader(deployment, live, publish, _tell_load), log)
+    servers = (
+        _Server(_config(sidecar, deployment.limits.header, drain_seconds)),
+        _Server(_config(admin_app(running.standing), deployment.limits.header, 1)),
+    )
+    tasks = [
+        loop.create_task(server.serve(sockets=[listener]))
+        for server, listener in zip(servers, (proxy, admin), strict=True)
+    ]
+    watching = loop.create_task(running.reloader.run())
+    try:
+        yield running
+    finally:
+        running.draining = True
+        watching.cancel()
+        # The admin side answers until the drain is over, so that a load balancer can see it.
+        for server, task in zip(servers, tasks, strict=True):
+            server.stop()
+            await task
+        await upstream.aclose()
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves the signals to the process and waits to be told instead of looking ten times a second."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._told = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def main_loop(self) -> None:
+        await self._told.wait()
+
+    def stop(self) -> None:
+        self.should_exit = True
+        self._told.set()
+
+
+def _config(app: Any, header_bytes: int, drain_seconds: int) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http=bounded_protocol(header_bytes),
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=drain_seconds,
+    )
+
+
+def open_listener(listen: Listen) -> socket.socket:
+    """A bound socket. A socket file that nobody listens on is replaced; one that is in use is an error."""
+    if listen.path is not None:
+        return _open_unix(listen.path)
+    family = socket.AF_INET6 if ":" in listen.address else socket.AF_INET
+    return socket.create_server((listen.address, listen.port), family=family, backlog=2048)
+
+
+def _open_unix(path: str) -> socket.socket:
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        if os.path.exists(path) and stat.S_ISSOCK(os.stat(path).st_mode):
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+                if probe.connect_ex(path) == 0:
+                    raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE), path)
+            os.unlink(path)
+        listener.bind(path)
+        os.chmod(path, 0o660)
+        listener.listen(2048)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _address(listener: socket.socket) -> str:
+    name = listener.getsockname()
+    if isinstance(name, str):
+        return f"unix:{name}"
+    host = f"[{name[0]}]" if ":" in name[0] else name[0]
+    return f"http://{host}:{name[1]}"
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    try:
+        import uvloop  # noqa: PLC0415  it does not exist on Windows
+    except ImportError:
+        return asyncio.new_event_loop
+    return uvloop.new_event_loop
+
+
+def _quiet_logging() -> None:
+    """The server complains about every answer that is broken off on purpose, and quotes what it raised. The decision log
+    says it, without content."""
+    for name in ("uvicorn", "uvicorn.error", "asyncio"):
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+
+
+def _tell_load(state: LoadState, live: Live) -> None:
+    if state.failed:
+        errors = "; ".join(spelled(d) for d in state.failed)
+        _say(f"the new policy is not served, {live.ready.digest} stays: {errors}")
+    else:
+        _say(f"serving policy {live.ready.digest}")
+
+
+def _cannot_start(diagnostics: Iterable[Diagnostic], *, unfinished: bool = False) -> int:
+    found = in_order(diagnostics)
+    print(render_all(found, colour=sys.stderr.isatty()), file=sys.stderr)
+    _say("not started")
+    if any(d.code in UNREADABLE for d in found if d.severity is Severity.ERROR):
+        return UNUSABLE
+    return NOT_PROVED if unfinished else FINDINGS
+
+
+def _warn(diagnostics: Iterable[Diagnostic]) -> None:
+    found = [d for d in in_order(diagnostics) if d.severity is Severity.WARNING]
+    if found:
+        print(render_all(found, colour=sys.stderr.isatty()), file=sys.stderr)
+
+
+def _say(text: str) -> None:
+    print(f"policyd: {printable(text)}", file=sys.stderr, flush=True)

@@ -1,0 +1,112 @@
+"""The features that cost: the prompt's tokens and the detectors' findings, bounded in time and off the event loop.
+
+In comes a reading and what the policy compares with; out come values. The one idea: cheap bounds first. Where the lowest
+and the highest possible number of tokens lie between the same two constants of the policy, the decision cannot depend on
+the number, and nothing is counted. What fails or takes too long is unknown. It holds no text after it has answered.
+"""
+
+import asyncio
+import os
+from bisect import bisect_right
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
+
+from policyd.policy.program import MAX_NUMBER
+from policyd.policy.request import EVERYTHING, expand_names
+from policyd.traffic.detect import DetectorFailed, Scanner
+from policyd.traffic.reading import Reading
+from policyd.traffic.tokens import TokenCounter, byte_bounds, preload
+
+__all__ = ["Weigher", "Weight", "settled", "warm"]
+
+T = TypeVar("T")
+
+INLINE: Final = 8 * 1024
+"""Bytes of a body up to which it is weighed on the event loop: a thread costs as much as that takes."""
+
+SECONDS: Final = 20.0
+"""For counting or scanning one body. What takes longer is unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """Tokens of the prompt and of the context that is needed. `between`: the bounds, where they were enough."""
+
+    tokens: int
+    context_needed: int
+    between: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+
+
+class Weigher:
+    """Counts and scans for one sidecar. What it remembers are keyed hashes, with a key of its own."""
+
+    def __init__(self, answer_reserve: int, *, seconds: float = SECONDS) -> None:
+        self._reserve = answer_reserve
+        self._seconds = seconds
+        self._scanner = Scanner(salt=os.urandom(32))
+        self._counter = TokenCounter(salt=os.urandom(32))
+
+    async def findings(self, reading: Reading, size: int) -> frozenset[str]:
+        """What the detectors find; everything where they do not finish."""
+        try:
+            return expand_names(await self._run(lambda: self._scanner.scan(reading.texts), size))
+        except (DetectorFailed, TimeoutError):
+            return EVERYTHING
+
+    async def tokens(
+        self, reading: Reading, size: int, thresholds: Mapping[str, tuple[int, ...]], exact: frozenset[str]
+    ) -> Weight:
+        """The token features, as far as a policy with these constants can tell numbers apart. `exact`: those whose
+        number itself counts."""
+        if not reading.countable:
+            return _UNKNOWN
+        answer = self._reserve if reading.max_output is None else reading.max_output
+        marks = tuple(
+            sorted(
+                {*thresholds.get("tokens", ()), *(t - answer for t in thresholds.get("context_needed", ()))}
+            )
+        )
+        try:
+            low, high = await self._run(lambda: self._weigh(reading, marks, exact=bool(exact)), size)
+        except TimeoutError:
+            return _UNKNOWN
+        tokens, needed = min(high, MAX_NUMBER), min(high + answer, MAX_NUMBER)
+        if low == high:
+            return Weight(tokens, needed)
+        between = {"tokens": (low, high), "context_needed": (low + answer, high + answer)}
+        return Weight(tokens, needed, between)
+
+    def _weigh(self, reading: Reading, marks: tuple[int, ...], *, exact: bool) -> tuple[int, int]:
+        """At least and at most this many tokens, with no mark between."""
+        texts, extra = reading.prompt, reading.extra_tokens
+        low, high = byte_bounds(texts)
+        low, high = low + extra, high + extra
+        if not exact and settled(low, high, marks):
+            return low, high
+        limit = MAX_NUMBER if exact else max(0, marks[-1] - extra)
+        counted = self._counter.count_till_limit(texts, limit) + extra
+        # Beyond the last mark counting stops, and only the bound is known.
+        return counted, counted if counted - extra <= limit else max(counted, high)
+
+    async def _run(self, work: Callable[[], T], size: int) -> T:
+        if size <= INLINE:
+            return work()
+        async with asyncio.timeout(self._seconds):
+            return await asyncio.get_running_loop().run_in_executor(None, work)
+
+
+_UNKNOWN: Final = Weight(MAX_NUMBER, MAX_NUMBER)
+
+
+def settled(low: int, high: int, marks: tuple[int, ...]) -> bool:
+    """Whether every number from `low` to `high` lies between the same two marks. A mark belongs to what it begins."""
+    return bisect_right(marks, low) == bisect_right(marks, high)
+
+
+def warm(features: frozenset[str]) -> None:
+    """Loads what these features need (a vocabulary, automata): most of a second that no request should wait for."""
+    if features & {"tokens", "context_needed"}:
+        preload()
+    if "findings" in features:
+        Scanner().scan(("a text that is long enough to be looked at",))
