@@ -20,7 +20,7 @@ from policyd.policy.condition import (
     Prefix,
 )
 from policyd.policy.program import EnumDomain, NumberDomain, Program
-from policyd.trials.given import number_text, value_text
+from policyd.policy.written import number_text, value_text
 
 __all__ = ["condition_text"]
 

@@ -25,8 +25,8 @@ from policyd.policy.program import (
     Value,
 )
 from policyd.policy.request import Request
+from policyd.policy.written import number_text, value_text
 from policyd.text.source import Span
-from policyd.trials.given import number_text, value_text
 
 __all__ = [
     "Cause", "Explanation", "FeatureValue", "LevelReading", "Looked", "RouteReading", "TargetReading", "explanation_of",

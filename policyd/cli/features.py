@@ -25,8 +25,8 @@ from policyd.policy.program import (
     Unknown,
     Where,
 )
+from policyd.policy.written import value_text
 from policyd.text.diagnostic import Severity
-from policyd.trials.given import value_text
 
 __all__ = ["configure", "run"]
 

@@ -7,10 +7,10 @@ question that outgrew its budget: not proved, never green.
 from dataclasses import dataclass
 
 from policyd.policy.decision import Plan
+from policyd.policy.written import given_text
 from policyd.proofs.witness import Witness
 from policyd.text.diagnostic import Diagnostic, Label, Severity
 from policyd.text.source import Span
-from policyd.trials.given import given_text
 
 __all__ = ["Finding"]
 

@@ -1,7 +1,7 @@
 """A request in one line or in JSON, as a person writes it: `team=search context_needed=40k findings=secret.aws images`.
 
 In come text or a JSON object and a policy; out go raw values by feature name for `quiet_request`, and every mistake at
-once. `given_text` writes the same line back, so what a failing test or a witness prints can be pasted into `policyd
+once. `policy.written` writes the same line, so what a failing test or a witness prints can be pasted into `policyd
 explain`. Values are checked against the policy's own domains here and nowhere else on the way to a person.
 """
 
@@ -9,32 +9,23 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
 
-from policyd.policy.builtins import BUILTIN_FEATURES
 from policyd.policy.program import (
-    MAX_NUMBER,
     BoolDomain,
     Feature,
     NamesDomain,
     NumberDomain,
     Program,
     StringDomain,
-    Value,
 )
 from policyd.policy.quiet import quiet_request, quiet_value
-from policyd.policy.request import EVERYTHING, Inadmissible, Request, admit_value
+from policyd.policy.request import Inadmissible, Request, admit_value
+from policyd.policy.written import number_text, number_value, value_text
 from policyd.text.diagnostic import Diagnostic, Severity
 
-__all__ = [
-    "GivenRequest", "given_text", "number_text", "number_value", "read_json", "read_line", "request_from", "value_text",
-]  # fmt: skip
+__all__ = ["GivenRequest", "read_json", "read_line", "request_from"]
 
 _ENTRY = re.compile(r'\s*([^\s="]+)(?:=("(?:[^"\\]|\\.)*"|[^\s"]*))?(?=\s|$)')
-_NUMBER = re.compile(r"(-?[0-9][0-9_]{0,18})(k|M|G|Ki|Mi|Gi)?")
-_SUFFIXES = {"k": 10**3, "M": 10**6, "G": 10**9, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
-_COUNTED = frozenset(f.name for f in BUILTIN_FEATURES if f.unknown == MAX_NUMBER)
-"""Features whose largest value means unknown."""
 _FLAGS = {"true": True, "yes": True, "false": False, "no": False}
 
 
@@ -133,43 +124,6 @@ def request_from(program: Program, given: Mapping[str, object]) -> Request | tup
     if isinstance(request, Inadmissible):
         return (_problem("PD006", request.message, None),)
     return request
-
-
-def given_text(values: Iterable[tuple[str, Value | None]]) -> str:
-    """The line `read_line` reads back to the same values."""
-    return " ".join(_entry_text(name, value) for name, value in values)
-
-
-def value_text(value: Value | None, *, unit: str = "count") -> str:
-    """A value as a person reads it: numbers with their suffix, days as dates, names sorted."""
-    if value is None:
-        return "unknown"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int):
-        return date.fromordinal(value).isoformat() if unit == "date" else number_text(value)
-    if isinstance(value, str):
-        return value
-    if value is EVERYTHING:
-        return "every finding"
-    return "{ " + ", ".join(_leaves(value)) + " }" if value else "{ }"
-
-
-def number_text(number: int) -> str:
-    """`200k` for 200000, `1M`, and the digits where no decimal suffix is exact."""
-    for suffix, factor in (("G", 10**9), ("M", 10**6), ("k", 10**3)):
-        if number and number % factor == 0:
-            return f"{number // factor}{suffix}"
-    return str(number)
-
-
-def number_value(text: str) -> int | None:
-    """The number that `40k`, `256Ki` or `1_000` stands for, or None where the text is no number."""
-    found = _NUMBER.fullmatch(text)
-    if found is None:
-        return None
-    digits, suffix = found.groups()
-    return int(digits.replace("_", "")) * (_SUFFIXES[suffix] if suffix else 1)
 
 
 class _DuplicateKey(ValueError):
@@ -284,24 +238,3 @@ def _nothing(message: str, help_: str) -> GivenRequest:
 
 def _shown(text: str) -> str:
     return text if len(text) <= 80 else text[:80] + "…"
-
-
-def _leaves(names: frozenset[str]) -> list[str]:
-    """The names that none of the others is below: `secret.aws` says `secret` too."""
-    return sorted(n for n in names if not any(other.startswith(n + ".") for other in names))
-
-
-def _entry_text(name: str, value: Value | None) -> str:
-    if value is True:
-        return name
-    if value is False:
-        return f"not {name}"
-    if value is EVERYTHING or value is None or (value == MAX_NUMBER and name in _COUNTED):
-        return f"{name}=unknown"
-    if isinstance(value, frozenset):
-        return f"{name}={','.join(_leaves(value))}"
-    if isinstance(value, int):
-        return f"{name}={value_text(value, unit='date' if name == 'date' else 'count')}"
-    plain = re.fullmatch(r'[^\s"\\]+', value) and value != "unknown"
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    return f"{name}={value}" if plain else f'{name}="{escaped}"'

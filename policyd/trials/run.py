@@ -14,8 +14,8 @@ from policyd.policy.evaluate import evaluate, firing_guards
 from policyd.policy.program import Expectation, Program, TestCase
 from policyd.policy.quiet import quiet_request
 from policyd.policy.request import Inadmissible, Request
+from policyd.policy.written import given_text
 from policyd.text.diagnostic import Diagnostic, Severity
-from policyd.trials.given import given_text
 
 __all__ = ["TestResult", "decision_text", "expectation_text", "failures", "nothing_tested", "run_tests"]
 

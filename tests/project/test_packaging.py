@@ -78,7 +78,9 @@ def test_a_wheel_holds_the_grammar_and_the_types_and_works(
     wheel = build_wheel(checkout, tmp_path / "wheels")
     names = set(zipfile.ZipFile(wheel).namelist())
     assert "policyd/py.typed" in names
-    grammars = {f"policyd/grammar/{p.name}" for p in (ROOT / "grammar").iterdir() if p.suffix in {".lark", ".json"}}
+    grammars = {
+        f"policyd/grammar/{p.name}" for p in (ROOT / "grammar").iterdir() if p.suffix in {".lark", ".json"}
+    }
     assert grammars
     assert grammars <= names
     modules = {p.relative_to(checkout).as_posix() for p in (checkout / "policyd").rglob("*.py")}

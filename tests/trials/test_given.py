@@ -8,15 +8,8 @@ from hypothesis import strategies as st
 
 from policyd.policy.program import Value
 from policyd.policy.request import EVERYTHING, Request, admit_value
-from policyd.trials.given import (
-    given_text,
-    number_text,
-    number_value,
-    read_json,
-    read_line,
-    request_from,
-    value_text,
-)
+from policyd.policy.written import given_text, number_text, number_value, value_text
+from policyd.trials.given import read_json, read_line, request_from
 from tests.trials.small import small_program
 
 PROGRAM = small_program()
