@@ -8,13 +8,14 @@ word as a name), the tokens put right, so that the rest of the statement is chec
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
 
 from policyd.syntax.grammar import RESERVED, STATEMENT_WORDS
 from policyd.syntax.lexing import Token
 from policyd.text.diagnostic import Diagnostic, Label, Severity
 from policyd.text.source import Span
 
-__all__ = ["SHAPES", "Mistake", "explain", "unknown_statement"]
+__all__ = ["SHAPES", "Mistake", "explain", "may_begin", "unknown_statement"]
 
 SHAPES: Mapping[str, str] = {
     "edition": "edition 1",
@@ -41,6 +42,10 @@ SHAPES: Mapping[str, str] = {
     "tests": 'tests from "PATH.csv"',
 }
 
+_CLAUSE_WORDS = frozenset([
+    "when", "because", "and", "or", "from", "unknown", "to", "by", "status", "given", "expect", "then", "via",
+    "removed", "until", "owner", "scope", "before", "after", "overridable", "never", "always", "only", "forbid",
+])  # fmt: skip
 _VALUES = frozenset(("NAME", "QUOTED", "NUMBER", "DOLLARS", "TIMESPAN", "DAY", "TRUE", "FALSE"))
 _CONDITION = frozenset(("NOT", "LPAR", "EXCEEDED", "NAME", "DOTTED", "TARGET", "TRUE", "FALSE"))
 _COMPARISON = frozenset(("COMPARISON", "LESS", "IN", "CONTAINS", "STARTS_WITH"))
@@ -88,6 +93,13 @@ def explain(tokens: Sequence[Token], at: int, expected: Set[str], spelling: Mapp
         return Mistake(_error("PD101", f"unexpected {_shown(token)}", token.span, advice))
     wanted = _wanted(expected, spelling)
     return Mistake(_error("PD101", f"unexpected {_shown(token)}", token.span, wanted, details=_shape(tokens)))
+
+
+@lru_cache(maxsize=4096)
+def may_begin(word: str) -> bool:
+    """Whether an unknown word is no misspelt clause: what it is nearest to, if anything, begins a statement."""
+    near = get_close_matches(word, sorted(STATEMENT_WORDS | _CLAUSE_WORDS), 1, 0.7)
+    return not near or near[0] in STATEMENT_WORDS
 
 
 def unknown_statement(tokens: Sequence[Token]) -> Mistake:

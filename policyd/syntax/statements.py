@@ -13,33 +13,52 @@ from lark import Lark
 from lark.exceptions import UnexpectedToken
 
 from policyd.syntax import nodes as n
+from policyd.syntax.depth import too_deep
 from policyd.syntax.grammar import STATEMENT_WORDS, Words
 from policyd.syntax.lexing import Token
-from policyd.syntax.mistakes import explain, unknown_statement
-from policyd.text.diagnostic import Diagnostic, Severity
+from policyd.syntax.mistakes import explain, may_begin, unknown_statement
+from policyd.text.diagnostic import Diagnostic
 
-__all__ = ["DEEPEST", "read_statement", "split"]
+__all__ = ["read_statement", "split"]
 
-DEEPEST = 50
 _ATTEMPTS = 50
+_OPERANDS = frozenset(
+    ("NAME", "DOTTED", "QUOTED", "NUMBER", "DOLLARS", "TIMESPAN", "DAY", "TRUE", "FALSE", "RBRACE", "RPAR")
+)
 _OPERATORS = frozenset(("==", "!=", "<", "<=", ">", ">=", "in", "not", "starts with", "contains"))
 
 
 def split(tokens: Sequence[Token]) -> Iterator[list[Token]]:
-    """One list for each statement: a new one begins at a statement's word that is the first on its line."""
-    begin = 0
+    """One list for each statement: a new one begins at a statement's word that is the first on its line, and at an
+    unknown word at the margin where nothing that came before goes on."""
+    begin, depth = 0, 0
     for index, token in enumerate(tokens):
-        if token.first and index > begin and token.text in STATEMENT_WORDS and _begins(tokens, index):
+        if (
+            token.first
+            and index > begin
+            and (_begins(tokens, index) or (depth <= 0 and _seems_to(tokens, index)))
+        ):
             yield list(tokens[begin:index])
-            begin = index
+            begin, depth = index, 0
+        depth += (token.type == "LBRACE") - (token.type == "RBRACE")
     if begin < len(tokens):
         yield list(tokens[begin:])
 
 
 def _begins(tokens: Sequence[Token], index: int) -> bool:
     """`target == a` on a line of its own goes on with a predicate; `target a {` begins a statement."""
+    if tokens[index].text not in STATEMENT_WORDS or tokens[index].type == "QUOTED":
+        return False
     following = tokens[index + 1].text if index + 1 < len(tokens) else ""
     return tokens[index].text != "target" or following not in _OPERATORS
+
+
+def _seems_to(tokens: Sequence[Token], index: int) -> bool:
+    """An unknown word at the margin, after a whole operand, where no statement goes on with a name."""
+    token, before = tokens[index], tokens[index - 1]
+    at_margin = token.start == 0 or token.source.text[token.start - 1] == "\n"
+    whole = before.keyword is None and before.type in _OPERANDS
+    return at_margin and whole and token.type == "NAME" and token.keyword is None and may_begin(token.text)
 
 
 def read_statement(
@@ -57,7 +76,7 @@ def read_statement(
             if mistake.mended is None:
                 break
             tokens = mistake.mended
-        if (deep := _too_deep(tokens)) is not None:
+        if (deep := too_deep(tokens)) is not None:
             found.append(deep)
             break
         at, statement = _attempt(tokens, parser)
@@ -67,10 +86,8 @@ def read_statement(
             break
         expected = _expected(tokens[:at], parser)
         if at < len(tokens) and tokens[at].first and _is_fresh(tokens, at, expected):
-            if "$END" in expected and not spoiled:
+            if not spoiled:
                 statements.append(_finished(tokens[:at], parser))
-            elif not spoiled:
-                found.append(explain(tokens[:at], at, expected, words.spelling).diagnostic)
             tokens, spoiled = tokens[at:], False
             continue
         mistake = explain(tokens, at, expected, words.spelling)
@@ -115,12 +132,11 @@ def _expected(tokens: list[Token], parser: Lark) -> frozenset[str]:
 
 def _is_fresh(tokens: list[Token], at: int, expected: frozenset[str]) -> bool:
     """Whether an unknown word at the beginning of a line is meant to begin a statement: the one before it is whole,
-    or it stands at the margin where that one should have gone on."""
+    and the word looks like one that begins a statement."""
     token = tokens[at]
     if token.type not in ("NAME", "DOTTED") or token.keyword is not None or _depth(tokens[:at]):
         return False
-    at_margin = token.start == 0 or token.source.text[token.start - 1] == "\n"
-    return at_margin or ("$END" in expected and unknown_statement(tokens[at:]).mended is not None)
+    return "$END" in expected and may_begin(token.text) and unknown_statement(tokens[at:]).mended is not None
 
 
 def _depth(tokens: Sequence[Token]) -> int:
@@ -147,25 +163,3 @@ def _without_entry(tokens: list[Token], at: int) -> list[Token] | None:
     if start == end or tokens[start].type == "RBRACE":
         return None
     return [*tokens[:start], *tokens[end:]]
-
-
-def _too_deep(tokens: Sequence[Token]) -> Diagnostic | None:
-    """Every later stage walks conditions by recursion, so their depth has a limit."""
-    depth, run = 0, 0
-    opened: list[int] = []
-    for index, token in enumerate(tokens):
-        if token.type == "NOT" and tokens[index + 1 : index + 2] and tokens[index + 1].type != "IN":
-            run += 1
-        elif token.type == "LPAR":
-            opened.append(run + 1)
-            depth += run + 1
-            run = 0
-        else:
-            run = 0
-            if token.type == "RPAR" and opened:
-                depth -= opened.pop()
-        if depth + run > DEEPEST:
-            message = f"a condition nested more than {DEEPEST} deep"
-            help_ = "name its parts with `let`"
-            return Diagnostic("PD118", Severity.ERROR, message, token.span, help_)
-    return None

@@ -21,7 +21,9 @@ from policyd.text.source import Source
 
 CASES: Final = Path(__file__).parent / "cases"
 UPDATE: Final = "POLICYD_UPDATE" in os.environ
-_CASE = re.compile(r"==== (.*)\n((?:(?!==== |---- ).*\n)*)---- (diagnostics|formatted)\n((?:(?!==== ).*\n?)*)")
+_CASE = re.compile(
+    r"==== (.*)\n((?:(?!==== |---- ).*\n)*)---- (diagnostics|formatted)\n((?:(?!==== ).*\n?)*)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,9 @@ class Case:
 def cases_in(path: Path) -> list[Case]:
     text = path.read_text(encoding="utf-8")
     found = [Case(path, *match.groups()) for match in _CASE.finditer(text)]
-    assert "".join(written(case, case.expected) for case in found) == text, f"{path} holds text outside its cases"
+    assert "".join(written(case, case.expected) for case in found) == text, (
+        f"{path} holds text outside its cases"
+    )
     return found
 
 
@@ -63,7 +67,9 @@ ALL: Final = [case for path in sorted(CASES.glob("*.case")) for case in cases_in
 def test_case(case: Case) -> None:
     if UPDATE:
         whole = case.path.read_text(encoding="utf-8")
-        case.path.write_text(whole.replace(written(case, case.expected), written(case, outcome(case))), encoding="utf-8")
+        case.path.write_text(
+            whole.replace(written(case, case.expected), written(case, outcome(case))), encoding="utf-8"
+        )
         return
     assert outcome(case) == case.expected
 
