@@ -98,7 +98,7 @@ class Predicates:
                 )
                 self._report.add("PD230", name.span, f"there is no fact `{name.text}`", help=advice)
             return None
-        lacking = [t.name for t in self._targets if t.fact(fact.name) is None]
+        lacking = [t.name for t in self._targets if _stated(t, fact) is None]
         if lacking:
             self._report.add(
                 "PD234",
@@ -110,7 +110,7 @@ class Predicates:
         return fact
 
     def _where(self, fact: FactType, holds: Callable[[Fact], bool]) -> frozenset[str]:
-        found = ((t.name, t.fact(fact.name)) for t in self._targets)
+        found = ((t.name, _stated(t, fact)) for t in self._targets)
         return frozenset(name for name, value in found if value is not None and holds(value))
 
     def _unsuited(self, name: nodes.Ident, fact: FactType, what: str) -> frozenset[str]:
@@ -269,6 +269,12 @@ class Predicates:
             else:
                 out.add(declared.name)
         return frozenset(out)
+
+
+def _stated(target: Target, fact: FactType) -> Fact | None:
+    """The target's fact. A target that lists no `supports` supports nothing, as its capability guards say."""
+    stated = target.fact(fact.name)
+    return frozenset() if stated is None and fact.name == "supports" else stated
 
 
 def _example(fact: FactType) -> str:
