@@ -7,7 +7,6 @@ when guards leave that one nothing; where they are many, that goes through one t
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Final
 
 from policyd.engine.axes import atoms_in
@@ -16,7 +15,7 @@ from policyd.engine.formula import ALWAYS, NEVER, Formula, Formulas, Or, box_for
 from policyd.engine.guarding import Firing, guard_function
 from policyd.engine.guardrows import wide_guard_function
 from policyd.engine.matrix import Matrix
-from policyd.engine.plans import Plans, SplitPlans, passed_over_reject, split_features
+from policyd.engine.plans import Plans, Rejections, SplitPlans, split_features
 from policyd.engine.rowsource import row_source
 from policyd.engine.source import Writer
 from policyd.engine.tree import FLAT, Leaf
@@ -51,19 +50,35 @@ class LeafWriter:
         self._answers: dict[tuple[int, tuple[int, ...]], str] = {}
         self._functions: dict[tuple[object, ...], str] = {}
         self._rest: str | None = None
-        otherwise = self.program.otherwise
-        self._otherwise = writer.thing(Reject(("otherwise",), (otherwise.reason,), otherwise.status))
-        self._passed = writer.thing(partial(passed_over_reject, otherwise))
+        rejections = Rejections(self.program.otherwise)
+        self._otherwise = writer.thing(rejections[()])
+        self._passed = writer.thing(rejections)
         self._denials = [writer.thing(Reject((d.name,), (d.because,), d.status)) for d in self.program.denies]
         self._targets = [tuple(dict.fromkeys(r.targets)) for r in self.program.routes]
 
     def leaf(self, leaf: Leaf) -> str:
         """The name of the leaf's function."""
         if leaf.size > FLAT:
-            live = leaf.live & (self.matrix.all_routes | self.matrix.all_denies)
-            body = self._rows_body(list(atoms_in(live)), leaf.known, self._firing(leaf.live, leaf.known))
-            return self.writer.function("leaf", "v", ["q = ()", "m = -1", *body])
+            return self.writer.function("leaf", "v", ["q = ()", "m = -1", *self._rows_leaf(leaf)])
         return self.writer.function("leaf", "v", self._flat_body(leaf))
+
+    def _rows_leaf(self, leaf: Leaf) -> list[str]:
+        """Rows for the rules up to the first route that is certain to match, the table of all routes behind it."""
+        certain = [b for b in atoms_in(leaf.live & self.matrix.all_routes) if not self._beyond(b, leaf.known)]
+        stop = self.matrix.routes.span(self.matrix.clauses[certain[-1]].owner).start if certain else 0
+        behind = leaf.live & self.matrix.all_routes & ((1 << stop) - 1)
+        last = f"{self._passed}[q]"
+        if behind.bit_count() > _BEHIND:
+            last = self._behind(stop)
+        else:
+            behind = 0
+        live = leaf.live & (self.matrix.all_routes | self.matrix.all_denies) & ~behind
+        return self._rows_body(list(atoms_in(live)), leaf.known, self._firing(leaf.live, leaf.known), last)
+
+    def _behind(self, stop: int) -> str:
+        """An expression for what comes of the routes below a bit."""
+        below = self.writer.value((1 << stop - self._base) - 1)
+        return f"{self._rest_function()}(v, {below}, q)"
 
     def _flat_body(self, leaf: Leaf) -> list[str]:
         matrix, writer = self.matrix, self.writer
@@ -98,11 +113,9 @@ class LeafWriter:
                 ]
             )
             if when == ALWAYS and len(routes) - at - 1 > _BEHIND:
-                below = writer.value((1 << matrix.routes.span(route).start - self._base) - 1)
-                lines.append(f"return {self._rest_function()}(v, {below}, q)")
-                return lines
+                return [*lines, f"return {self._behind(matrix.routes.span(route).start)}"]
         if passing:
-            lines.append(f"return {self._passed}(q) if q else {self._otherwise}")
+            lines.append(f"return {self._passed}[q]")
         else:
             lines.append(f"return {self._otherwise}")
         return lines
@@ -214,12 +227,14 @@ class LeafWriter:
         """The table of every route, for what comes after a route that was passed over."""
         if self._rest is None:
             every = self.matrix.every
-            body = self._rows_body(list(atoms_in(self.matrix.all_routes)), {}, self._firing(every, {}))
+            body = self._rows_body(
+                list(atoms_in(self.matrix.all_routes)), {}, self._firing(every, {}), f"{self._passed}[q]"
+            )
             self._rest = self.writer.function("rest", "v, m, q", body)
         return self._rest
 
-    def _rows_body(self, bits: Sequence[int], known: Box, firing: Sequence[_Live]) -> list[str]:
-        """`bits`: the clauses, lowest first; bit `i` of `m` is clause `bits[i]`."""
+    def _rows_body(self, bits: Sequence[int], known: Box, firing: Sequence[_Live], last: str) -> list[str]:
+        """`bits`: the clauses, lowest first; bit `i` of `m` is clause `bits[i]`. `last`: what to answer after them."""
         matrix, writer = self.matrix, self.writer
         rows = row_source(writer, [self._beyond(b, known) for b in bits])
         denies = sum(1 for b in bits if matrix.clauses[b].owner_kind == "deny")
@@ -260,7 +275,7 @@ class LeafWriter:
             "    if p: return p",
             "    q += (p,)",
             f"    x &= (1 << {start}[i]) - 1",
-            f"return {self._passed}(q) if q else {self._otherwise}",
+            f"return {last}",
         ]
 
     def _asking(self, need: str, fetch: Sequence[str], *, costly: bool) -> list[str]:

@@ -12,12 +12,12 @@ from policyd.engine.rows import remaining
 from policyd.policy.decision import Plan, Reject, Removal
 from policyd.policy.program import Guard, Otherwise, Route, Value
 
-__all__ = ["ROOM", "Left", "Passed", "Plans", "SplitPlans", "passed_over_reject", "split_features"]
+__all__ = ["ROOM", "Left", "Passed", "Plans", "Rejections", "SplitPlans", "split_features"]
 
 ROOM: Final = 1024
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Passed:
     """A route whose condition held and whose targets are all forbidden. False, so that `p or …` goes on."""
 
@@ -100,12 +100,25 @@ def _answer(route: Route, guards: Sequence[Guard], fired: int, values: dict[str,
     return Plan(route.name, groups, removed) if groups else Passed(route.name, removed)
 
 
-def passed_over_reject(otherwise: Otherwise, passed: Sequence[Passed]) -> Reject:
-    """The rejection when routes matched but none had a target left, with the guards that were found."""
-    by: dict[str, set[str]] = {}
-    for route in passed:
-        for removal in route.removed:
-            by.setdefault(removal.target, set()).update(removal.guards)
-    removed = tuple(Removal(t, tuple(sorted(names))) for t, names in by.items())
-    names = tuple(p.route for p in passed)
-    return Reject(("otherwise",), (otherwise.reason,), otherwise.status, removed, names)
+class Rejections(dict[tuple[Passed, ...], Reject]):
+    """The rejection for the routes that matched and had no target left, with the guards that were found."""
+
+    __slots__ = ("otherwise", "room")
+
+    def __init__(self, otherwise: Otherwise) -> None:
+        super().__init__({(): Reject(("otherwise",), (otherwise.reason,), otherwise.status)})
+        self.otherwise = otherwise
+        self.room = ROOM
+
+    def __missing__(self, passed: tuple[Passed, ...]) -> Reject:
+        by: dict[str, set[str]] = {}
+        for route in passed:
+            for removal in route.removed:
+                by.setdefault(removal.target, set()).update(removal.guards)
+        removed = tuple(Removal(t, tuple(sorted(names))) for t, names in by.items())
+        names = tuple(p.route for p in passed)
+        answer = Reject(("otherwise",), (self.otherwise.reason,), self.otherwise.status, removed, names)
+        if self.room:
+            self.room -= 1
+            self[passed] = answer
+        return answer

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from policyd.engine.axes import atoms_in
 from policyd.engine.boxes import Box
 from policyd.engine.matrix import Matrix
 
@@ -27,7 +28,8 @@ _ATTEMPTS: Final = 20_000_000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Leaf:
-    """`known`: what the branches above decided. `live`: the clauses that can still match, of every kind."""
+    """`known`: what the branches above decided. `live`: the clauses that can still match, of every kind. `size`: the
+    denies and routes that may have to be tried, up to the first route that is certain to match."""
 
     known: Box
     live: int
@@ -58,10 +60,11 @@ class _Planner:
     def __init__(self, matrix: Matrix) -> None:
         self.matrix = matrix
         self.attempts = _ATTEMPTS
+        self.lowest = len(matrix.clauses) - matrix.all_routes.bit_count()
         self.usable = [i for i, a in enumerate(matrix.axes) if a.cost <= CHEAP]
 
     def leaf(self, live: int, known: Box) -> Leaf:
-        return Leaf(known, live, self.size(live, frozenset(known)))
+        return Leaf(known, live, self.rules(live, frozenset(known)))
 
     def deepen(self, root: Branch) -> Branch:
         children = tuple(
@@ -69,6 +72,15 @@ class _Planner:
             for c in root.children
         )
         return Branch(root.axis, root.group, children)
+
+    def rules(self, live: int, decided: frozenset[int]) -> int:
+        """Like `size`, in rules instead of clauses."""
+        if self.size(live, decided) <= FLAT:
+            return self.size(live, decided)
+        stop = self._certain(live & self.matrix.all_routes, decided).bit_length()
+        tried = live & (self.matrix.all_routes | self.matrix.all_denies)
+        clauses = (self.matrix.clauses[b] for b in atoms_in(tried) if b >= stop - 1 or b < self.lowest)
+        return len({(c.owner_kind, c.owner) for c in clauses})
 
     def size(self, live: int, decided: frozenset[int]) -> int:
         """Clauses of routes and denies that may have to be tried: routes end at the first that is certain."""
