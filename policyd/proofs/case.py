@@ -1,6 +1,6 @@
 """What every analysis works on: one program, its matrix, and the searches over it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from policyd.engine.matrix import Matrix
@@ -39,8 +39,8 @@ class Case:
     def boxes(self, condition: Condition) -> tuple[Box, ...]:
         return self.matrix.boxes_of(condition)
 
-    def witness(self, cell: Cell, claim: Claim) -> Witness:
-        return witness_of(self.program, self.matrix, cell, claim)
+    def witness(self, cell: Cell, claim: Claim, quick: Callable[[int], bool] | None = None) -> Witness:
+        return witness_of(self.program, self.matrix, cell, claim, quick)
 
     def holds(self, condition: Condition, request: Request) -> bool:
         return holds(self.program, condition, request)

@@ -80,12 +80,22 @@ def _dead_end(case: Case, index: int, route: Route) -> Witness | None:
         return meets_dead_end(case.program, route, request)
 
     past = case.reach.before(index)
-    for target in route.targets:
-        fits = _capabilities(case, target)
+    capabilities = [_capabilities(case, target) for target in route.targets]
+
+    def quick(matched: int) -> bool:
+        return (
+            bool(matched & case.matrix.routes[index])
+            and not matched & case.reach.denied
+            and not case.reach.live(index, matched)
+            and any(not matched & fits for fits in capabilities)
+            and case.reach.first_live(matched, past) is None
+        )
+
+    for fits in capabilities:
         for part in case.parts({}, case.matrix.routes[index]):
             answer = case.ask(Question(part, case.reach.denied | fits, removed=route.targets, past=past))
             if isinstance(answer, Found):
-                return case.witness(answer.cell, claim)
+                return case.witness(answer.cell, claim, quick)
     return None
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from policyd.engine.matrix import Matrix
 from policyd.policy.program import Program
-from policyd.proofs.find import Box, Cell, Covered, Finder, Found, bits, meet
+from policyd.proofs.find import Box, Covered, Finder, Found, bits, meet
 
 __all__ = ["Question", "Reach"]
 
@@ -56,6 +56,10 @@ class Reach:
             not matched & self.matrix.guards_on[t] for t in self._targets[route]
         )
 
+    def first_live(self, matched: int, past: int) -> int | None:
+        """The first route that owns a clause of `past` and is live for a request that matches these clauses."""
+        return next((route for route in self._owners(matched & past) if self.live(route, matched)), None)
+
     def before(self, route: int) -> int:
         """The clauses of the routes before this one (`len(routes)`: of all)."""
         if route == len(self.program.routes):
@@ -72,7 +76,7 @@ class Reach:
                 past &= ~self.matrix.routes[route]
         left: list[tuple[int, int, int]] = []
         while isinstance(answer := self.finder.find(box, avoid), Found):
-            blocker = self._first_live(answer.cell, past)
+            blocker = self.first_live(self.finder.matched(answer.cell), past)
             if blocker is None:
                 return answer
             past &= ~self.matrix.routes[blocker]
@@ -104,10 +108,6 @@ class Reach:
                 return answer
             cover |= answer.clauses
         return Covered(cover)
-
-    def _first_live(self, cell: Cell, past: int) -> int | None:
-        matched = self.finder.matched(cell)
-        return next((route for route in self._owners(matched & past) if self.live(route, matched)), None)
 
     def _owners(self, clauses: int) -> Iterator[int]:
         """The routes that own the clauses, first route first."""

@@ -46,15 +46,21 @@ def possible(matrix: Matrix, request: Request) -> bool:
     return not matched(matrix, cell_of(matrix, request)) & matrix.relations
 
 
-def witness_of(program: Program, matrix: Matrix, cell: Cell, claim: Claim) -> Witness:
-    """The smallest request near the cell for which the claim holds."""
+def witness_of(
+    program: Program, matrix: Matrix, cell: Cell, claim: Claim, quick: Callable[[int], bool] | None = None
+) -> Witness:
+    """The smallest request near the cell for which the claim holds.
+
+    `quick` is the claim in terms of the clauses that match a request. Where it is given, it tells which smaller requests
+    to prefer, and the reference only confirms the last of them."""
     values = dict(concretise(matrix, cell))
     request = admit(program, values)
-    if not isinstance(request, Request) or not claim(request):
+    if not isinstance(request, Request) or not (quick is not None or claim(request)):
         raise Disagreement(f"the search found {values!r}, which the reference does not confirm")
     given = _loud(program, values)
-    settled = _settle(program, matrix, given, claim)
+    settled = _settle(program, matrix, given, claim, quick)
     if settled is None:
+        _confirm(claim, request)
         return Witness(_ordered(program, given), request, evaluate(program, request))
     given, request = settled
     return Witness(_ordered(program, given), request, evaluate(program, request))
@@ -66,15 +72,22 @@ def _loud(program: Program, values: Mapping[str, Value]) -> dict[str, Value]:
 
 
 def _settle(
-    program: Program, matrix: Matrix, given: dict[str, Value], claim: Claim
+    program: Program,
+    matrix: Matrix,
+    given: dict[str, Value],
+    claim: Claim,
+    quick: Callable[[int], bool] | None,
 ) -> tuple[dict[str, Value], Request] | None:
     """Drop and shrink what can be, one at a time, as long as the claim holds."""
 
     def holds(trial: Mapping[str, Value]) -> Request | None:
         request = quiet_request(program, trial)
-        if isinstance(request, Request) and possible(matrix, request) and claim(request):
-            return request
-        return None
+        if not isinstance(request, Request):
+            return None
+        clauses = matched(matrix, cell_of(matrix, request))
+        if clauses & matrix.relations:
+            return None
+        return request if (claim(request) if quick is None else quick(clauses)) else None
 
     best = holds(given)
     if best is None:
@@ -85,7 +98,13 @@ def _settle(
             if request is not None:
                 given, best = trial, request
                 break
+    _confirm(claim, best)
     return given, best
+
+
+def _confirm(claim: Claim, request: Request) -> None:
+    if not claim(request):
+        raise Disagreement(f"the search found {request.values!r}, which the reference does not confirm")
 
 
 def _smaller(
