@@ -19,9 +19,9 @@ from policyd.proxy.live import Live, live_from
 from policyd.proxy.weigh import warm
 from policyd.text.diagnostic import Diagnostic, has_errors, in_order
 
-__all__ = ["LoadState", "NotLive", "Reloader", "bring_up"]
+__all__ = ["WATCH_SECONDS", "LoadState", "NotLive", "Reloader", "bring_up"]
 
-SECONDS = 1.0
+WATCH_SECONDS = 1.0
 """Between two looks at the files."""
 
 
@@ -69,7 +69,7 @@ class Reloader:
         tell: Callable[[LoadState, Live], None],
         *,
         clock: Callable[[], float] = time.time,
-        seconds: float = SECONDS,
+        seconds: float = WATCH_SECONDS,
     ) -> None:
         self._deployment = deployment
         self._live = live

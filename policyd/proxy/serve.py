@@ -33,7 +33,7 @@ from policyd.proxy.gate import Gate
 from policyd.proxy.identity import identify_by
 from policyd.proxy.live import Live
 from policyd.proxy.order import Observed
-from policyd.proxy.reload import LoadState, NotLive, Reloader, bring_up
+from policyd.proxy.reload import WATCH_SECONDS, LoadState, NotLive, Reloader, bring_up
 from policyd.proxy.upstream.client import HttpUpstream
 from policyd.proxy.weigh import Weigher
 from policyd.proxy.wire import bounded_protocol
@@ -131,6 +131,7 @@ async def serving(
     admin: socket.socket,
     *,
     drain_seconds: int = DRAIN_SECONDS,
+    watch_seconds: float = WATCH_SECONDS,
 ) -> AsyncIterator["Running"]:
     """A sidecar on these listeners: it serves inside the context and drains at its end."""
     loop = asyncio.get_running_loop()
@@ -153,7 +154,7 @@ async def serving(
         upstream.rebind(new.serving.targets.values())
         sidecar.live = new
 
-    running = Running(sidecar, Reloader(deployment, live, publish, _tell_load), log)
+    running = Running(sidecar, Reloader(deployment, live, publish, _tell_load, seconds=watch_seconds), log)
     servers = (
         _Server(_config(sidecar, deployment.limits.header, drain_seconds)),
         _Server(_config(admin_app(running.standing), deployment.limits.header, 1)),

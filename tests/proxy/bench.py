@@ -294,7 +294,7 @@ async def sidecar(
     proxy, admin = (open_listener(Listen("127.0.0.1", 0)) for _ in range(2))
     try:
         async with serving(
-            loaded.deployment, live, written, proxy, admin, drain_seconds=drain_seconds
+            loaded.deployment, live, written, proxy, admin, drain_seconds=drain_seconds, watch_seconds=0.05
         ) as running:
             yield Running(
                 running, proxy.getsockname()[1], admin.getsockname()[1], path, log_path, dict(recorders)

@@ -1,0 +1,162 @@
+"""`policyd serve` as a process: what it says when it starts, what keeps it from starting, how it ends."""
+
+import asyncio
+import re
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.proxy.bench import CHAT, LOOPBACK, POLICY, Recorder, deployment_text, exchange, get, post, records
+from tests.upstream.scripted import run, until
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    port: int
+    admin_port: int
+    said: list[str]
+    process: asyncio.subprocess.Process
+
+
+@asynccontextmanager
+async def started(folder: Path, urls: dict[str, str]) -> AsyncIterator[Process]:
+    """A process that serves; it is told to stop at the end unless it has."""
+    (folder / "sidecar.policy").write_text(POLICY)
+    text = (
+        deployment_text(urls, LOOPBACK, "", {})
+        .replace("port = 8484", "port = 0")
+        .replace("port = 8485", "port = 0")
+    )
+    (folder / "policyd.toml").write_text(text)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "policyd", "serve", str(folder / "policyd.toml"), stderr=asyncio.subprocess.PIPE
+    )
+    assert process.stderr is not None
+    said: list[str] = []
+    ports: list[int] = []
+    async with asyncio.timeout(30):
+        while len(ports) < 2:
+            line = (await process.stderr.readline()).decode()
+            assert line, "".join(said)
+            said.append(line)
+            ports += [int(found) for found in re.findall(r"http://127\.0\.0\.1:(\d+)", line)]
+
+    async def listen() -> None:
+        assert process.stderr is not None
+        while line := await process.stderr.readline():
+            said.append(line.decode())
+
+    listening = asyncio.create_task(listen())
+    try:
+        yield Process(ports[0], ports[1], said, process)
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()
+        await listening
+
+
+def test_it_serves_reloads_and_ends_in_order(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with Recorder() as home, Recorder() as cloud, Recorder() as spare:
+            urls = {"home": home.url, "cloud": cloud.url, "spare": spare.url}
+            async with started(tmp_path, urls) as running:
+                answer = await exchange(running.port, post("/v1/chat/completions", CHAT))
+                assert answer.headers[b"x-policyd-target"] == b"cloud"
+                assert b"server" not in answer.headers
+                before = (await exchange(running.admin_port, get("/policy"))).json["digest"]
+                assert any(before in line for line in running.said)
+                (tmp_path / "sidecar.policy").write_text(POLICY.replace("to cloud, spare, home", "to home"))
+                running.process.send_signal(signal.SIGHUP)
+                await until(lambda: sum("serving policy" in line for line in running.said) == 2)
+                answer = await exchange(running.port, post("/v1/chat/completions", CHAT))
+                assert answer.headers[b"x-policyd-target"] == b"home"
+                running.process.terminate()
+                assert await running.process.wait() == 0
+            assert "Traceback" not in "".join(running.said)
+
+    run(test())
+    assert len(records(tmp_path / "decisions.jsonl")) == 2
+
+
+async def refused(folder: Path) -> tuple[int, str]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "policyd", "serve", str(folder / "policyd.toml"), stderr=asyncio.subprocess.PIPE
+    )
+    async with asyncio.timeout(30):
+        _, said = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, said.decode()
+
+
+URLS = {"home": "http://127.0.0.1:9", "cloud": "http://127.0.0.1:10", "spare": "http://127.0.0.1:11"}
+REFUSED = {
+    "mistakes in the policy, all at once": (
+        POLICY.replace("to cloud, spare, home", "to clout").replace("team == \"cloud-only\"", "tam == \"x\""),
+        URLS,
+        1,
+        ["clout", "tam", "2 errors"],
+    ),
+    "an assertion that does not hold": (
+        POLICY.replace("only location == on_prem  when sensitivity", "forbid region == eu  when sensitivity"),
+        URLS,
+        1,
+        ["confidential_stays_home"],
+    ),
+    "an unbound target": (POLICY, {"home": URLS["home"]}, 1, ["`cloud`", "`spare`", "2 errors"]),
+    "a budget, which nobody keeps": (
+        POLICY.replace("route blocked", "budget monthly $10 per month by team\nroute blocked").replace(
+            "when team == \"cloud-only\"", "when team == \"cloud-only\" and not exceeded(monthly)"
+        ),
+        URLS,
+        1,
+        ["monthly"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("policy", "urls", "code", "said"), REFUSED.values(), ids=REFUSED.keys())
+def test_it_does_not_start_and_says_why(
+    tmp_path: Path, policy: str, urls: dict[str, str], code: int, said: list[str]
+) -> None:
+    async def test() -> None:
+        (tmp_path / "sidecar.policy").write_text(policy)
+        (tmp_path / "policyd.toml").write_text(deployment_text(urls, LOOPBACK, "", {}))
+        returned, text = await refused(tmp_path)
+        assert returned == code, text
+        for part in said:
+            assert part in text
+        assert "Traceback" not in text
+        assert not (tmp_path / "decisions.jsonl").exists()
+
+    run(test())
+
+
+def test_it_does_not_start_without_its_file(tmp_path: Path) -> None:
+    async def test() -> None:
+        returned, text = await refused(tmp_path)
+        assert returned == 2
+        assert "policyd.toml" in text
+        assert "Traceback" not in text
+
+    run(test())
+
+
+def test_it_does_not_start_on_an_address_that_is_taken(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with Recorder() as taken:
+            port = taken.url.rsplit(":", 1)[1]
+            (tmp_path / "sidecar.policy").write_text(POLICY)
+            text = deployment_text(URLS, LOOPBACK, "", {}).replace("port = 8484", f"port = {port}")
+            (tmp_path / "policyd.toml").write_text(text)
+            returned, said = await refused(tmp_path)
+            assert returned == 1
+            assert "in use" in said
+            assert "Traceback" not in said
+
+    run(test())
