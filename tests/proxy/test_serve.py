@@ -27,11 +27,8 @@ class Process:
 async def started(folder: Path, urls: dict[str, str]) -> AsyncIterator[Process]:
     """A process that serves; it is told to stop at the end unless it has."""
     (folder / "sidecar.policy").write_text(POLICY)
-    text = (
-        deployment_text(urls, LOOPBACK, "", {})
-        .replace("port = 8484", "port = 0")
-        .replace("port = 8485", "port = 0")
-    )
+    with unused_port() as proxy, unused_port() as admin:
+        text = deployment_text(urls, LOOPBACK, "", {}).replace("8484", str(proxy)).replace("8485", str(admin))
     (folder / "policyd.toml").write_text(text)
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "policyd", "serve", str(folder / "policyd.toml"), stderr=asyncio.subprocess.PIPE
