@@ -38,6 +38,7 @@ _TOKEN = re.compile(
     | (?P<number>[0-9][0-9_]*(?:\.[0-9][0-9_]*)?\w*)(?:[ \t]+(?P<unit>(?:day|hour|minute|second)s?)\b)?
     | (?P<money>\$[0-9_A-Za-z]*(?:[.,][0-9][0-9_A-Za-z]*)*)
     | (?P<other>[^ \t])
+    | \Z
     )""",
     re.VERBOSE | re.ASCII,
 )
@@ -128,8 +129,9 @@ def cut(source: Source, words: Words) -> Lexed:
         elif kind == "pair":
             pair = " ".join(match["pair"].split())
             token = Token(words.words[pair], None, pair, pair, source, *match.span("pair"))
+        elif kind is None:
+            break
         else:
-            assert kind is not None, "INVARIANT: every alternative of the expression is named"
             token = _literal(kind, match, source, found)
         if first:
             token.first = True

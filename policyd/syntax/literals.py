@@ -10,7 +10,6 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
 
 from policyd.text.printable import printable
 
@@ -24,6 +23,7 @@ _UNITS = {"day": 86_400, "hour": 3_600, "minute": 60, "second": 1}
 _ESCAPES = {'"': '"', "\\": "\\", "n": "\n", "t": "\t"}
 _WRITTEN = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t"}
 _LARGEST = 2**63 - 1
+_LONGEST = 40
 
 _DIGITS = r"[0-9]+(?:_[0-9]+)*"
 _NUMBER = re.compile(rf"({_DIGITS}(?:\.{_DIGITS})?)([A-Za-z]*)")
@@ -54,13 +54,12 @@ def read_number(text: str) -> tuple[int, Bad | None]:
         )
     scale = _SUFFIXES.get(match[2])
     if scale is None:
-        value = int(Decimal(match[1].replace("_", "")[:18]))
+        value = int(match[1].replace("_", "").partition(".")[0][:18])
         start = match.start(2)
         return value, Bad(
             "PD114", f"unknown number suffix `{match[2]}`", _suffix_advice(match), start, len(text)
         )
-    exact = Decimal(match[1].replace("_", "")) * scale
-    return _whole(exact, text, "PD114", "a number here is whole")
+    return _scaled(match[1], scale, text, "PD114", "a number here is whole")
 
 
 def _suffix_advice(match: re.Match[str]) -> str:
@@ -73,12 +72,18 @@ def _suffix_advice(match: re.Match[str]) -> str:
     return "the suffixes are k, M, G (thousands) and Ki, Mi, Gi (1024s)"
 
 
-def _whole(exact: Decimal, text: str, code: str, advice: str) -> tuple[int, Bad | None]:
-    if exact > _LARGEST:
-        return _LARGEST, Bad(code, f"`{text}` is too large", f"the largest is {_LARGEST}", 0, len(text))
-    if exact != exact.to_integral_value():
-        return int(exact), Bad(code, f"`{text}` is not whole", advice, 0, len(text))
-    return int(exact), None
+def _scaled(digits: str, scale: int, text: str, code: str, advice: str) -> tuple[int, Bad | None]:
+    """`digits` times `scale`, exactly; wrong when that is not whole or too large."""
+    whole, _, part = digits.replace("_", "").partition(".")
+    part = part.rstrip("0")
+    if len(whole) > _LONGEST or len(part) > _LONGEST:
+        return 0, Bad(code, f"`{text[:40]}…` is too long", f"at most {_LONGEST} digits", 0, len(text))
+    value, rest = divmod(int(whole + part) * scale, 10 ** len(part))
+    if value > _LARGEST:
+        return _LARGEST, Bad(
+            code, f"`{text}` is too large", f"the largest is {_LARGEST // scale}", 0, len(text)
+        )
+    return value, Bad(code, f"`{text}` is not whole", advice, 0, len(text)) if rest else None
 
 
 def read_money(text: str) -> tuple[int, Bad | None]:
@@ -88,8 +93,8 @@ def read_money(text: str) -> tuple[int, Bad | None]:
         return 0, Bad(
             "PD116", f"`{text}` is not an amount of money", "write `$4000`, `$4_000` or `$0.25`", 0, len(text)
         )
-    exact = Decimal(match[1].replace("_", "")) * 1_000_000
-    return _whole(exact, text, "PD116", "the smallest amount is a millionth of a dollar, `$0.000001`")
+    advice = "the smallest amount is a millionth of a dollar, `$0.000001`"
+    return _scaled(match[1], 1_000_000, text, "PD116", advice)
 
 
 def read_duration(number: str, unit: str, text: str) -> tuple[int, Bad | None]:
@@ -98,8 +103,8 @@ def read_duration(number: str, unit: str, text: str) -> tuple[int, Bad | None]:
     scale = _SUFFIXES.get(match[2]) if match else None
     if match is None or scale is None:
         return 0, Bad("PD117", f"`{number}` is not a number of {unit}", "write `30 days`", 0, len(number))
-    exact = Decimal(match[1].replace("_", "")) * scale * _UNITS[unit.rstrip("s")]
-    return _whole(exact, text, "PD117", "a duration is a whole number of seconds")
+    seconds = scale * _UNITS[unit.rstrip("s")]
+    return _scaled(match[1], seconds, text, "PD117", "a duration is a whole number of seconds")
 
 
 def read_date(text: str) -> tuple[int, Bad | None]:

@@ -221,7 +221,7 @@ def _quotes(
     if token.type == "NAME" and "QUOTED" in expected and "NAME" not in expected:
         mended = _put(tokens, at, _changed(token, "QUOTED", token.text))
         help_ = f'a text stands in quotes: `"{token.text}"`'
-        return Mistake(_error("PD101", f"unexpected `{token.text}`", token.span, help_), mended)
+        return Mistake(_error("PD101", f"unexpected {_shown(token)}", token.span, help_), mended)
     value = str(token.value)
     if token.type == "QUOTED" and "NAME" in expected and "QUOTED" not in expected and value.isidentifier():
         mended = _put(tokens, at, _changed(token, "NAME", value))

@@ -56,7 +56,7 @@ def parse(source: Source) -> Parsed:
         begin = lexed.tokens[0]
         if not any(d.span is not None and d.span.start == begin.start for d in found):
             found.extend(_edition(begin.span, begin.text, statements))
-        found.extend(_editions(statements))
+        found.extend(_editions(statements, found))
     return Parsed(n.Module(tuple(statements), source), in_order(found), lexed.comments)
 
 
@@ -73,7 +73,7 @@ def _edition(begin: Span, word: str, statements: Sequence[n.Statement]) -> list[
     return [Diagnostic("PD108", Severity.ERROR, message, begin, "write `edition 1` before everything else")]
 
 
-def _editions(statements: Sequence[n.Statement]) -> list[Diagnostic]:
+def _editions(statements: Sequence[n.Statement], earlier: Sequence[Diagnostic]) -> list[Diagnostic]:
     found = []
     for index, statement in enumerate(statements):
         if not isinstance(statement, n.Edition):
@@ -81,8 +81,12 @@ def _editions(statements: Sequence[n.Statement]) -> list[Diagnostic]:
         if index:
             message = "`edition` stands once, at the beginning of the file"
             found.append(Diagnostic("PD108", Severity.ERROR, message, statement.span, "remove it"))
-        elif statement.number not in EDITIONS:
+        elif statement.number not in EDITIONS and not any(_within(d, statement.span) for d in earlier):
             message = f"edition {statement.number} of the language is not known"
             help_ = "this policyd reads `edition 1`"
             found.append(Diagnostic("PD109", Severity.ERROR, message, statement.span, help_))
     return found
+
+
+def _within(diagnostic: Diagnostic, span: Span) -> bool:
+    return diagnostic.span is not None and span.start <= diagnostic.span.start < span.end
