@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.proxy.bench import CHAT, LOOPBACK, POLICY, Recorder, deployment_text, exchange, get, post, records
-from tests.upstream.scripted import run, until
+from tests.upstream.scripted import run, until, unused_port
 
 
 @dataclass(frozen=True, slots=True)
