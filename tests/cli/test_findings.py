@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from policyd import pipeline
+from policyd.engine import matrix
 from policyd.proofs.find import Budget
 from policyd.proofs.prove import prove
 from tests.cli.conftest import CLEAN, GUARD, ROUTES, VOCABULARY, Run
@@ -46,6 +47,42 @@ def test_a_finding_and_its_exit_code(text: str, code: str, exit_code: int, run: 
     ran = run("check", "main.policy")
     assert code in ran.out
     assert ran.code == exit_code
+
+
+LETS = "".join(f"let l{i} = {'images' if i == 0 else f'not l{i - 1}'}\n" for i in reversed(range(40)))
+EXCEPTION = 'except pilot to stays_home when team == "lab" until 2100-01-01 owner "ciso" because "a pilot"\n'
+CORNERS = "".join(
+    f'guard g{i} forbid target == cloud when tokens == {2 * i} or max_output == {2 * i} because "x"\n'
+    for i in range(1, 200)
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        pytest.param(CLEAN.replace("when opaque or", "when"), "PD244", id="a level that never looks at opaque"),
+        pytest.param(CLEAN.replace("least confidential", "least internal"), "PD245", id="a raise to the lowest"),
+        pytest.param(
+            CLEAN.replace("because", 'overridable by "ciso" because', 1) + EXCEPTION, "PD254", id="an exception for ever"
+        ),
+        pytest.param(CLEAN + LETS + "assert deep never rejected when l39\n", "PD209", id="lets in lets"),
+        pytest.param(CLEAN + CORNERS, "PD604", id="too many constants to relate"),
+    ],
+)  # fmt: skip
+def test_what_is_written_too_far_is_one(text: str, code: str, run: Run, tmp_path: Path) -> None:
+    (tmp_path / "main.policy").write_text(text)
+    ran = run("check", "main.policy")
+    assert f"[{code}]" in ran.out
+    assert ran.code == 1
+
+
+def test_a_policy_that_outgrows_memory_is_refused(
+    run: Run, clean: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(matrix, "MOST_ROW_BYTES", 10)
+    ran = run("check", clean)
+    assert ran.code == 1
+    assert "error[PD603]" in ran.out
 
 
 def test_includes_that_conflict_are_an_error_with_a_witness(run: Run, tmp_path: Path) -> None:
