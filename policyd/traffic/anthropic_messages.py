@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Any, Final
 
 from policyd.traffic.endpoints import EndpointName
+from policyd.traffic.images import SCALED_IMAGE_TOKENS
 from policyd.traffic.openai_chat import MESSAGE_TOKENS
 from policyd.traffic.parts import encrypted, file_data, image, loose_keys, remote, server_held
 from policyd.traffic.reach import apply_reach, is_set
@@ -209,7 +210,7 @@ def _source(draft: Draft, source: object, place: str, *, is_image: bool) -> None
         draft.wrong_shape(place, "an object with a `type`")
         return
     if is_image:
-        image(draft, place)
+        image(draft, place, tokens=SCALED_IMAGE_TOKENS)
     loose_keys(draft, source, frozenset({"type", "media_type", "data", "url", "file_id", "content"}), place)
     if is_set(source.get("url")):
         remote(draft, place)

@@ -1,11 +1,16 @@
-"""What an image costs in tokens, as a published rule, for servers that do not say."""
+"""What an image costs in tokens, as a rule, for servers that do not say before they are asked."""
 
 from typing import Final
 
-__all__ = ["IMAGE_TOKENS"]
+__all__ = ["BOUNDED_IMAGE_TOKENS", "LARGE_IMAGE_TOKENS", "SCALED_IMAGE_TOKENS"]
 
-IMAGE_TOKENS: Final = 5_000
-"""Tokens that one image is taken to cost. Anthropic publishes width x height / 750 with at most 1,568 px on the long edge
-(1,600 tokens) and, for its high-resolution models, at most 4,784; OpenAI's tile and patch rules end below 3,000 except for
-`detail: original`. A smaller image costs less: this is an upper bound for every size that these servers do not scale down
-themselves, never an estimate."""
+SCALED_IMAGE_TOKENS: Final = 5_000
+"""In Anthropic's dialect. Its servers scale images down before they read them, to some 1,600 tokens, and to less than 5,000
+for the models that take larger images."""
+
+BOUNDED_IMAGE_TOKENS: Final = 3_000
+"""In OpenAI's dialect with `detail` `low` or `high`: the server scales the image down."""
+
+LARGE_IMAGE_TOKENS: Final = 16_384
+"""In OpenAI's dialect otherwise (`auto`, `original`, none): patches of 32 pixels of the whole image, up to 10,000 of them times
+a factor, and as many in open vision models by default. An upper bound, not an estimate: a small screenshot costs a tenth."""

@@ -78,7 +78,7 @@ def read_part(draft: Draft, part: Any, place: str) -> None:
         case "image_url":
             image_url(draft, part.get("image_url"), place)
         case "input_image" | "computer_screenshot":
-            image_url(draft, part.get("image_url"), place)
+            image_url(draft, part.get("image_url"), place, detail=part.get("detail"))
             if is_set(part.get("file_id")):
                 server_held(draft, place)
         case "input_audio" | "audio_url" | "video_url":

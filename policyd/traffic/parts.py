@@ -10,7 +10,7 @@ import binascii
 from collections.abc import Mapping
 from typing import Any, Final
 
-from policyd.traffic.images import IMAGE_TOKENS
+from policyd.traffic.images import BOUNDED_IMAGE_TOKENS, LARGE_IMAGE_TOKENS
 from policyd.traffic.reach import check_spelling, is_set
 from policyd.traffic.reading import Draft, Flag
 
@@ -79,16 +79,18 @@ def encrypted(draft: Draft, value: object, place: str) -> None:
             draft.extra_tokens += len(value) // 4 + 1
 
 
-def image(draft: Draft, place: str) -> None:
-    """An image of any origin."""
+def image(draft: Draft, place: str, *, tokens: int = LARGE_IMAGE_TOKENS) -> None:
+    """An image of any origin, and the most that it may cost."""
     draft.flag(Flag.IMAGES, place)
     draft.opaque(place)
-    draft.extra_tokens += IMAGE_TOKENS
+    draft.extra_tokens += tokens
 
 
-def image_url(draft: Draft, value: object, place: str) -> None:
+def image_url(draft: Draft, value: object, place: str, *, detail: object = None) -> None:
     """An image by URL; a `data:` URL holds the image itself."""
-    image(draft, place)
+    if isinstance(value, dict):
+        detail = value.get("detail", detail)
+    image(draft, place, tokens=BOUNDED_IMAGE_TOKENS if detail in ("low", "high") else LARGE_IMAGE_TOKENS)
     if isinstance(value, dict):
         loose_keys(draft, value, frozenset({"url", "detail", "format", "file_id"}), place)
         if is_set(value.get("file_id")):

@@ -138,14 +138,20 @@ REFUSED_PREFIXES: Final[tuple[str, ...]] = (
 )  # fmt: skip
 """A top-level key that begins so names an account, a place or a log of another service: 400."""
 
-PASSED: Final[tuple[tuple[str, str], ...]] = (
-    ("metadata, client_metadata, user, safety_identifier, user_profile_id", "labels for the server's own records; their text is scanned like all text"),
-    ("service_tier, speed, billing_policy", "choose speed and price at the same server, not a place"),
-    ("prompt_cache_key, cache_control, prompt_cache_retention `in_memory`", "prompt caches of the same server that live for minutes, up to an hour"),
-    ("context_management, compaction, truncation", "the server shortens what it reads; nothing leaves or stays"),
-    ("moderation, access_programs, diagnostics, fallback_credit_token", "checks and accounts of the same vendor, with references that hold no content"),
-    ("include, stream_options, logprobs, n, seed and other sampling keys", "shape the answer only"),
-    ("chat_template, documents, prediction, response_format", "text that the model reads: scanned"),
+PASSED: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
+    ("labels for the server's own records; their text is scanned like all text",
+     ("metadata", "client_metadata", "user", "safety_identifier", "user_profile_id")),
+    ("choose speed and price at the same server, not a place", ("service_tier", "speed", "billing_policy")),
+    ("steer prompt caches of the same server that live for minutes, or an hour (longer ones are `stored`)",
+     ("prompt_cache_key", "cache_control", "prompt_cache_retention", "prompt_cache_options")),
+    ("have the server shorten what it reads; nothing leaves or stays", ("context_management", "compaction", "truncation", "image")),
+    ("are checks and accounts of the same vendor, or references that hold no content",
+     ("moderation", "access_programs", "diagnostics", "fallback_credit_token")),
+    ("shape the answer only",
+     ("include", "stream_options", "logprobs", "top_logprobs", "n", "best_of", "echo", "seed", "stop", "stop_sequences", "temperature",
+      "top_p", "top_k", "frequency_penalty", "presence_penalty", "logit_bias", "modalities", "audio", "verbosity",
+      "parallel_tool_calls", "max_tool_calls", "function_call", "dimensions", "encoding_format", "betas")),
+    ("are text that the model reads: scanned", ("chat_template", "documents", "prediction")),
 )  # fmt: skip
 """Keys that were considered and pass, with the reason."""
 

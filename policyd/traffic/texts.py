@@ -26,11 +26,8 @@ SHORT: Final = 24
 LONG_NUMBER: Final = 10**11
 """A whole number from here on has the 12 digits that a card number needs."""
 
-INNER_JSON: Final = frozenset({"arguments", "input", "partial_json", "content", "output", "text"})
-"""Keys whose string may itself be JSON."""
-
 INNER_DEPTH: Final = 3
-"""How often JSON inside a string of JSON is unpacked."""
+"""How often JSON inside a string of JSON is unpacked, wherever a string holds a whole JSON document with escapes in it."""
 
 
 def collect_texts(
@@ -69,7 +66,7 @@ def _collect(
                     if id(item) in sealed:
                         continue
                     out.append(item)
-                    if key in INNER_JSON and inner < INNER_DEPTH and "\\" in item:
+                    if inner < INNER_DEPTH and "\\" in item:
                         found = _inner_json(item)
                         if found is not None:
                             _collect(found, frozenset(), out, short, inner + 1)

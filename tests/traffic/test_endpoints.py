@@ -1,0 +1,105 @@
+"""Paths: the closed list, and that no spelling of a path is taken for another."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from policyd.traffic.endpoints import POSTS, Dialect, Endpoint, EndpointName, dialect_of, find_endpoint
+from policyd.traffic.refused import CallerFault, Refused
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "name", "dialect"),
+    [
+        ("POST", "/v1/chat/completions", EndpointName.CHAT, Dialect.OPENAI),
+        ("POST", "/v1/completions", EndpointName.COMPLETIONS, Dialect.OPENAI),
+        ("POST", "/v1/responses", EndpointName.RESPONSES, Dialect.OPENAI),
+        ("POST", "/v1/embeddings", EndpointName.EMBEDDINGS, Dialect.OPENAI),
+        ("POST", "/v1/messages", EndpointName.MESSAGES, Dialect.ANTHROPIC),
+        ("POST", "/v1/messages/count_tokens", EndpointName.COUNT_TOKENS, Dialect.ANTHROPIC),
+        ("GET", "/v1/models", EndpointName.MODELS, Dialect.OPENAI),
+        ("HEAD", "/", EndpointName.ALIVE, Dialect.OPENAI),
+        ("GET", "/", EndpointName.ALIVE, Dialect.OPENAI),
+    ],
+)
+def test_known_paths(method: str, path: str, name: EndpointName, dialect: Dialect) -> None:
+    assert find_endpoint(method, path) == Endpoint(name, dialect, path)
+
+
+@pytest.mark.parametrize(
+    ("headers", "dialect"),
+    [
+        ({"anthropic-version"}, Dialect.ANTHROPIC),
+        ({"x-api-key"}, Dialect.ANTHROPIC),
+        ({"authorization"}, Dialect.OPENAI),
+        (set(), Dialect.OPENAI),
+    ],
+)
+def test_models_speak_the_dialect_of_the_caller(headers: set[str], dialect: Dialect) -> None:
+    assert dialect_of(headers) is dialect
+    found = find_endpoint("GET", "/v1/models/claude-sonnet-5", header_names=headers)
+    assert found == Endpoint(EndpointName.MODELS, dialect, "/v1/models/claude-sonnet-5", "claude-sonnet-5")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/chat/completions/", "/v1//chat/completions", "//v1/chat/completions", "/v1/./chat/completions",
+        "/v1/x/../chat/completions", "/v1/chat%2fcompletions", "/v1/chat%2Fcompletions", "/%76%31/chat/completions",
+        "/v1/%2e/chat/completions", "/V1/chat/completions", "/v1/Chat/Completions", "/v1/chat/completions\x00",
+        "/v1/chat/completions;x=1", "/v1/chat/completions?x=1", "/v1/chat/completions#x", "v1/chat/completions",
+        "/v1/chat\\completions", " /v1/chat/completions", "/v1/chat/completions ", "/v1", "/v1/models/", "/v1/models/..",
+        "/v1/models/.", "/v1/models/a/b", "/v1/models/a%2fb", "/v1/models/%2e%2e", "/v1/messages/batches", "", "/chat/completions",
+        "/v1/responses/resp_1", "/v1/files", "/v1/ｍodels", "http://x/v1/models",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("method", ["POST", "GET"])
+def test_everything_else_is_unknown(method: str, path: str) -> None:
+    found = find_endpoint(method, path)
+    assert isinstance(found, Refused)
+    assert (found.fault, found.status) == (CallerFault.UNKNOWN_PATH, 404)
+
+
+@pytest.mark.parametrize("path", ["/llm", "/llm/", "/llm/v1/models", "/llm/v1/chat/completions"])
+def test_a_declared_prefix_is_part_of_every_path(path: str) -> None:
+    method = "POST" if path.endswith("completions") else "GET"
+    found = find_endpoint(method, path, prefix="/llm")
+    assert isinstance(found, Endpoint)
+    assert not found.path.startswith("/llm")
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/v1/models", "/llmv1/models", "/llm//v1/models", "/LLM/v1/models", "/llm/llm/v1/models"]
+)
+def test_nothing_outside_the_prefix_is_known(path: str) -> None:
+    found = find_endpoint("GET", path, prefix="/llm")
+    assert isinstance(found, Refused)
+    assert found.status == 404
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("PUT", "/v1/messages"),
+        ("DELETE", "/v1/models/x"),
+        ("POST", "/"),
+        ("get", "/"),
+        ("OPTIONS", "/v1/models"),
+    ],
+)
+def test_other_methods_are_refused(method: str, path: str) -> None:
+    found = find_endpoint(method, path)
+    assert isinstance(found, Refused)
+    assert (found.fault, found.status) == (CallerFault.METHOD, 405)
+
+
+def test_the_upgrade_to_a_websocket_is_refused_so_that_the_client_falls_back_at_once() -> None:
+    found = find_endpoint("GET", "/v1/responses", header_names={"upgrade", "connection"})
+    assert isinstance(found, Refused)
+    assert (found.fault, found.status) == (CallerFault.UPGRADE, 426)
+
+
+@given(st.text(alphabet="/v1.%2efchatmodels;\x00 \\?", max_size=24))
+def test_only_listed_paths_take_a_body(path: str) -> None:
+    found = find_endpoint("POST", path)
+    assert isinstance(found, Refused) == (path not in POSTS)
