@@ -10,13 +10,16 @@ from policyd.policy.evaluate import evaluate, firing_guards
 from policyd.policy.program import Program, Route
 from policyd.policy.request import Request
 from policyd.proofs.case import Case
-from policyd.proofs.find import Found, OutOfBudget
+from policyd.proofs.find import Cell, Found, OutOfBudget
 from policyd.proofs.findings import Finding
 from policyd.proofs.reach import Question
 from policyd.proofs.witness import Witness
 from policyd.text.diagnostic import Label, Severity
 
-__all__ = ["dead_ends", "holes"]
+__all__ = ["dead_ends", "holes", "meets_dead_end"]
+
+_SHOWN = 50
+"""Dead ends that get a note and a witness each."""
 
 
 def holes(case: Case) -> tuple[Finding, ...]:
@@ -57,11 +60,13 @@ def holes(case: Case) -> tuple[Finding, ...]:
 
 
 def dead_ends(case: Case) -> tuple[Finding, ...]:
-    """One note per route that the guards leave nothing of for some request that reaches it."""
+    """One note per route that the guards leave nothing of for some request that reaches it; from the fiftieth on one note
+    for all the others, since nobody reads a thousand witnesses."""
     out: list[Finding] = []
+    others: list[Route] = []
     for index, route in enumerate(case.program.routes):
         try:
-            witness = _dead_end(case, index, route)
+            cell = _dead_end(case, index, route)
         except OutOfBudget:
             message = (
                 f"whether route `{route.name}` has dead ends is not proved: the search ran out of its budget"
@@ -70,15 +75,30 @@ def dead_ends(case: Case) -> tuple[Finding, ...]:
                 Finding("PD309", Severity.WARNING, route.name, message, route.span, None, unfinished=True)
             )
             continue
-        if witness is not None:
-            out.append(_finding(route, witness, case.program))
+        if cell is not None and len(out) < _SHOWN:
+            out.append(_finding(route, _witness(case, index, cell), case.program))
+        elif cell is not None:
+            others.append(route)
+    if others:
+        names = ", ".join(f"`{r.name}`" for r in others[:5])
+        message = f"{len(others)} more routes are left without a target for some requests: {names}{', …' if len(others) > 5 else ''}"
+        out.append(Finding("PD307", Severity.NOTE, others[0].name, message, others[0].span))
     return tuple(out)
 
 
-def _dead_end(case: Case, index: int, route: Route) -> Witness | None:
-    def claim(request: Request) -> bool:
-        return meets_dead_end(case.program, route, request)
+def _dead_end(case: Case, index: int, route: Route) -> Cell | None:
+    past = case.reach.before(index)
+    for target in route.targets:
+        fits = _capabilities(case, target)
+        for part in case.parts({}, case.matrix.routes[index]):
+            answer = case.ask(Question(part, case.reach.denied | fits, removed=route.targets, past=past))
+            if isinstance(answer, Found):
+                return answer.cell
+    return None
 
+
+def _witness(case: Case, index: int, cell: Cell) -> Witness:
+    route = case.program.routes[index]
     past = case.reach.before(index)
     capabilities = [_capabilities(case, target) for target in route.targets]
 
@@ -91,12 +111,7 @@ def _dead_end(case: Case, index: int, route: Route) -> Witness | None:
             and case.reach.first_live(matched, past) is None
         )
 
-    for fits in capabilities:
-        for part in case.parts({}, case.matrix.routes[index]):
-            answer = case.ask(Question(part, case.reach.denied | fits, removed=route.targets, past=past))
-            if isinstance(answer, Found):
-                return case.witness(answer.cell, claim, quick)
-    return None
+    return case.witness(cell, lambda request: meets_dead_end(case.program, route, request), quick)
 
 
 def meets_dead_end(program: Program, route: Route, request: Request) -> bool:
