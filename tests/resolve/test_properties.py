@@ -1,5 +1,7 @@
 """What holds for every policy: resolving never fails but by its findings, and what it accepts decides every request."""
 
+import re
+
 from hypothesis import event, given
 from hypothesis import strategies as st
 
@@ -14,8 +16,13 @@ from policyd.resolve.report import Report
 from policyd.syntax.nodes import Module
 from policyd.text.diagnostic import Severity, has_errors
 from tests.resolve.drawn import policies
+from tests.resolve.test_example import EXAMPLE
 from tests.strategies.modules import modules
 from tests.strategies.requests import raw_requests
+
+WORDS = re.findall(r"\w+|\s+|.", EXAMPLE.read_text("utf-8"))
+"""The example's text, cut where a slip of the hand would cut it."""
+PLACES = st.sampled_from([i for i, word in enumerate(WORDS) if not word.isspace()])
 
 
 def accepted(policy: tuple[str, dict[str, str]]) -> Program:
@@ -38,6 +45,23 @@ def test_any_tree_may_include_any_other(outer: Module, inner: Module) -> None:
     report = Report()
     program = build(Unit(outer, {i: Unit(inner) for i in places}), report)
     assert (program is None) == has_errors(report.diagnostics())
+
+
+@given(st.data())
+def test_a_damaged_policy_is_a_policy_or_a_list_of_errors(data: st.DataObject) -> None:
+    words = list(WORDS)
+    for _ in range(data.draw(st.integers(1, 6))):
+        at, other = data.draw(PLACES), data.draw(PLACES)
+        match data.draw(st.sampled_from(("drop", "swap", "copy"))):
+            case "drop":
+                words[at] = " "
+            case "swap":
+                words[at], words[other] = words[other], words[at]
+            case _:
+                words[at] = words[other]
+    loaded = load_text("".join(words), "main.policy")
+    assert (loaded.program is None) == has_errors(loaded.diagnostics)
+    event("accepted" if loaded.program else "refused")
 
 
 @given(st.data())
