@@ -9,7 +9,7 @@ from policyd.proxy.upstream.answer import HIGH_WATER
 from policyd.proxy.upstream.errors import Kind, UpstreamBroken, UpstreamError, UpstreamUnreachable
 from tests.upstream.scripted import (
     OK,
-    SHORT,
+    PATIENT,
     Client,
     Peer,
     Scripted,
@@ -63,7 +63,7 @@ def test_each_clock_has_its_own_kind(script: object, limits: dict[str, float], k
     async def main() -> None:
         async with (
             Scripted(script) as server,  # type: ignore[arg-type]
-            Client(target(server.port, timeouts=replace(SHORT, **limits))) as client,
+            Client(target(server.port, timeouts=replace(PATIENT, **limits))) as client,
         ):
             with pytest.raises(UpstreamBroken) as caught:
                 await client.fetch()
@@ -94,7 +94,7 @@ def test_a_head_that_drips_is_bounded_by_the_first_byte_timeout() -> None:
     async def main() -> None:
         async with (
             Scripted(dripping_head) as server,
-            Client(target(server.port, timeouts=replace(SHORT, first_byte=0.1))) as client,
+            Client(target(server.port, timeouts=replace(PATIENT, first_byte=0.1))) as client,
         ):
             with pytest.raises(UpstreamBroken) as caught:
                 await client.fetch()
@@ -218,7 +218,7 @@ def test_a_paused_answer_is_not_idle() -> None:
     async def main() -> None:
         async with (
             Scripted(endless) as server,
-            Client(target(server.port, timeouts=replace(SHORT, idle=0.05, total=0.4))) as client,
+            Client(target(server.port, timeouts=replace(PATIENT, idle=0.05, total=0.4))) as client,
         ):
             exchange = await client.open()
             await until(lambda: exchange._answer.error is not None)
@@ -249,20 +249,27 @@ def test_a_large_body_goes_out_whole_and_a_large_answer_comes_back_whole() -> No
     run(main())
 
 
-def test_an_answer_before_the_request_was_read_is_taken_and_the_connection_ends() -> None:
+@pytest.mark.parametrize("connection", [b"close", b"keep-alive"])
+def test_an_answer_before_the_request_was_read_is_taken_and_the_connection_ends(connection: bytes) -> None:
     """A server that refuses a large body at once, without reading it."""
-    refusal = b"HTTP/1.1 413 Too Large\r\ncontent-length: 4\r\nconnection: close\r\n\r\nbig!"
+    refusal = b"HTTP/1.1 413 Too Large\r\ncontent-length: 4\r\nconnection: " + connection + b"\r\n\r\nbig!"
 
     async def main() -> None:
         async def early(peer: Peer, _: int) -> None:
             await peer.reader.readuntil(b"\r\n\r\n")
             await peer.send(refusal)
+            await ended.wait()
             await peer.gone()
 
+        ended = asyncio.Event()
         async with Scripted(early) as server, Client(target(server.port)) as client:
-            body = b'{"model":"m","x":"' + b"x" * 8_000_000 + b'"}'
+            pool = client.upstream.pool("a")
+            assert pool is not None
+            body = b'{"model":"m","x":"' + b"x" * 32_000_000 + b'"}'
             assert await client.fetch(body=body) == (413, b"big!")
-            await until(lambda: server.open == 0)
+            assert pool.idle == 0
+            ended.set()
+            await until(lambda: server.open == 0 and pool.open == 0)
 
     run(main())
 

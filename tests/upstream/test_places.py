@@ -1,5 +1,6 @@
 """Where a connection may lead, and how the server there proves itself, before a byte of a request is written."""
 
+import asyncio
 import ipaddress
 import ssl
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from policyd.deploy.model import AddressRule, Endpoint, Tls
+from policyd.proxy.upstream.connect import _over
 from policyd.proxy.upstream.errors import Kind, UpstreamBroken, UpstreamUnreachable
 from policyd.proxy.upstream.tls import matches_pin, public_key_info
 from tests.upstream.scripted import (
@@ -42,7 +44,9 @@ def unreachable(kind: Kind, changes: dict[str, object], *, tls: str | None = Non
                 assert caught.value.kind is kind
                 pool = client.upstream.pool("a")
                 assert pool is not None
-                await until(lambda: pool.open == 0)
+                await until(lambda: pool.open == 0 and server.open == 0)
+                await asyncio.sleep(0)
+                assert pool.open == 0
                 if tls is None:
                     assert server.connections == 0
 
@@ -119,6 +123,30 @@ def test_an_address_outside_the_networks_gets_no_connection() -> None:
         Kind.ADDRESS_NOT_ALLOWED,
         {"endpoint": Endpoint("http", "192.0.2.1", 80), "addresses": ELSEWHERE},
     )
+
+
+def test_a_peer_that_is_not_who_was_dialled_gets_nothing() -> None:
+    """The socket's own word counts last: here it says that it leads elsewhere than was asked."""
+
+    class Elsewhere:
+        closed = False
+
+        def getpeername(self) -> tuple[str, int]:
+            return ("192.0.2.1", 80)
+
+        def close(self) -> None:
+            self.closed = True
+
+    async def main() -> None:
+        sock = Elsewhere()
+        with pytest.raises(UpstreamUnreachable) as caught:
+            await _over(
+                sock, target(80, addresses=ELSEWHERE), lambda: pytest.fail("a connection was made"), None
+            )  # type: ignore[arg-type]
+        assert caught.value.kind is Kind.ADDRESS_NOT_ALLOWED
+        assert sock.closed
+
+    run(main())
 
 
 def test_a_name_nobody_knows_is_a_dns_error() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from policyd.proxy.gate import Gate, GateClosed, PolicyChanged, Reason, Refused, Serving
 from policyd.proxy.upstream.errors import Kind, UpstreamBroken, UpstreamUnreachable
-from tests.upstream.scripted import OK, SHORT, Client, Peer, Scripted, answering, run, target, until
+from tests.upstream.scripted import OK, PATIENT, Client, Peer, Scripted, answering, run, target, until
 
 
 def test_a_thousand_requests_in_a_row_use_one_connection() -> None:
@@ -65,9 +65,9 @@ def test_a_full_pool_says_so_and_nothing_was_sent() -> None:
             received.append(await peer.request())
             await peer.gone()
 
-        bound = target(0, max_connections=1, timeouts=replace(SHORT, connect=0.05))
+        bound = target(0, max_connections=1, timeouts=replace(PATIENT, connect=0.05))
         async with Scripted(silent) as server:
-            bound = target(server.port, max_connections=1, timeouts=replace(SHORT, connect=0.05))
+            bound = target(server.port, max_connections=1, timeouts=replace(PATIENT, connect=0.05))
             async with Client(bound) as client:
                 first = asyncio.ensure_future(client.open())
                 await until(lambda: len(received) == 1)
@@ -125,6 +125,28 @@ def test_a_waiter_cancelled_in_the_moment_of_the_hand_over_passes_it_on() -> Non
             assert await second is connection
             pool.free(connection)
             assert (pool.open, pool.idle, pool.waiting) == (1, 1, 0)
+
+    run(main())
+
+
+def test_a_waiter_cancelled_in_the_moment_it_may_open_passes_the_right_on() -> None:
+    async def main() -> None:
+        async with (
+            Scripted(answering(OK)) as server,
+            Client(target(server.port, max_connections=1)) as client,
+        ):
+            pool = client.upstream.pool("a")
+            assert pool is not None
+            connection = await pool.acquire()
+            first, second = (asyncio.ensure_future(pool.acquire()) for _ in range(2))
+            await until(lambda: pool.waiting == 2)
+            connection.abort()
+            await until(lambda: pool.waiting == 1)
+            assert not first.done()
+            first.cancel()
+            opened = await second
+            assert opened is not connection and pool.open == 1
+            pool.free(opened)
 
     run(main())
 
@@ -208,6 +230,57 @@ def test_a_pooled_connection_that_breaks_after_the_first_byte_is_not_retried() -
                 await client.fetch()
             assert caught.value.kind is Kind.TRUNCATED
             assert server.connections == 1
+
+    run(main())
+
+
+def test_a_pooled_connection_that_is_reset_after_the_first_byte_is_not_retried() -> None:
+    async def main() -> None:
+        was_read = asyncio.Event()
+
+        async def resetting(peer: Peer, _: int) -> None:
+            await peer.request()
+            await peer.send(OK)
+            await peer.request()
+            await peer.send(b"H")
+            await was_read.wait()
+            peer.reset()
+
+        async with Scripted(resetting) as server, Client(target(server.port)) as client:
+            assert await client.fetch() == (200, b"ok")
+            pool = client.upstream.pool("a")
+            assert pool is not None
+            (connection,) = pool._all
+            second = asyncio.ensure_future(client.fetch())
+            await until(lambda: connection._answer is not None and connection._answer.seen)
+            was_read.set()
+            with pytest.raises(UpstreamBroken) as caught:
+                await second
+            assert caught.value.kind is Kind.RESET
+            assert server.connections == 1
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"HTTP/1.1 200 OK\r\nconnection: close\r\n",
+        b"HTTP/1.0 200 OK\r\n",
+        b"HTTP/1.1 200 OK\r\nConnection: foo, Close\r\n",
+    ],
+)
+def test_a_connection_that_the_server_will_not_keep_is_not_kept(head: bytes) -> None:
+    """The server says so and then forgets to close."""
+
+    async def main() -> None:
+        async with (
+            Scripted(answering(head + b"content-length: 2\r\n\r\nok")) as server,
+            Client(target(server.port)) as client,
+        ):
+            for number in range(3):
+                assert await client.fetch() == (200, b"ok")
+                assert server.connections == number + 1
 
     run(main())
 
