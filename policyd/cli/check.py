@@ -16,7 +16,16 @@ from typing import Final, TypeAlias
 
 from policyd.cli.output import Style, say, style_for
 from policyd.cli.reading import find_policies, read_source
-from policyd.cli.report import CLEAN, FINDINGS, NOT_PROVED, report_findings, report_unusable, worst
+from policyd.cli.report import (
+    CLEAN,
+    FINDINGS,
+    NOT_PROVED,
+    UNUSABLE,
+    exit_code,
+    report_findings,
+    report_unusable,
+    worst,
+)
 from policyd.cli.test import tests_text
 from policyd.pipeline import Checked, check_policy
 from policyd.policy.program import Program
@@ -59,7 +68,8 @@ def run(arguments: argparse.Namespace) -> int:
         from policyd.cli import deployments  # noqa: PLC0415  pydantic is slow to import
 
         deployment, wrong = deployments.read_deployment_file(arguments.deployment)
-        codes.append(report_findings(wrong, notes=notes))
+        unreadable = exit_code(wrong) == UNUSABLE
+        codes.append(report_unusable(wrong) if unreadable else report_findings(wrong, notes=notes))
         if deployment is not None:
             bindings = partial(deployments.binding_findings, deployment=deployment)
         if not arguments.paths:

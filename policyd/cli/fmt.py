@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from policyd.cli.output import complain, say, style_for
-from policyd.cli.reading import policy_files, read_input
+from policyd.cli.reading import policy_files, read_input, read_source
 from policyd.cli.report import CLEAN, FINDINGS, UNUSABLE, report_findings, report_unusable, worst
 from policyd.syntax.format import format_source
 from policyd.text.diagnostic import Diagnostic, Severity
@@ -71,15 +71,15 @@ def write_atomically(path: str, text: str) -> None:
 
 
 def _format(path: str, name: str, *, check: bool, diff: bool) -> int:
-    text = read_input(path)
-    if isinstance(text, Diagnostic):
-        return report_unusable((text,))
-    formatted = format_source(Source(name, text))
+    source = _standard_input(name) if path == "-" else read_source(path)
+    if isinstance(source, Diagnostic):
+        return report_unusable((source,))
+    formatted = format_source(source)
     if formatted.text is None:
         return report_findings(d for d in formatted.diagnostics if d.severity is not Severity.NOTE)
-    changed = formatted.text != text
+    changed = formatted.text != source.text
     if diff and changed:
-        _show(name, text, formatted.text)
+        _show(name, source.text, formatted.text)
     if check or diff:
         if check and changed:
             complain(f"{printable(name)} is not in the standard form")
@@ -88,6 +88,11 @@ def _format(path: str, name: str, *, check: bool, diff: bool) -> int:
         sys.stdout.write(formatted.text)
         return CLEAN
     return _write(path, formatted.text) if changed else CLEAN
+
+
+def _standard_input(name: str) -> Source | Diagnostic:
+    text = read_input("-")
+    return Source(name, text) if isinstance(text, str) else text
 
 
 def _write(path: str, text: str) -> int:

@@ -55,7 +55,10 @@ def find_policies(paths: Sequence[str]) -> Found:
 
 
 def read_source(path: str) -> Source | Diagnostic:
-    """A file's text under its own name, or why there is none."""
+    """A file's text under its own name, or why there is none. A pipe or a device is none: it could be read only once, or
+    for ever."""
+    if os.path.exists(path) and not os.path.isdir(path) and not os.path.isfile(path):
+        return _unreadable(path, "it is not a regular file")
     text = _read(path)
     return Source(path, text) if isinstance(text, str) else text
 
@@ -121,7 +124,9 @@ def _includes(path: str) -> tuple[str, ...]:
 
     here = os.path.dirname(path)
     targets = (
-        os.path.join(here, s.path.value) for s in parse(source).module.statements if isinstance(s, Include)
+        os.path.join(here, s.path.value)
+        for s in parse(source).module.statements
+        if isinstance(s, Include) and "\0" not in s.path.value
     )
     return tuple(t for t in targets if os.path.realpath(t) != os.path.realpath(path))
 

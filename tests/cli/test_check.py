@@ -137,6 +137,52 @@ def test_a_file_that_includes_itself_is_a_finding(run: Run, tmp_path: Path) -> N
     assert run("check", "a.policy").code == 1
 
 
+def test_an_include_of_an_impossible_name_is_a_finding(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "main.policy").write_text('edition 1\ninclude "a\\u{0}b.policy"\n')
+    (tmp_path / "other.policy").write_text(CLEAN)
+    ran = run("check")
+    assert ran.code == 1
+    assert "main.policy:2:" in ran.out
+
+
+@pytest.mark.parametrize("command", ["check", "fmt", "test"])
+def test_a_pipe_holds_no_command_up(command: str, run: Run, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "main.policy")
+    ran = run(command, "main.policy")
+    assert ran.code == 2
+    assert "it is not a regular file" in ran.err
+
+
+@pytest.mark.parametrize("path", ["a\0b", "x" * 5000, "", "main.policy/inside"])
+def test_an_impossible_path_is_two(path: str, run: Run, clean: str) -> None:
+    ran = run("check", path)
+    assert (ran.code, ran.out) == (2, "")
+    assert "error[PD001]" in ran.err
+    assert clean == "main.policy"
+
+
+def test_a_link_to_itself_is_two(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "loop.policy").symlink_to("loop.policy")
+    assert run("check", "loop.policy").code == 2
+
+
+def test_a_deployment_file_that_is_not_there_is_two(run: Run) -> None:
+    ran = run("check", "--deployment", "nowhere.toml")
+    assert (ran.code, ran.out) == (2, "")
+    assert "error[PD501]" in ran.err
+
+
+def test_what_a_deployment_file_does_not_bind_is_a_finding(run: Run, clean: str, tmp_path: Path) -> None:
+    (tmp_path / "policyd.toml").write_text(
+        f'policy = "{clean}"\n[identity]\nkind = "loopback"\nteam = "a"\n'
+        '[targets.local]\nurl = "http://127.0.0.1:1"\ndialects = ["openai"]\n'
+    )
+    ran = run("check", "--deployment", "policyd.toml")
+    assert ran.code == 1
+    assert "error[PD520]" in ran.out
+    assert "main.policy: 1 error, " in ran.out
+
+
 def test_hostile_names_cannot_drive_the_terminal(run: Run, tmp_path: Path) -> None:
     name = "\x1b[31mred.policy"
     (tmp_path / name).write_text(CLEAN)

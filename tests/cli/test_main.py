@@ -13,6 +13,7 @@ import policyd
 from policyd import __version__
 from policyd.cli import main as cli
 from policyd.cli.output import Style, style_for, table
+from tests.cli.conftest import CLEAN
 
 PYTHON = sys.executable
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(policyd.__file__).parent.parent)}
@@ -148,6 +149,25 @@ def test_help_imports_no_command_and_nothing_heavy() -> None:
     assert loaded.isdisjoint({f"policyd.cli.{c.word}" for c in cli.COMMANDS})
     assert loaded.isdisjoint(
         {"lark", "pydantic", "fastapi", "uvicorn", "httpx", "asyncio", "policyd.policy.program"}
+    )
+
+
+def test_a_check_imports_no_web_server_and_no_settings(tmp_path: Path) -> None:
+    (tmp_path / "main.policy").write_text(CLEAN)
+    listing = "import sys; from policyd.cli.main import main; main(['check']); print(*sorted(sys.modules), sep='\\n', file=sys.stderr)"
+    done = subprocess.run(
+        [PYTHON, "-c", listing],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+        env=ENVIRONMENT,
+        cwd=tmp_path,
+    )
+    assert "main.policy: ok" in done.stdout
+    loaded = set(done.stderr.split())
+    assert loaded.isdisjoint(
+        {"pydantic", "fastapi", "uvicorn", "httpx", "asyncio", "ssl", "policyd.proxy.serve"}
     )
 
 
