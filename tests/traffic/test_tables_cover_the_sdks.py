@@ -11,6 +11,7 @@ import pytest
 from policyd.traffic.anthropic_messages import BLOCKS
 from policyd.traffic.openai_parts import PART_KEYS
 from policyd.traffic.openai_responses import ITEMS
+from policyd.traffic.reach import PASSED, REACH_KEYS, READ_KEYS
 from policyd.traffic.reading import Draft, Flag
 from policyd.traffic.tools import CLIENT_TOOLS, EITHER, SERVER_TOOLS, read_tool
 
