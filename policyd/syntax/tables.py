@@ -30,7 +30,7 @@ def tables_text(parser: Lark, grammar: str) -> str:
         "lexer_conf": {**data["parser"]["lexer_conf"], "lexer_type": None},
         "parser": {**tables, "states": None},
     }
-    head = {"for": _key(grammar), "memo": memo, "data": data}
+    head = {"for": _key(grammar), "lark": lark.__version__, "memo": memo, "data": data}
     states = ",\n".join(f'"{n}":{_compact(row)}' for n, row in sorted(tables["states"].items()))
     return f'{{"head":{_compact(head)},\n"states":{{\n{states}\n}}}}\n'
 

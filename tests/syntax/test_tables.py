@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import lark
 import pytest
 
 from policyd.syntax import grammar
@@ -13,20 +14,27 @@ from policyd.text.source import Source
 
 ROOT = Path(__file__).parents[2]
 KEPT = (ROOT / "grammar" / "tables.json").read_text("utf-8")
+MADE_BY = json.loads(KEPT)["head"]["lark"]
 SAMPLES = sorted(p for p in ROOT.glob("policies/**/*.policy"))
 
 
+# Another Lark passes the tables over and builds its own, so there is nothing to compare.
+same_lark = pytest.mark.skipif(lark.__version__ != MADE_BY, reason=f"the kept tables are for lark {MADE_BY}")
+
+
+@same_lark
 def test_the_kept_tables_are_for_this_grammar_and_this_lark() -> None:
     kept = json.loads(KEPT)["head"]["for"]
     now = json.loads(grammar.tables_of_now())["head"]["for"]
     assert kept == now, "run scripts/tables"
 
 
+@same_lark
 def test_tables_and_grammar_make_the_same_words() -> None:
-    lark = parser_from(KEPT, grammar.grammar_text(), lexer=grammar._Stream, transformer=Builder())
-    assert lark is not None
+    loaded = parser_from(KEPT, grammar.grammar_text(), lexer=grammar._Stream, transformer=Builder())
+    assert loaded is not None
     built = grammar._built(Builder())
-    assert {t.name: t.pattern.value for t in lark.terminals} == {
+    assert {t.name: t.pattern.value for t in loaded.terminals} == {
         t.name: t.pattern.value for t in built.terminals
     }
 
