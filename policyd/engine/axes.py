@@ -127,6 +127,8 @@ class StringAxis:
     """the prefixes, sorted"""
     lengths: tuple[int, ...]
     """lengths of prefixes, longest first"""
+    opened: int
+    """the atoms that hold strings no literal names"""
     name: None = None
 
     @property
@@ -366,6 +368,7 @@ def _string_axis(feature: Feature, tests: set[RawTest]) -> StringAxis:
         tuple(sorted(index)),
         tuple(sorted(opens)),
         tuple(n for n in lengths if n < LONGEST_STRING),
+        sum(1 << a for a in set(opens.values())),
     )
 
 

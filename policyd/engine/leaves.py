@@ -21,11 +21,14 @@ from policyd.engine.source import Writer
 from policyd.engine.tree import FLAT, Leaf
 from policyd.policy.condition import Condition
 from policyd.policy.decision import Plan, Reject
+from policyd.policy.program import Guard
 
 __all__ = ["LeafWriter"]
 
 _BEHIND: Final = 8
-"""Routes behind a certain one that are still written out."""
+"""Clauses behind a certain one that are still written out."""
+_SETS: Final = 64
+"""Sets of routes behind certain ones that get functions of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,76 +52,91 @@ class LeafWriter:
         self._interned: dict[Formula, Formula] = {}
         self._answers: dict[tuple[int, tuple[int, ...]], str] = {}
         self._functions: dict[tuple[object, ...], str] = {}
+        self._after: dict[int, str] = {}
         self._rest: str | None = None
         rejections = Rejections(self.program.otherwise)
         self._otherwise = writer.thing(rejections[()])
         self._passed = writer.thing(rejections)
         self._denials = [writer.thing(Reject((d.name,), (d.because,), d.status)) for d in self.program.denies]
         self._targets = [tuple(dict.fromkeys(r.targets)) for r in self.program.routes]
+        self._splits = [split_features(r) for r in self.program.routes]
+        self._hitting = {
+            targets: {i for i, g in enumerate(self.program.guards) if not g.hits.isdisjoint(targets)}
+            for targets in dict.fromkeys(self._targets)
+        }
+        self._guards: dict[tuple[int, ...], tuple[Guard, ...]] = {}
 
     def leaf(self, leaf: Leaf) -> str:
         """The name of the leaf's function."""
+        tried, last = self._cut(leaf.live, leaf.known)
+        firing = self._firing(leaf.live, leaf.known)
         if leaf.size > FLAT:
-            return self.writer.function("leaf", "v", ["q = ()", "m = -1", *self._rows_leaf(leaf)])
-        return self.writer.function("leaf", "v", self._flat_body(leaf))
-
-    def _rows_leaf(self, leaf: Leaf) -> list[str]:
-        """Rows for the rules up to the first route that is certain to match, the table of all routes behind it."""
-        certain = [b for b in atoms_in(leaf.live & self.matrix.all_routes) if not self._beyond(b, leaf.known)]
-        stop = self.matrix.routes.span(self.matrix.clauses[certain[-1]].owner).start if certain else 0
-        behind = leaf.live & self.matrix.all_routes & ((1 << stop) - 1)
-        last = f"{self._passed}[q]"
-        if behind.bit_count() > _BEHIND:
-            last = self._behind(stop)
+            body = ["q = ()", "m = -1", *self._rows_body(tried, leaf.known, firing, last)]
         else:
-            behind = 0
-        live = leaf.live & (self.matrix.all_routes | self.matrix.all_denies) & ~behind
-        return self._rows_body(list(atoms_in(live)), leaf.known, self._firing(leaf.live, leaf.known), last)
+            body = self._flat_body(tried, leaf.known, firing, last, traced=False)
+        return self.writer.function("leaf", "v", body)
 
-    def _behind(self, stop: int) -> str:
-        """An expression for what comes of the routes below a bit."""
-        below = self.writer.value((1 << stop - self._base) - 1)
+    def _cut(self, live: int, known: Box) -> tuple[int, str]:
+        """The denies and routes to try, and an expression of `q` (what was passed over) for what comes after them:
+        routes behind one that is certain to match are left to a function of their own."""
+        routes = live & self.matrix.all_routes
+        certain = routes
+        for axis, constrained in enumerate(self.matrix.constrained):
+            if axis not in known:
+                certain &= ~constrained
+        behind = 0
+        if certain:
+            stop = self.matrix.routes.span(self.matrix.clauses[certain.bit_length() - 1].owner).start
+            behind = routes & ((1 << stop) - 1)
+        if behind.bit_count() <= _BEHIND:
+            return live & (self.matrix.all_routes | self.matrix.all_denies), f"{self._passed}[q]"
+        return live & (self.matrix.all_routes | self.matrix.all_denies) & ~behind, self._behind(behind)
+
+    def _behind(self, routes: int) -> str:
+        """An expression for what comes of these routes. Most leaves share them, so each set is written once; if the sets
+        are many, one table of all routes does for the others."""
+        if routes not in self._after and len(self._after) < _SETS:
+            firing = self._firing(self.matrix.all_guards, {})
+            last = f"{self._passed}[q]"
+            if len(self._owners(routes)) <= FLAT:
+                body = self._flat_body(routes, {}, firing, last, traced=True)
+            else:
+                body = ["m = -1", *self._rows_body(routes, {}, firing, last)]
+            self._after[routes] = self.writer.function("behind", "v, q", body)
+        if routes in self._after:
+            return f"{self._after[routes]}(v, q)"
+        below = self.writer.value((1 << routes.bit_length() - self._base) - 1)
         return f"{self._rest_function()}(v, {below}, q)"
 
-    def _flat_body(self, leaf: Leaf) -> list[str]:
+    def _flat_body(
+        self, tried: int, known: Box, firing: Sequence[_Live], last: str, *, traced: bool
+    ) -> list[str]:
+        """One `if` after the other. `traced`: `q` is there already."""
         matrix, writer = self.matrix, self.writer
         lines: list[str] = []
-        for deny, bits in self._owners(leaf.live & matrix.all_denies):
-            when = self._residual("deny", deny, bits, leaf.known)
+        for deny, bits in self._owners(tried & matrix.all_denies):
+            when = self._residual("deny", deny, bits, known)
             if when == ALWAYS:
                 return [*lines, f"return {self._denials[deny]}"]
             lines.append(f"if {writer.expression(when)}: return {self._denials[deny]}")
-        firing = self._firing(leaf.live, leaf.known)
-        routes = self._owners(leaf.live & matrix.all_routes)
-        passing = False
-        for at, (route, bits) in enumerate(routes):
-            when = self._residual("route", route, bits, leaf.known)
-            indent = "" if when == ALWAYS else "    "
+        for route, bits in self._owners(tried & matrix.all_routes):
+            when = self._residual("route", route, bits, known)
             opening = [] if when == ALWAYS else [f"if {writer.expression(when)}:"]
+            indent = "    " if opening else ""
             constant = self._constant(route, firing)
             if constant is not None:
                 lines.extend([*opening, f"{indent}return {constant}"])
                 if when == ALWAYS:
                     return lines
                 continue
-            if not passing:
-                passing = True
+            if not traced:
+                traced = True
                 lines.append("q = ()")
-            lines.extend(
-                [
-                    *opening,
-                    f"{indent}p = {self._answer(route, firing)}",
-                    f"{indent}if p: return p",
-                    f"{indent}q += (p,)",
-                ]
-            )
-            if when == ALWAYS and len(routes) - at - 1 > _BEHIND:
-                return [*lines, f"return {self._behind(matrix.routes.span(route).start)}"]
-        if passing:
-            lines.append(f"return {self._passed}[q]")
-        else:
-            lines.append(f"return {self._otherwise}")
-        return lines
+            answer = self._answer(route, firing)
+            lines.extend([*opening, f"{indent}p = {answer}", f"{indent}if p: return p", f"{indent}q += (p,)"])
+        if not traced and last == f"{self._passed}[q]":
+            return [*lines, f"return {self._otherwise}"]
+        return [*lines, *([] if traced else ["q = ()"]), f"return {last}"]
 
     @property
     def _base(self) -> int:
@@ -170,8 +188,8 @@ class LeafWriter:
         return found
 
     def _relevant(self, route: int, firing: Sequence[_Live]) -> list[_Live]:
-        targets = self._targets[route]
-        return [x for x in firing if not self.program.guards[x.guard].hits.isdisjoint(targets)]
+        hitting = self._hitting[self._targets[route]]
+        return [x for x in firing if x.guard in hitting]
 
     def _beyond(self, bit: int, known: Box) -> Box:
         """The clause's box without the axes that the leaf decided."""
@@ -179,11 +197,7 @@ class LeafWriter:
 
     def _constant(self, route: int, firing: Sequence[_Live]) -> str | None:
         """The route's answer where no guard touches it, if it is a plan that depends on nothing else."""
-        if (
-            not self._targets[route]
-            or self._relevant(route, firing)
-            or split_features(self.program.routes[route])
-        ):
+        if not self._targets[route] or self._relevant(route, firing) or self._splits[route]:
             return None
         plan = Plans(self.program.routes[route], ())[0]
         assert isinstance(plan, Plan)
@@ -200,7 +214,7 @@ class LeafWriter:
     def _answer_parts(self, route: int, firing: Sequence[_Live]) -> tuple[str, str]:
         relevant = self._relevant(route, firing)
         targets = self._targets[route]
-        keys = split_features(self.program.routes[route])
+        keys = self._splits[route]
         tail = f"P.at(m, {', '.join(f'v.{self.writer.slots[k]}' for k in keys)})" if keys else "P[m]"
         shape = (targets, tail, tuple((x.guard, id(x.formula)) for x in relevant))
         if shape not in self._functions:
@@ -218,24 +232,24 @@ class LeafWriter:
     def _plans(self, route: int, guards: tuple[int, ...], *, split: bool) -> str:
         key = (route, (-1, *guards))
         if key not in self._answers:
+            if guards not in self._guards:
+                self._guards[guards] = tuple(self.program.guards[g] for g in guards)
             kind = SplitPlans if split else Plans
-            found = kind(self.program.routes[route], [self.program.guards[g] for g in guards])
-            self._answers[key] = self.writer.thing(found)
+            self._answers[key] = self.writer.thing(kind(self.program.routes[route], self._guards[guards]))
         return self._answers[key]
 
     def _rest_function(self) -> str:
         """The table of every route, for what comes after a route that was passed over."""
         if self._rest is None:
             every = self.matrix.every
-            body = self._rows_body(
-                list(atoms_in(self.matrix.all_routes)), {}, self._firing(every, {}), f"{self._passed}[q]"
-            )
+            body = self._rows_body(self.matrix.all_routes, {}, self._firing(every, {}), f"{self._passed}[q]")
             self._rest = self.writer.function("rest", "v, m, q", body)
         return self._rest
 
-    def _rows_body(self, bits: Sequence[int], known: Box, firing: Sequence[_Live], last: str) -> list[str]:
-        """`bits`: the clauses, lowest first; bit `i` of `m` is clause `bits[i]`. `last`: what to answer after them."""
+    def _rows_body(self, tried: int, known: Box, firing: Sequence[_Live], last: str) -> list[str]:
+        """A loop over rows: bit `i` of `m` is the `i`th of the clauses in `tried`, lowest first."""
         matrix, writer = self.matrix, self.writer
+        bits = list(atoms_in(tried))
         rows = row_source(writer, [self._beyond(b, known) for b in bits])
         denies = sum(1 for b in bits if matrix.clauses[b].owner_kind == "deny")
         starts: list[int] = []

@@ -205,8 +205,7 @@ class Writer:
         return f"{read} != {self.value(others[0])}"
 
     def _string_test(self, axis: StringAxis, at: int, read: str, mask: int) -> str:
-        opened = sum(1 << a for a, sample in enumerate(axis.samples) if sample is not None)
-        if not mask & opened:
+        if not mask & axis.opened:
             words = [w for a in atoms_in(mask) for w in axis.literals[a]]
             return (
                 f"{read} == {self.value(words[0])}"
@@ -214,7 +213,7 @@ class Writer:
                 else f"{read} in {self.value(frozenset(words))}"
             )
         beside = axis.full & ~mask
-        if not beside & opened:
+        if not beside & axis.opened:
             words = [w for a in atoms_in(beside) for w in axis.literals[a]]
             test = "!=" if len(words) == 1 else "not in"
             return f"{read} {test} {self.value(words[0] if len(words) == 1 else frozenset(words))}"
