@@ -115,7 +115,7 @@ IBAN_COUNTRIES: Final = (
 """Countries in the IBAN registry."""
 
 IBAN_SHAPE: Final = (
-    rf"(?:^|[^A-Za-z0-9])(?P<v>(?:{IBAN_COUNTRIES})[0-9]{{2}}"
+    rf"(?:^|[^A-Za-z0-9])((?:{IBAN_COUNTRIES})[0-9]{{2}}"
     r"(?:[A-Z0-9]{11,30}|(?:[ \-][A-Z0-9]{4}){2,7}(?:[ \-][A-Z0-9]{1,4})?)"
     rf"|(?:{IBAN_COUNTRIES.lower()})[0-9]{{2}}[a-z0-9]{{11,30}})(?:$|[^A-Za-z0-9])"
 )
@@ -194,7 +194,7 @@ def _holds(pattern: Pattern, expression: Any, data: bytes) -> bool:
 
 
 def _any_candidate(expression: Any, data: bytes, check: Any) -> bool:
-    group = "v" if "v" in expression.groupindex else 0
+    group = 1 if expression.groups else 0
     for count, match in enumerate(islice(expression.finditer(data), MOST_CANDIDATES + 1)):
         if count == MOST_CANDIDATES or check(data, *match.span(group)):
             return True

@@ -18,7 +18,7 @@ __all__ = ["PATTERNS", "Pattern"]
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """One format. `check` gets the whole text and a candidate's bounds (of the group named `v`, where there is one)."""
+    """One format. `check` gets the whole text and a candidate's bounds (of its only group, where there is one)."""
 
     finding: str
     keywords: tuple[str, ...]
@@ -46,7 +46,7 @@ PRIVATE_KEYS: Final = (
 CLOUDS: Final = (
     _token("secret.aws", r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}(?:[^A-Za-z0-9]|$)", "akia", "asia", "abia", "acca"),
     Pattern("secret.aws", ("aws", "secret_access_key", "secretaccesskey", "secret access key"),
-            r"(?i)(?:aws.{0,30}(?:secret|key)|secret_?access_?key|secret access key).{0,30}?(?P<v>[a-z0-9/+]{40})(?:[^a-z0-9/+=]|$)", is_random),
+            r"(?i)(?:aws.{0,30}(?:secret|key)|secret_?access_?key|secret access key).{0,30}?([a-z0-9/+]{40})(?:[^a-z0-9/+=]|$)", is_random),
     _token("secret.aws", r"ABSK[A-Za-z0-9+/]{109,269}={0,2}", "absk"),
     _token("secret.gcp", r"AIza[0-9A-Za-z_-]{35}", "aiza"),
     _token("secret.gcp", r"GOCSPX-[0-9A-Za-z_-]{28}", "gocspx-"),
@@ -87,7 +87,7 @@ MODELS: Final = (
     _token("secret.openai", r"sk-[A-Za-z0-9_-]{20,}T3BlbkFJ[A-Za-z0-9_-]{20,}", "t3blbkfj"),
     _token("secret.anthropic", r"sk-ant-[A-Za-z0-9]{2,10}-[A-Za-z0-9_-]{32,}", "sk-ant-"),
     _token("secret.openrouter", r"sk-or-v1-[a-f0-9]{64}", "sk-or-v1-"),
-    Pattern("secret.model-api", ("sk-",), r"(?:^|[^A-Za-z0-9_-])(?P<v>sk-(?:[a-f0-9]{32}|[A-Za-z0-9]{48}))(?:[^A-Za-z0-9_-]|$)", is_random),
+    Pattern("secret.model-api", ("sk-",), r"(?:^|[^A-Za-z0-9_-])(sk-(?:[a-f0-9]{32}|[A-Za-z0-9]{48}))(?:[^A-Za-z0-9_-]|$)", is_random),
     _token("secret.model-api", r"gsk_[A-Za-z0-9]{52}", "gsk_"),
     _token("secret.model-api", r"xai-[A-Za-z0-9]{80}", "xai-"),
     _token("secret.model-api", r"pplx-[A-Za-z0-9]{48}", "pplx-"),
@@ -137,13 +137,13 @@ SERVICES: Final = (
 
 GENERAL: Final = (
     Pattern("secret.jwt", ("eyj",), r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}", is_jwt),
-    Pattern("secret.connection-string", ("://",), r"[A-Za-z][A-Za-z0-9+.-]{1,30}://[^\s:/@'\"<>]{0,128}:(?P<v>[^\s/@'\"<>]{3,256})@[A-Za-z0-9\[_.-]", is_literal_password),
+    Pattern("secret.connection-string", ("://",), r"[A-Za-z][A-Za-z0-9+.-]{1,30}://[^\s:/@'\"<>]{0,128}:([^\s/@'\"<>]{3,256})@[A-Za-z0-9\[_.-]", is_literal_password),
     Pattern("secret.connection-string", ("password=", "pwd=", "password =", "pwd ="),
-            r"(?i)(?:server|data source|host|addr(?:ess)?)\s*=[^;\n]{1,200};[^\n]{0,400}?(?:password|pwd)\s*=\s*(?P<v>[^;\s'\"]{3,128})", is_literal_password),
+            r"(?i)(?:server|data source|host|addr(?:ess)?)\s*=[^;\n]{1,200};[^\n]{0,400}?(?:password|pwd)\s*=\s*([^;\s'\"]{3,128})", is_literal_password),
     Pattern("secret.authorization", ("authorization", "x-api-key", "api-key"),
-            r"(?i)(?:authorization['\"]?\s*[:=]\s*['\"]?(?:basic|bearer|token)\s+|x?-?api-key['\"]?\s*[:=]\s*['\"]?)(?P<v>[a-z0-9+/=_.-]{20,512})", is_random),
+            r"(?i)(?:authorization['\"]?\s*[:=]\s*['\"]?(?:basic|bearer|token)\s+|x?-?api-key['\"]?\s*[:=]\s*['\"]?)([a-z0-9+/=_.-]{20,512})", is_random),
     Pattern("secret.assigned", ("key", "secret", "token", "passw", "pwd", "credential"),
-            r"(?i)(?:api_?-?key|secret|token|passwo?r?d|passwd|pwd|credential)[a-z0-9_.-]{0,24}['\"]?\s{0,4}(?::=|=>|:|=)\s{0,4}[`'\"]?(?P<v>[a-z0-9+/=_~.!@#%^&*-]{16,128})(?:[`'\"\s,;)\\]|$)", is_random),
+            r"(?i)(?:api_?-?key|secret|token|passwo?r?d|passwd|pwd|credential)[a-z0-9_.-]{0,24}['\"]?\s{0,4}(?::=|=>|:|=)\s{0,4}[`'\"]?([a-z0-9+/=_~.!@#%^&*-]{16,128})(?:[`'\"\s,;)\\]|$)", is_random),
 )  # fmt: skip
 
 PATTERNS: Final[tuple[Pattern, ...]] = (*PRIVATE_KEYS, *CLOUDS, *FORGES, *MODELS, *SERVICES, *GENERAL)
