@@ -1,12 +1,13 @@
 """Random trees of every kind of statement, valid in form: each could have been written, none need mean anything."""
 
+import re
 import unicodedata
 from datetime import date
 
 from hypothesis import strategies as st
 
 from policyd.syntax import nodes as n
-from policyd.syntax.grammar import RESERVED
+from policyd.syntax.grammar import RESERVED, grammar_text
 from policyd.text.source import Source, Span
 
 __all__ = ["conditions", "modules", "statements"]
@@ -33,14 +34,16 @@ _WORDS_ELSEWHERE = frozenset(
 _LARGE = 2**62
 
 
+_SOFT = sorted(set(re.findall(r'"([a-z]+)"', grammar_text())) - RESERVED - _WORDS_ELSEWHERE)
+
+
 def _name(text: str) -> bool:
     return text not in RESERVED and text not in _WORDS_ELSEWHERE
 
 
 plain_names = st.one_of(
-    st.sampled_from(
-        ["team", "eu", "gpu_rack", "latency", "messages", "tokens", "to", "status", "by", "none", "mon", "x"]
-    ),
+    st.sampled_from(["team", "eu", "gpu_rack", "latency", "messages", "none", "mon", "x"]),
+    st.sampled_from(_SOFT),
     st.from_regex(r"[a-z_][a-zA-Z0-9_]{0,8}", fullmatch=True).filter(_name),
 )
 idents = st.builds(n.Ident, plain_names, st.just(AT))
