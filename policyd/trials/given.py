@@ -9,8 +9,11 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 
+from policyd.policy.builtins import WEEKDAYS
 from policyd.policy.program import (
+    MAX_NUMBER,
     BoolDomain,
     Feature,
     NamesDomain,
@@ -123,7 +126,27 @@ def request_from(program: Program, given: Mapping[str, object]) -> Request | tup
     request = quiet_request(program, given)
     if isinstance(request, Inadmissible):
         return (_problem("PD006", request.message, None),)
-    return request
+    return _impossible(request, frozenset(given)) or request
+
+
+def _impossible(request: Request, given: frozenset[str]) -> tuple[Diagnostic, ...]:
+    """Values that were given and cannot stand together in any request."""
+    found: list[Diagnostic] = []
+    values = request.values
+    if {"date", "weekday"} <= given:
+        day = WEEKDAYS[date.fromordinal(int(values["date"])).weekday()]  # type: ignore[arg-type]
+        if values["weekday"] != day:
+            found.append(
+                _problem("PD284", f"no request is like this: that date is a `{day}`", "leave `weekday` out")
+            )
+    needed, *parts = (int(values[n]) for n in ("context_needed", "tokens", "max_output"))  # type: ignore[arg-type]
+    least = sum(p for p in parts if p < MAX_NUMBER)
+    if "context_needed" in given and needed < least:
+        message = (
+            f"no request is like this: `context_needed` covers `tokens` and `max_output`, together {least}"
+        )
+        found.append(_problem("PD284", message, "leave `context_needed` out"))
+    return tuple(found)
 
 
 class _DuplicateKey(ValueError):

@@ -113,6 +113,20 @@ def test_a_policy_that_is_not_there_is_two(run: Run) -> None:
     assert run("explain", "nowhere.policy", "--given", "team=search").code == 2
 
 
+@pytest.mark.parametrize("line", ["tokens=50k context_needed=1k", "date=2026-11-20 weekday=mon"])
+def test_a_request_that_cannot_be_is_two(line: str, run: Run, clean: str) -> None:
+    ran = run("explain", clean, "--given", f"team=search endpoint=chat {line}")
+    assert ran.code == 2
+    assert "error[PD284] no request is like this" in ran.err
+
+
+@pytest.mark.parametrize(
+    "line", ["tokens=50k", "date=2026-11-20", "weekday=sat", "context_needed=unknown tokens=1"]
+)
+def test_what_follows_from_the_rest_need_not_be_given(line: str, run: Run, clean: str) -> None:
+    assert run("explain", clean, "--given", f"team=search endpoint=chat {line}").code == 0
+
+
 def test_the_witness_of_a_finding_is_a_request_that_explain_takes(run: Run, tmp_path: Path) -> None:
     (tmp_path / "main.policy").write_text(CLEAN.replace("only location == on_prem", "forbid target == local"))
     checked = run("check", "main.policy")
