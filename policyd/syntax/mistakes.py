@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
 
-from policyd.syntax.grammar import RESERVED, STATEMENT_WORDS
+from policyd.syntax.grammar import CONNECTIVES, RESERVED, STATEMENT_WORDS
 from policyd.syntax.lexing import Token
 from policyd.text.diagnostic import Diagnostic, Label, Severity
 from policyd.text.source import Span
@@ -156,8 +156,7 @@ def _reserved(
     token = tokens[at]
     if token.text not in RESERVED or "NAME" not in expected or token.type in ("QUOTED", "NAME"):
         return None
-    following = tokens[at + 1].type if at + 1 < len(tokens) else _END
-    if token.text not in STATEMENT_WORDS and following in ("QUOTED", "NAME"):
+    if token.text not in STATEMENT_WORDS and at != 1 and tokens[0].text not in ("level", "enum", "fact"):
         return None
     message = f"`{token.text}` is a word of the language and cannot be a name"
     help_ = f"choose another name, such as `{token.text}_` or `my_{token.text}`"
@@ -205,6 +204,15 @@ def _equals(
     tokens: Sequence[Token], at: int, expected: Set[str], _spelling: Mapping[str, str]
 ) -> Mistake | None:
     token = tokens[at]
+    following = tokens[at + 1] if at + 1 < len(tokens) else token
+    if token.text == "=" and following.text in ("<", ">") and following.start == token.end:
+        meant = _changed(token, "COMPARISON", f"{following.text}=")
+        span = Span(token.source, token.start, following.end)
+        help_ = f"this comparison is written `{meant.text}`"
+        return Mistake(
+            _error("PD101", f"unexpected `{span.text}`", span, help_),
+            [*tokens[:at], meant, *tokens[at + 2 :]],
+        )
     if token.text == "=" and "COMPARISON" in expected:
         mended = _put(tokens, at, _changed(token, "COMPARISON", "=="))
         return Mistake(_error("PD101", "unexpected `=`", token.span, "a comparison is written `==`"), mended)
@@ -219,7 +227,8 @@ def _quotes(
 ) -> Mistake | None:
     token = tokens[at]
     if token.type == "NAME" and "QUOTED" in expected and "NAME" not in expected:
-        mended = _put(tokens, at, _changed(token, "QUOTED", token.text))
+        alone = at + 1 == len(tokens) or tokens[at + 1].first or _goes_on(tokens[at + 1])
+        mended = _put(tokens, at, _changed(token, "QUOTED", token.text)) if alone else None
         help_ = f'a text stands in quotes: `"{token.text}"`'
         return Mistake(_error("PD101", f"unexpected {_shown(token)}", token.span, help_), mended)
     value = str(token.value)
@@ -228,6 +237,11 @@ def _quotes(
         help_ = f"a name stands without quotes: `{value}`"
         return Mistake(_error("PD101", f"unexpected {_shown(token)}", token.span, help_), mended)
     return None
+
+
+def _goes_on(token: Token) -> bool:
+    """Whether a token may stand after a text that lacks its quotes; otherwise it is part of that text."""
+    return token.keyword is not None or token.text in CONNECTIVES or token.type in ("COMMA", "RBRACE", "RPAR")
 
 
 def _wanted(expected: Set[str], spelling: Mapping[str, str]) -> str:

@@ -43,12 +43,13 @@ def _parser() -> tuple[Lark, Words]:
 def parse(source: Source) -> Parsed:
     parser, words = _parser()
     lexed = cut(source, words)
-    found = list(lexed.diagnostics)
+    found: list[Diagnostic] = []
     statements: list[n.Statement] = []
     for tokens in split(lexed.tokens):
         read, wrong = read_statement(tokens, parser, words)
         statements.extend(read)
         found.extend(wrong)
+    found = [*_apart(lexed.diagnostics, found), *found]
     if not lexed.tokens:
         if not found:
             found.append(_empty(source))
@@ -58,6 +59,23 @@ def parse(source: Source) -> Parsed:
             found.extend(_edition(begin.span, begin.text, statements))
         found.extend(_editions(statements, found))
     return Parsed(n.Module(tuple(statements), source), in_order(found), lexed.comments)
+
+
+def _apart(of_characters: Sequence[Diagnostic], of_statements: Sequence[Diagnostic]) -> list[Diagnostic]:
+    """Without the unknown characters that stand behind an unexpected word on its line: they belong to that mistake."""
+    firsts: dict[int, int] = {}
+    for diagnostic in of_statements:
+        if diagnostic.span is not None:
+            line, column = diagnostic.span.source.position(diagnostic.span.start)
+            firsts[line] = min(column, firsts.get(line, column))
+    kept = []
+    for diagnostic in of_characters:
+        if diagnostic.code == "PD110" and diagnostic.span is not None:
+            line, column = diagnostic.span.source.position(diagnostic.span.start)
+            if firsts.get(line, column) < column:
+                continue
+        kept.append(diagnostic)
+    return kept
 
 
 def _empty(source: Source) -> Diagnostic:
