@@ -67,7 +67,10 @@ def is_literal_password(text: bytes, start: int, end: int) -> bool:
     return PLACEHOLDER.match(text[start:end]) is None
 
 
-WORDY: Final = re.compile(rb"^[A-Za-z]+(?:[-_.][A-Za-z]+)*$|^[0-9.\-_:/]+$")
+WORDY: Final = re.compile(
+    rb"^[A-Za-z]+(?:[-_.][A-Za-z]+)*$|^[0-9.\-_:/]+$|^_*[A-Za-z]*[0-9]{0,4}(?:[-_.]+[A-Za-z]*[0-9]{0,4}){2,}$"
+)
+"""Identifiers in words, some with a number behind them, and plain numbers."""
 
 
 def is_random(text: bytes, start: int, end: int) -> bool:

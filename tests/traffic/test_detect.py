@@ -125,6 +125,7 @@ def test_every_pattern_can_be_compiled_and_names_what_a_policy_may_ask_for() -> 
         "api_key=os.environ['OPENAI_API_KEY']",
         "api_key = 'your-api-key-goes-here-0001'",
         "token = get_access_token(client, 2024)",
+        "token_type=_X509_SUBJECT_TOKEN_TYPE, tokens=batch_1_day_max_input_tokens",
         "Authorization: Bearer <token>",
         "Authorization: Bearer $ANTHROPIC_API_KEY",
         "sk-learn-contrib and task-force-one-two-three-four",
