@@ -120,6 +120,10 @@ PREDICATES = {
     "retention > 29 days": {"cloud_a"},
     "retention <= 30 days": {"rack", "cloud_a"},
     "context >= 200k": {"cloud_a"},
+    "context > 64k": {"cloud_a"},
+    "context < 200k": {"rack"},
+    "context <= 200k": {"rack", "cloud_a"},
+    "context < 64k": set(),
     "context in 1k..64k": {"rack"},
     "context not in 1k..64k": {"cloud_a"},
     "speaks contains chat": {"rack", "cloud_a"},
@@ -210,6 +214,18 @@ def test_a_scoped_file_acts_inside_its_scope_and_its_names_carry_the_alias() -> 
     assert program.assertions[0].condition == both(scope, Flag("tools"))
     assert both(scope, Flag("images")) in [r.when for r in program.level("sensitivity").raises]
     assert [(i.alias, i.scope) for i in program.inclusions] == [("search", scope), ("search.night", night)]
+
+
+def test_the_innermost_declaration_of_a_name_is_meant() -> None:
+    program = resolved(
+        'set cleared = { "root" }\ninclude "a.policy" scope team == "a"\nroute quick to rack when project in cleared',
+        {"a.policy": 'edition 1\nset cleared = { "inner" }\nroute quick to rack when project in cleared\n'},
+    )
+    conditions = {r.name: [t for t in atoms(r.condition)][-1] for r in program.routes[:2]}
+    assert conditions == {
+        "a.quick": OneOf("project", frozenset({"inner"})),
+        "quick": OneOf("project", frozenset({"root"})),
+    }
 
 
 def test_an_include_without_a_scope_is_text_in_place() -> None:
