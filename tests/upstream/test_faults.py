@@ -146,7 +146,7 @@ def test_a_cancelled_caller_ends_the_upstreams_work_at_once(moment: str) -> None
             assert pool is not None
             if moment == "waiting for the head":
                 task = asyncio.ensure_future(client.open())
-                await until(lambda: server.open == 1)
+                await until(lambda: any(c._answer is not None for c in pool._all))
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
             else:
@@ -159,6 +159,7 @@ def test_a_cancelled_caller_ends_the_upstreams_work_at_once(moment: str) -> None
                     await asyncio.sleep(0)
                     waiting.cancel()
                     await asyncio.gather(waiting, return_exceptions=True)
+                await until(lambda: server.open == 0)
                 with pytest.raises(UpstreamBroken):
                     await anext(exchange)
             await until(lambda: server.open == 0 and pool.open == 0)

@@ -15,6 +15,7 @@ from tests.upstream.scripted import (
     CERTS,
     OK,
     Client,
+    Peer,
     Scripted,
     answering,
     answering_then_closing,
@@ -222,6 +223,31 @@ def test_a_body_cut_inside_tls_is_truncated() -> None:
             with pytest.raises(UpstreamBroken) as caught:
                 await client.fetch()
             assert caught.value.kind is Kind.TRUNCATED
+
+    run(main())
+
+
+@pytest.mark.parametrize("closed_in_order", [True, False])
+def test_inside_tls_an_end_by_close_is_told_from_a_cut(closed_in_order: bool) -> None:
+    """Without a length only TLS's own goodbye (close_notify) says that the body was whole."""
+
+    async def ending(peer: Peer, _: int) -> None:
+        await peer.request()
+        await peer.send(b"HTTP/1.1 200 OK\r\n\r\nhello")
+        if not closed_in_order:
+            peer.writer.transport.abort()
+
+    async def main() -> None:
+        async with (
+            Scripted(ending, tls="leaf.pem") as server,
+            Client(https(server.port, tls=Tls(ca=CA))) as client,
+        ):
+            if closed_in_order:
+                assert await client.fetch() == (200, b"hello")
+                return
+            with pytest.raises(UpstreamBroken) as caught:
+                await client.fetch()
+            assert caught.value.kind is Kind.RESET
 
     run(main())
 
