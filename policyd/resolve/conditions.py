@@ -11,17 +11,16 @@ from typing import Final, assert_never
 
 from policyd.policy.condition import (
     FALSE,
-    AtLeast,
     Condition,
     Const,
     Flag,
     Has,
-    InRange,
     OneOf,
     Prefix,
     both,
     either,
     negate,
+    tests_of,
 )
 from policyd.policy.program import (
     BoolDomain,
@@ -45,6 +44,7 @@ from policyd.resolve.literals import (
 )
 from policyd.resolve.names import Declared, Names
 from policyd.resolve.report import Report, did_you_mean, listed, shown
+from policyd.resolve.scales import Ranges, Scale, Subject, domain_of, ends, example, on_scale
 from policyd.resolve.sets import elements
 from policyd.syntax import nodes
 from policyd.text.diagnostic import Label
@@ -63,10 +63,6 @@ _TESTED: Final = {
     nodes.StartsWith: "tested with `starts with`",
     nodes.Contains: "tested with `contains`",
 }
-
-Scale = NumberDomain | EnumDomain | Level
-Subject = Feature | Level
-Ranges = tuple[tuple[int, int], ...]
 
 
 class Conditions:
@@ -152,8 +148,8 @@ class Conditions:
             self._report.add(
                 "PD223",
                 name.span,
-                f"{subject_is(name.text, _domain(subject))}, and is no condition by itself",
-                help=_example(name.text, _domain(subject)),
+                f"{subject_is(name.text, domain_of(subject))}, and is no condition by itself",
+                help=example(name.text, domain_of(subject)),
             )
         return FALSE
 
@@ -269,7 +265,7 @@ class Conditions:
         subject: Subject,
         space: Space,
     ) -> Condition | None:
-        domain = _domain(subject)
+        domain = domain_of(subject)
         match node, domain:
             case nodes.Compare(), NumberDomain() | EnumDomain() | Level():
                 return self._compare(node, subject, domain)
@@ -310,7 +306,7 @@ class Conditions:
             code, message = "PD221", f"{kind}, and strings have no order"
         else:
             code, message = "PD223", f"{kind}, and is not {_TESTED[type(node)]}"
-        self._report.add(code, node.name.span, message, help=_example(node.name.text, domain))
+        self._report.add(code, node.name.span, message, help=example(node.name.text, domain))
 
     def _compare(self, node: nodes.Compare, subject: Subject, domain: Scale) -> Condition | None:
         if node.op not in {"==", "!="} and not self._ordered(node.name, domain):
@@ -318,7 +314,7 @@ class Conditions:
         at = position(node.name.text, domain, node.value, node.span, self._report)
         if at is None:
             return None
-        low, high = _ends(domain)
+        low, high = ends(domain)
         ranges = {
             "==": (at, at),
             "!=": (at, at),
@@ -425,62 +421,6 @@ class Conditions:
         return OneOf(feature.name, frozenset(texts), span) if texts else FALSE
 
     def _on_scale(self, subject: Subject, ranges: Ranges, span: Span) -> Condition:
-        """The condition that the subject lies in one of the ranges, clipped to its domain."""
-        domain = _domain(subject)
-        assert isinstance(domain, Scale), "INVARIANT: callers looked"
-        low, high = _ends(domain)
-        merged = _merged(((max(a, low), min(b, high)) for a, b in ranges))
-        if merged == ((low, high),):
-            return Const(True)
-        self._tests += max(1, len(merged)) if not isinstance(domain, EnumDomain) else 1
-        match domain:
-            case NumberDomain():
-                return either(*(InRange(subject.name, a, b, span) for a, b in merged))
-            case EnumDomain(values):
-                words = frozenset(v for i, v in enumerate(values) if any(a <= i <= b for a, b in merged))
-                return OneOf(subject.name, words, span) if words else FALSE
-            case Level():
-                return either(*(_between(subject.name, a, b, high, span) for a, b in merged))
-            case _:
-                assert_never(domain)
-
-
-def _between(level: str, low: int, high: int, top: int, span: Span) -> Condition:
-    reached = Const(True) if low == 0 else AtLeast(level, low, span)
-    return both(reached, Const(True) if high == top else negate(AtLeast(level, high + 1, span)))
-
-
-def _merged(ranges: Iterable[tuple[int, int]]) -> Ranges:
-    """The same numbers as few ranges in ascending order; empty ones gone."""
-    out: list[tuple[int, int]] = []
-    for low, high in sorted(r for r in ranges if r[0] <= r[1]):
-        if out and low <= out[-1][1] + 1:
-            out[-1] = (out[-1][0], max(out[-1][1], high))
-        else:
-            out.append((low, high))
-    return tuple(out)
-
-
-def _domain(subject: Subject) -> Domain | Level:
-    return subject if isinstance(subject, Level) else subject.domain
-
-
-def _ends(domain: Scale) -> tuple[int, int]:
-    return (domain.low, domain.high) if isinstance(domain, NumberDomain) else (0, len(domain.values) - 1)
-
-
-def _example(name: str, domain: Domain | Level) -> str:
-    """A test that suits the domain."""
-    match domain:
-        case NumberDomain(low=low):
-            return f"such as `{name} >= {number_text(low, domain)}`"
-        case EnumDomain(values) | Level(values=values):
-            return f"such as `{name} == {values[0]}`"
-        case StringDomain():
-            return f'such as `{name} == "…"`, `{name} in {{ … }}` or `{name} starts with "…"`'
-        case BoolDomain():
-            return f"write `{name}` or `not {name}`"
-        case NamesDomain():
-            return f'such as `{name} contains "…"`'
-        case _:
-            assert_never(domain)
+        condition = on_scale(subject, ranges, span)
+        self._tests += sum(1 for _ in tests_of(condition))
+        return condition

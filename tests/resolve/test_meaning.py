@@ -221,7 +221,7 @@ def test_the_innermost_declaration_of_a_name_is_meant() -> None:
         'set cleared = { "root" }\ninclude "a.policy" scope team == "a"\nroute quick to rack when project in cleared',
         {"a.policy": 'edition 1\nset cleared = { "inner" }\nroute quick to rack when project in cleared\n'},
     )
-    conditions = {r.name: [t for t in atoms(r.condition)][-1] for r in program.routes[:2]}
+    conditions = {r.name: list(atoms(r.condition))[-1] for r in program.routes[:2]}
     assert conditions == {
         "a.quick": OneOf("project", frozenset({"inner"})),
         "quick": OneOf("project", frozenset({"root"})),
