@@ -27,6 +27,7 @@ from policyd.policy.request import Request
 __all__ = ["main"]
 
 _REPEATS = 7
+_COUNTED = {"tokens", "context_needed"}
 
 
 def calibration() -> float:
@@ -74,6 +75,16 @@ def asked(compiled: Compiled, request: Request) -> tuple[set[str], Decision]:
             setattr(vector, compiled.slots[feature], request.values[feature])
 
 
+def bounds_do(compiled: Compiled, request: Request) -> bool:
+    """Whether the number of bytes, at four to a token, tells enough: no token is empty, few are longer than 32 bytes."""
+    for feature in _COUNTED & set(compiled.slots):
+        number = request.values[feature]
+        assert isinstance(number, int)
+        if not compiled.settled(feature, number // 8, number * 4):
+            return False
+    return True
+
+
 def timed(work: Callable[[], object]) -> tuple[object, float]:
     gc.collect()
     began = time.perf_counter()
@@ -95,7 +106,10 @@ def report(name: str, program: Program, requests: Sequence[Request]) -> None:
     by_rows = nanoseconds(lambda r: decide_by_rows(matrix, r), requests[:200])
     needs = [asked(compiled, r) for r in requests]
     free = sum(1 for n, _ in needs if not n)
-    uncounted = sum(1 for n, _ in needs if not n & {"tokens", "context_needed"})
+    uncounted = sum(1 for n, _ in needs if not n & _COUNTED)
+    bounded = sum(
+        1 for r, (n, _) in zip(requests, needs, strict=True) if not n & _COUNTED or bounds_do(compiled, r)
+    )
     unscanned = sum(1 for n, _ in needs if "findings" not in n)
     plans = sum(1 for _, d in needs if isinstance(d, Plan))
     gc.collect()
@@ -108,7 +122,7 @@ def report(name: str, program: Program, requests: Sequence[Request]) -> None:
     count = len(requests)
     print(
         f"| {name} | {len(matrix.clauses)} | {cost:.0f} | {by_rows / 1000:.1f} | {built * 1000:.0f} | {emitted * 1000:.0f} "
-        f"| {tested * 1000:.0f} | {rows / 1e6:.2f} | {code / 1e6:.2f} | {100 * free // count} | {100 * uncounted // count} "
+        f"| {tested * 1000:.0f} | {rows / 1e6:.2f} | {code / 1e6:.2f} | {100 * free // count} | {100 * uncounted // count} | {100 * bounded // count} "
         f"| {100 * unscanned // count} | {100 * plans // count} |",
         flush=True,
     )
@@ -122,9 +136,9 @@ def main() -> None:
     print(f"calibration: {calibration():.1f} ns a turn\n")
     print(
         "| policy | clauses | decide ns | by rows µs | matrix ms | source ms | self-test ms | rows MB | code MB "
-        "| nothing costly % | no count % | no scan % | plan % |"
+        "| nothing costly % | no count % | bounds do % | no scan % | plan % |"
     )
-    print("|---" * 13 + "|")
+    print("|---" * 14 + "|")
     for size in arguments.sizes:
         program = realistic(size, seed=3)
         report(f"{size} rules", program, traffic(program, 4000))

@@ -13,6 +13,7 @@ feature that was, fills it, and decides again. INVARIANT: a slot holds what `adm
 """
 
 import linecache
+from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -63,6 +64,12 @@ class Compiled:
         for feature, slot in self.slots.items():
             setattr(vector, slot, request.values[feature])
         return vector
+
+    def settled(self, feature: str, low: int, high: int) -> bool:
+        """Whether every value of a number feature from `low` to `high` decides alike. A caller that knows such bounds
+        cheaply (a prompt has no more tokens than bytes) may put any value between them into the vector, uncounted."""
+        cuts = self.thresholds.get(feature, ())
+        return bisect_right(cuts, low) == bisect_right(cuts, high)
 
     def need_of(self, error: AttributeError) -> str:
         """The feature that `decide` asked for. An error of any other origin is raised again."""

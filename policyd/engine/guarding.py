@@ -14,6 +14,7 @@ from policyd.engine.axes import BoolAxis, NameAxis
 from policyd.engine.boxes import Box
 from policyd.engine.formula import ALWAYS, NEVER, Formula, Some, cost_of, costs_at_most, rest_beyond
 from policyd.engine.plans import Left
+from policyd.engine.room import Room
 from policyd.engine.source import Writer, segments
 from policyd.engine.tree import CHEAP
 
@@ -122,7 +123,7 @@ def _costly_lines(
     if start:
         lines.append(f"c = {table}[m]" if certain else f"c = {table}[m] if m else {whole}")
     else:
-        lines.append(f"c = {Left(whole, hits)[certain]}")
+        lines.append(f"c = {Left(whole, hits, Room(0))[certain]}")
     for at, unit in enumerate(units):
         more = at + 1 < len(units)
         lines.append(f"if c & {unit.hits}:")

@@ -16,6 +16,7 @@ from policyd.engine.guarding import Firing, guard_function
 from policyd.engine.guardrows import wide_guard_function
 from policyd.engine.matrix import Matrix
 from policyd.engine.plans import Plans, Rejections, SplitPlans, split_features
+from policyd.engine.room import Room
 from policyd.engine.rowsource import row_source
 from policyd.engine.source import Writer
 from policyd.engine.tree import FLAT, Leaf
@@ -54,7 +55,7 @@ class LeafWriter:
         self._functions: dict[tuple[object, ...], str] = {}
         self._after: dict[int, str] = {}
         self._rest: str | None = None
-        rejections = Rejections(self.program.otherwise)
+        rejections = Rejections(self.program.otherwise, writer.room)
         self._otherwise = writer.thing(rejections[()])
         self._passed = writer.thing(rejections)
         self._denials = [writer.thing(Reject((d.name,), (d.because,), d.status)) for d in self.program.denies]
@@ -199,7 +200,7 @@ class LeafWriter:
         """The route's answer where no guard touches it, if it is a plan that depends on nothing else."""
         if not self._targets[route] or self._relevant(route, firing) or self._splits[route]:
             return None
-        plan = Plans(self.program.routes[route], ())[0]
+        plan = Plans(self.program.routes[route], (), Room(0))[0]
         assert isinstance(plan, Plan)
         key = (route, ())
         if key not in self._answers:
@@ -235,7 +236,9 @@ class LeafWriter:
             if guards not in self._guards:
                 self._guards[guards] = tuple(self.program.guards[g] for g in guards)
             kind = SplitPlans if split else Plans
-            self._answers[key] = self.writer.thing(kind(self.program.routes[route], self._guards[guards]))
+            self._answers[key] = self.writer.thing(
+                kind(self.program.routes[route], self._guards[guards], self.writer.room)
+            )
         return self._answers[key]
 
     def _rest_function(self) -> str:

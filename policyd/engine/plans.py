@@ -1,20 +1,18 @@
 """What a route answers for each set of guards that fired: built once, then looked up.
 
 A generated guard function collects the guards that fired as bits; `Plans` maps them to the finished `Plan`, or to
-`Passed` where they leave the route no target. Memory is bounded: sets beyond `ROOM` are built each time.
+`Passed` where they leave the route no target. What may be remembered is bounded (see `room.py`).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
+from policyd.engine.room import Room
 from policyd.engine.rows import remaining
 from policyd.policy.decision import Plan, Reject, Removal
 from policyd.policy.program import Guard, Otherwise, Route, Value
 
-__all__ = ["ROOM", "Left", "Passed", "Plans", "Rejections", "SplitPlans", "split_features"]
-
-ROOM: Final = 1024
+__all__ = ["Left", "Passed", "Plans", "Rejections", "SplitPlans", "split_features"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,32 +31,40 @@ class Plans(dict[int, Plan | Passed]):
 
     __slots__ = ("guards", "room", "route")
 
-    def __init__(self, route: Route, guards: Sequence[Guard]) -> None:
+    def __init__(self, route: Route, guards: Sequence[Guard], room: Room) -> None:
         super().__init__()
         self.route = route
         self.guards = tuple(guards)
-        self.room = ROOM
+        self.room = room
 
     def __missing__(self, fired: int) -> Plan | Passed:
         answer = _answer(self.route, self.guards, fired, {})
-        if self.room:
-            self.room -= 1
+        if self.room.take():
             self[fired] = answer
         return answer
 
 
 class SplitPlans:
-    """The same for a route with splits, whose answer also depends on the values that the splits hash."""
+    """The same for a route with splits, whose plans also depend on the values that the splits hash. Only `Passed`, which
+    does not, is remembered."""
 
-    __slots__ = ("by", "guards", "route")
+    __slots__ = ("by", "guards", "passed", "room", "route")
 
-    def __init__(self, route: Route, guards: Sequence[Guard]) -> None:
+    def __init__(self, route: Route, guards: Sequence[Guard], room: Room) -> None:
         self.route = route
         self.guards = tuple(guards)
         self.by = split_features(route)
+        self.room = room
+        self.passed: dict[int, Passed] = {}
 
     def at(self, fired: int, *keys: Value) -> Plan | Passed:
-        return _answer(self.route, self.guards, fired, dict(zip(self.by, keys, strict=True)))
+        known = self.passed.get(fired)
+        if known is not None:
+            return known
+        answer = _answer(self.route, self.guards, fired, dict(zip(self.by, keys, strict=True)))
+        if isinstance(answer, Passed) and self.room.take():
+            self.passed[fired] = answer
+        return answer
 
 
 def split_features(route: Route) -> tuple[str, ...]:
@@ -72,19 +78,18 @@ class Left(dict[int, int]):
 
     __slots__ = ("hits", "room", "whole")
 
-    def __init__(self, whole: int, hits: Sequence[int]) -> None:
+    def __init__(self, whole: int, hits: Sequence[int], room: Room) -> None:
         super().__init__({0: whole})
         self.whole = whole
         self.hits = tuple(hits)
-        self.room = ROOM
+        self.room = room
 
     def __missing__(self, fired: int) -> int:
         left = self.whole
         for guard, hit in enumerate(self.hits):
             if fired >> guard & 1:
                 left &= ~hit
-        if self.room:
-            self.room -= 1
+        if self.room.take():
             self[fired] = left
         return left
 
@@ -105,10 +110,10 @@ class Rejections(dict[tuple[Passed, ...], Reject]):
 
     __slots__ = ("otherwise", "room")
 
-    def __init__(self, otherwise: Otherwise) -> None:
+    def __init__(self, otherwise: Otherwise, room: Room) -> None:
         super().__init__({(): Reject(("otherwise",), (otherwise.reason,), otherwise.status)})
         self.otherwise = otherwise
-        self.room = ROOM
+        self.room = room
 
     def __missing__(self, passed: tuple[Passed, ...]) -> Reject:
         by: dict[str, set[str]] = {}
@@ -118,7 +123,6 @@ class Rejections(dict[tuple[Passed, ...], Reject]):
         removed = tuple(Removal(t, tuple(sorted(names))) for t, names in by.items())
         names = tuple(p.route for p in passed)
         answer = Reject(("otherwise",), (self.otherwise.reason,), self.otherwise.status, removed, names)
-        if self.room:
-            self.room -= 1
+        if self.room.take():
             self[passed] = answer
         return answer

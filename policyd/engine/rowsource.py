@@ -10,12 +10,11 @@ from dataclasses import dataclass
 
 from policyd.engine.axes import NameAxis
 from policyd.engine.boxes import Box
+from policyd.engine.room import MOST_NAMES, Room
 from policyd.engine.source import Writer, segments
 from policyd.engine.tree import CHEAP
 
 __all__ = ["NameRows", "RowSource", "row_source"]
-
-_ROOM = 1024
 
 
 class NameRows(dict[frozenset[str], int]):
@@ -23,17 +22,16 @@ class NameRows(dict[frozenset[str], int]):
 
     __slots__ = ("names", "room")
 
-    def __init__(self, names: Sequence[tuple[str, int, int]]) -> None:
+    def __init__(self, names: Sequence[tuple[str, int, int]], room: Room) -> None:
         super().__init__()
         self.names = tuple(names)
-        self.room = _ROOM
+        self.room = room
 
     def __missing__(self, value: frozenset[str]) -> int:
         row = -1
         for name, absent, present in self.names:
             row &= present if name in value else absent
-        if self.room:
-            self.room -= 1
+        if len(value) <= MOST_NAMES and self.room.take():
             self[value] = row
         return row
 
@@ -68,7 +66,7 @@ def row_source(writer: Writer, boxes: Sequence[Box]) -> RowSource:
         rows = {axis: _stretches(boxes, axis, writer.axes[axis].size) for axis in axes}
         if isinstance(writer.axes[axes[0]], NameAxis):
             names = [(str(writer.axes[a].name), rows[a][0][1], rows[a][-1][1]) for a in axes]
-            text = f"{writer.thing(NameRows(names))}[{writer.read(axes[0])}]"
+            text = f"{writer.thing(NameRows(names, writer.room))}[{writer.read(axes[0])}]"
         else:
             text = writer.table(axes[0], rows[axes[0]])
         if writer.costs[axes[0]] <= CHEAP:

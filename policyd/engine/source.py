@@ -12,13 +12,12 @@ from typing import Final
 from policyd.engine.axes import Axis, BoolAxis, EnumAxis, NameAxis, NumberAxis, StringAxis, atoms_in, runs
 from policyd.engine.formula import And, Formula, Or, Some, cost_of, size_of
 from policyd.engine.plans import Left
+from policyd.engine.room import LONGEST_KEY, Room
 from policyd.policy.condition import Prefix
 from policyd.policy.program import Value
 
 __all__ = ["Lookup", "Membership", "Writer", "segments"]
 
-_ROOM: Final = 4096
-"""Unmentioned strings that a table remembers."""
 _DEEP: Final = 6
 """Brackets inside brackets before the inner part becomes a function of its own: CPython refuses deep nesting."""
 _LONG: Final = 6
@@ -30,14 +29,13 @@ class Membership(dict[str, bool]):
 
     __slots__ = ("axis", "mask", "room")
 
-    def __init__(self, axis: StringAxis, mask: int) -> None:
+    def __init__(self, axis: StringAxis, mask: int, room: Room) -> None:
         super().__init__()
-        self.axis, self.mask, self.room = axis, mask, _ROOM
+        self.axis, self.mask, self.room = axis, mask, room
 
     def __missing__(self, value: str) -> bool:
         inside = bool(self.mask >> self.axis.atom_of(value) & 1)
-        if self.room:
-            self.room -= 1
+        if len(value) <= LONGEST_KEY and self.room.take():
             self[value] = inside
         return inside
 
@@ -47,14 +45,13 @@ class Lookup(dict[str, object]):
 
     __slots__ = ("axis", "default", "exceptions", "room")
 
-    def __init__(self, axis: StringAxis, default: object, exceptions: dict[int, object]) -> None:
+    def __init__(self, axis: StringAxis, default: object, exceptions: dict[int, object], room: Room) -> None:
         super().__init__((word, value) for atom, value in exceptions.items() for word in axis.literals[atom])
-        self.axis, self.default, self.exceptions, self.room = axis, default, exceptions, _ROOM
+        self.axis, self.default, self.exceptions, self.room = axis, default, exceptions, room
 
     def __missing__(self, value: str) -> object:
         found = self.exceptions.get(self.axis.atom_of(value), self.default)
-        if self.room:
-            self.room -= 1
+        if len(value) <= LONGEST_KEY and self.room.take():
             self[value] = found
         return found
 
@@ -87,6 +84,7 @@ class Writer:
         self.full = tuple(a.full for a in axes)
         self.slots = slots
         self.filename = filename
+        self.room = Room()
         self._flushed = 0
         self._tuples: list[str] = []
         self.namespace: dict[str, object] = {"bis": bisect_right}
@@ -140,7 +138,7 @@ class Writer:
         """A constant that maps fired guards to the candidates left."""
         key = ("Left", (whole, hits))
         if key not in self._values:
-            self._values[key] = self.thing(Left(whole, hits))
+            self._values[key] = self.thing(Left(whole, hits, self.room))
         return self._values[key]
 
     def function(self, kind: str, arguments: str, body: Sequence[str]) -> str:
@@ -221,7 +219,7 @@ class Writer:
         for inside, negation in ((mask, ""), (beside, "not ")):
             if inside in prefixes:
                 return f"{negation}{read}.startswith({self.value(prefixes[inside])})"
-        return f"{self.thing(Membership(axis, mask))}[{read}]"
+        return f"{self.thing(Membership(axis, mask, self.room))}[{read}]"
 
     def _prefix_masks(self, axis: StringAxis, at: int) -> dict[int, str]:
         if at not in self._prefixes:
@@ -250,7 +248,7 @@ class Writer:
                 spans = [(range(s, e), x) for (s, x), e in zip(stretches, ends, strict=True)]
                 default = next(x for atoms, x in spans if axis.prefixes[""] in atoms)
                 other = {a: x for atoms, x in spans if x != default for a in atoms}
-                return f"{self.thing(Lookup(axis, default, other))}[{read}]"
+                return f"{self.thing(Lookup(axis, default, other, self.room))}[{read}]"
             case BoolAxis():
                 return f"{self.thing(tuple(_by_atom(stretches, 2)))}[{read}]"
             case NameAxis(_, _, name):

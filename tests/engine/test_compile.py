@@ -6,11 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policyd.engine import guarding, leaves, tree
+from policyd.engine import guarding, leaves, room, tree
+from policyd.engine.axes import StringAxis, build_axes
 from policyd.engine.compile import Compiled, compile_program, emit
 from policyd.engine.matrix import Matrix, build_matrix
 from policyd.engine.rows import decide_by_rows
-from policyd.policy.condition import TRUE, Flag, Has, InRange, OneOf, Prefix, both, either
+from policyd.engine.source import Membership
+from policyd.policy.condition import TRUE, AtLeast, Flag, Has, InRange, OneOf, Prefix, both, either
 from policyd.policy.decision import Decision, Plan, Reject, outcome_of
 from policyd.policy.evaluate import evaluate
 from policyd.policy.program import (
@@ -283,6 +285,58 @@ def test_a_policy_of_a_thousand_rules_decides_as_the_reference() -> None:
 def test_thresholds_are_the_constants_a_counter_may_stop_at() -> None:
     compiled = compiled_of(bare((to("r", "t0", when=LONG), to("s", "t0", when=InRange("tokens", 7, 7)))))
     assert compiled.thresholds["tokens"] == (7, 8, 100)
+
+
+def test_what_callers_choose_is_remembered_only_up_to_the_allowance(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "MOST_REMEMBERED", 0)
+    route = to("r", "t0", "t1", when=either(Prefix("project", "a"), Prefix("project", "b")))
+    program = bare((route,), (guard("g", Flag("opaque"), "t0", "t1"), guard("h", SCAN, "t0")))
+    compiled = compiled_of(program)
+    names = [f"a{i}" for i in range(50)] + [f"c{i}" for i in range(50)]
+    for name in names:
+        for flags in ({}, {"opaque": True}, {"findings": frozenset({"secret"})}):
+            request = some_request(program, project=name, **flags)
+            assert outcome_of(decide(compiled, request)) == outcome_of(evaluate(program, request))
+
+
+def test_a_table_stops_remembering_when_the_allowance_is_used_up() -> None:
+    axes = build_axes(FEATURES, [Prefix("project", "a"), OneOf("project", frozenset({"abc"}))])
+    axis = axes.axes[0]
+    assert isinstance(axis, StringAxis)
+    inside = Membership(axis, axis.mask(Prefix("project", "a")), room.Room(2))
+    answers = [inside[name] for name in ("a1", "b1", "a2", "b2", "abc", "a" * 500)]
+    assert answers == [True, False, True, False, True, True]
+    assert set(inside) == {"a1", "b1"}
+
+
+@given(st.data())
+def test_thresholds_of_a_level_are_nested(data: st.DataObject) -> None:
+    """Wherever a level is at least a rank, it is at least every lower one."""
+    program = data.draw(programs())
+    matrix = build_matrix(program, [AtLeast("sensitivity", k) for k in range(1, 4)])
+    assert isinstance(matrix, Matrix)
+    cell = [data.draw(st.integers(0, a.size - 1)) for a in matrix.axes]
+    held = [
+        any(
+            all(m >> cell[a] & 1 for a, m in box.items())
+            for box in matrix.boxes_of(AtLeast("sensitivity", k))
+        )
+        for k in range(1, 4)
+    ]
+    assert held == sorted(held, reverse=True)
+
+
+@given(st.data())
+def test_settled_bounds_decide_alike(data: st.DataObject) -> None:
+    program = data.draw(programs(["tokens", "team", "latency"]))
+    compiled = compiled_of(program)
+    request = data.draw(requests(program))
+    low, high = sorted(data.draw(st.tuples(*[st.sampled_from([0, 5, 10, 15, 30, 70, 150, 10_000])] * 2)))
+    if compiled.settled("tokens", low, high):
+        ends = [Request({**request.values, "tokens": n}) for n in (low, high)]
+        assert outcome_of(decide(compiled, ends[0])) == outcome_of(evaluate(program, ends[1]))
+    else:
+        assert any(low < cut <= high for cut in compiled.thresholds["tokens"])
 
 
 def test_a_compiler_that_is_wrong_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
