@@ -52,7 +52,7 @@ def aligned(statements: Sequence[n.Statement]) -> list[str] | None:
 def _cells(statement: n.Statement, parts: Sequence[Part]) -> _Cells:
     cells = {"word": parts[0].text, "name": parts[1].text}
     if isinstance(statement, n.Target):
-        cells["body"] = f"{{ {'  '.join(fact_texts(statement))} }}"
+        cells["body"] = "  ".join(["{", *fact_texts(statement)]).replace("  ", " ", 1) + " }"
         return cells
     for part in parts[2:]:
         word = part.text.split(" ", 1)[0]

@@ -25,7 +25,7 @@ _ATTEMPTS = 50
 _OPERANDS = frozenset(
     ("NAME", "DOTTED", "QUOTED", "NUMBER", "DOLLARS", "TIMESPAN", "DAY", "TRUE", "FALSE", "RBRACE", "RPAR")
 )
-_OPERATORS = frozenset(("==", "!=", "<", "<=", ">", ">=", "in", "not", "starts with", "contains"))
+_OPERATORS = frozenset(("==", "!=", "<", "<=", ">", ">=", "in", "not", "starts with"))
 
 
 def split(tokens: Sequence[Token]) -> Iterator[list[Token]]:
@@ -49,8 +49,12 @@ def _begins(tokens: Sequence[Token], index: int) -> bool:
     """`target == a` on a line of its own goes on with a predicate; `target a {` begins a statement."""
     if tokens[index].text not in STATEMENT_WORDS or tokens[index].type == "QUOTED":
         return False
-    following = tokens[index + 1].text if index + 1 < len(tokens) else ""
-    return tokens[index].text != "target" or following not in _OPERATORS
+    if tokens[index].text != "target":
+        return True
+    following = [token.text for token in tokens[index + 1 : index + 3]]
+    if following[:1] == ["contains"]:
+        return following[1:] == ["{"]
+    return not following or following[0] not in _OPERATORS
 
 
 def _seems_to(tokens: Sequence[Token], index: int) -> bool:

@@ -120,6 +120,19 @@ def test_a_word_of_the_language_is_a_name_where_it_cannot_stand_as_one(word: str
     )
 
 
+def test_a_word_of_the_language_ends_nothing_that_it_cannot_follow() -> None:
+    module = read(
+        'edition 1\ntarget contains { a b  status c  via d, by  when_ e }\ntest "t" given { team status } expect a\n'
+    )
+    target, test = module.statements[1:]
+    assert isinstance(target, n.Target) and isinstance(test, n.Test)
+    assert [fact.name.text for fact in target.facts] == ["a", "status", "via", "when_"]
+    assert [value.text for value in target.facts[2].values if isinstance(value, n.Word)] == ["d", "by"]
+    assert [(g.name, g.value) for g in test.given] == [
+        (n.Ident("team", test.span), n.Word("status", test.span))
+    ]
+
+
 def test_statements_that_do_not_parse_are_left_out_and_the_others_are_there() -> None:
     parsed = parse(
         Source("policy", 'edition 1\nroute a to\nroute b to rack\nrout c to rack\notherwise reject "no"\n')
