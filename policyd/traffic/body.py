@@ -69,18 +69,13 @@ def read_body(raw: bytes, content_type: str | None, content_encoding: str | None
         return _unreadable(raw, error)
     if not isinstance(parsed, dict):
         return Refused(CallerFault.NOT_AN_OBJECT, "the body is JSON but not an object; send `{…}`")
-    wrapped: object = parsed
-    for _ in range(WRAPPERS):
-        wrapped = [wrapped]
-    try:
-        written = orjson.dumps(wrapped)
-    except TypeError:
+    written = _written(raw, parsed)
+    if written is None:
         return Refused(
             CallerFault.TOO_DEEP,
             f"the body nests lists and objects more than {DEEPEST} levels deep; flatten it",
         )
-    written = written[WRAPPERS:-WRAPPERS]
-    if written != raw and _count_keys(written) != _count_keys(raw):
+    if written != raw and _lost_keys(raw, written):
         return Refused(
             CallerFault.DUPLICATE_KEY,
             f"the key {quoted(_duplicate(raw))} occurs twice in one object; parsers disagree about which counts, send it once",
@@ -137,6 +132,27 @@ def _unreadable(raw: bytes, error: orjson.JSONDecodeError) -> Refused:
     return Refused(
         CallerFault.MALFORMED_JSON, f"the body is not valid JSON at {place}: {error.msg.partition(':')[0]}"
     )
+
+
+def _written(raw: bytes, parsed: dict[str, Any]) -> bytes | None:
+    """The body as orjson writes it, or None where it is too deep. Few brackets cannot be deep, and most bodies have few."""
+    if raw.count(b"{") + raw.count(b"[") <= DEEPEST:
+        return orjson.dumps(parsed)
+    wrapped: object = parsed
+    for _ in range(WRAPPERS):
+        wrapped = [wrapped]
+    try:
+        return orjson.dumps(wrapped)[WRAPPERS:-WRAPPERS]
+    except TypeError:
+        return None
+
+
+def _lost_keys(raw: bytes, written: bytes) -> bool:
+    """Whether fewer keys were written than came. Without a backslash strings are written as they came, and with them the
+    colons inside; a key that was lost took at least its own colon along."""
+    if b"\\" not in raw:
+        return raw.count(b":") != written.count(b":")
+    return _count_keys(written) != _count_keys(raw)
 
 
 def _outside_strings(text: bytes) -> list[bytes]:
