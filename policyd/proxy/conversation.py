@@ -14,7 +14,7 @@ The plan's candidates are only counted here: which target a number means, and wh
 the gate's affair. It never adds a candidate and never goes back to one.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
 from typing import Final, TypeAlias, assert_never
@@ -195,7 +195,7 @@ def step(state: Conversation, event: Event) -> tuple[Conversation, Action]:
         case Answered(status):
             return _answered(state, status)
         case Body():
-            return replace(state, phase=Phase.RELAYING), _RELAY
+            return _at(state, Phase.RELAYING), _RELAY
         case Ended():
             return _done(state, Finish())
         case Faulted(kind):
@@ -216,8 +216,12 @@ def step(state: Conversation, event: Event) -> tuple[Conversation, Action]:
             assert_never(event)
 
 
+def _at(state: Conversation, phase: Phase) -> Conversation:
+    return Conversation(state.candidates, state.at, phase, state.timed_out, state.decisions)
+
+
 def _done(state: Conversation, action: Action) -> tuple[Conversation, Action]:
-    return replace(state, phase=Phase.DONE), action
+    return _at(state, Phase.DONE), action
 
 
 def _answered(state: Conversation, status: int) -> tuple[Conversation, Action]:
@@ -229,7 +233,7 @@ def _answered(state: Conversation, status: int) -> tuple[Conversation, Action]:
     if status == 401:
         # Such answers show parts of the credential they refuse, and this one is not the caller's.
         return _done(state, Refuse("upstream_credential"))
-    return replace(state, phase=Phase.HOLDING), _AWAIT
+    return _at(state, Phase.HOLDING), _AWAIT
 
 
 def _faulted(state: Conversation, kind: Kind) -> tuple[Conversation, Action]:
@@ -246,4 +250,4 @@ def _next(state: Conversation, *, timed_out: bool, otherwise: str) -> tuple[Conv
     at = state.at + 1
     if at >= state.candidates:
         return _done(state, Refuse(otherwise))
-    return replace(state, at=at, phase=Phase.TRYING, timed_out=timed_out), Try(at)
+    return Conversation(state.candidates, at, Phase.TRYING, timed_out, state.decisions), Try(at)

@@ -41,9 +41,13 @@ class Decided:
 async def decide(live: Live, values: Values, reading: Reading, size: int, weigher: Weigher) -> Decided:
     """The decision. `values` holds the features that cost nothing and is extended; `size` is the body's in bytes."""
     compiled = live.ready.compiled
+    between: Mapping[str, tuple[int, int]] = {}
+    weight = weigher.by_size(reading, size, compiled.thresholds, live.exact)
+    if weight is not None:
+        values["tokens"], values["context_needed"] = weight.tokens, weight.context_needed
+        between = weight.between
     vector = compiled.vector_type()
     _fill(vector, compiled.slots, values)
-    between: dict[str, tuple[int, int]] = {}
     while True:
         try:
             return Decided(compiled.decide(vector), values, between)
@@ -54,7 +58,7 @@ async def decide(live: Live, values: Values, reading: Reading, size: int, weighe
         elif missing in {"tokens", "context_needed"}:
             weight = await weigher.tokens(reading, size, compiled.thresholds, live.exact)
             found = {"tokens": weight.tokens, "context_needed": weight.context_needed}
-            between |= weight.between
+            between = weight.between
         else:
             raise AssertionError(f"INVARIANT: `{missing}` is known before the policy is asked")
         values |= found

@@ -18,6 +18,8 @@ from policyd.proxy.forward import Attempt
 
 __all__ = ["Record", "line_of", "shown"]
 
+_PLAIN: Final = frozenset({int, bool})
+
 LONGEST: Final = 200
 """Characters of a string that a record repeats."""
 
@@ -48,15 +50,13 @@ class Record:
 
 def line_of(record: Record) -> bytes:
     """The record as one line of JSON with its line break."""
-    features: dict[str, Any] = {}
-    for name, value in record.features.items():
-        if name in record.between:
-            low, high = record.between[name]
-            features[name] = {"at_least": low, "at_most": high}
-        else:
-            features[name] = shown(value)
+    features: dict[str, Any] = {
+        name: value if value.__class__ in _PLAIN else shown(value) for name, value in record.features.items()
+    }
+    for name, (low, high) in record.between.items():
+        features[name] = {"at_least": low, "at_most": high}
     out: dict[str, Any] = {
-        "time": datetime.fromtimestamp(record.at, UTC).isoformat(timespec="milliseconds"),
+        "time": datetime.fromtimestamp(record.at, UTC),
         "decision": record.decision,
         "policy": record.policy,
         "endpoint": record.endpoint,
@@ -75,7 +75,7 @@ def line_of(record: Record) -> bytes:
         out["by"] = record.by
     if record.said is not None:
         out["said"] = shown(record.said)
-    return orjson.dumps(out, option=orjson.OPT_APPEND_NEWLINE)
+    return orjson.dumps(out, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z)
 
 
 def shown(value: Value) -> object:

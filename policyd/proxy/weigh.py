@@ -10,6 +10,7 @@ import os
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final, TypeVar
 
 from policyd.policy.program import MAX_NUMBER
@@ -54,6 +55,27 @@ class Weigher:
         except (DetectorFailed, TimeoutError):
             return EVERYTHING
 
+    def _answer(self, reading: Reading) -> int:
+        return self._reserve if reading.max_output is None else reading.max_output
+
+    def by_size(
+        self, reading: Reading, size: int, thresholds: Mapping[str, tuple[int, ...]], exact: frozenset[str]
+    ) -> Weight | None:
+        """The token features where the body's size alone settles them, as it does for most requests: a token is at least
+        a byte of the prompt, and JSON never writes text shorter than it is (numbers it may, by a factor below 4)."""
+        if exact or not reading.countable:
+            return None
+        answer, most = self._answer(reading), 4 * size + reading.extra_tokens
+        marks = _marks(thresholds, answer)
+        if marks and bisect_right(marks, reading.extra_tokens) != bisect_right(marks, most):
+            return None
+        high = most if most < MAX_NUMBER else MAX_NUMBER
+        between = {
+            "tokens": (reading.extra_tokens, most),
+            "context_needed": (reading.extra_tokens + answer, most + answer),
+        }
+        return Weight(high, min(high + answer, MAX_NUMBER), between)
+
     async def tokens(
         self, reading: Reading, size: int, thresholds: Mapping[str, tuple[int, ...]], exact: frozenset[str]
     ) -> Weight:
@@ -61,12 +83,8 @@ class Weigher:
         number itself counts."""
         if not reading.countable:
             return _UNKNOWN
-        answer = self._reserve if reading.max_output is None else reading.max_output
-        marks = tuple(
-            sorted(
-                {*thresholds.get("tokens", ()), *(t - answer for t in thresholds.get("context_needed", ()))}
-            )
-        )
+        answer = self._answer(reading)
+        marks = _marks(thresholds, answer)
         try:
             low, high = await self._run(lambda: self._weigh(reading, marks, exact=bool(exact)), size)
         except TimeoutError:
@@ -94,6 +112,16 @@ class Weigher:
             return work()
         async with asyncio.timeout(self._seconds):
             return await asyncio.get_running_loop().run_in_executor(None, work)
+
+
+@lru_cache(maxsize=256)
+def _shifted(tokens: tuple[int, ...], context: tuple[int, ...], answer: int) -> tuple[int, ...]:
+    return tuple(sorted({*tokens, *(t - answer for t in context)}))
+
+
+def _marks(thresholds: Mapping[str, tuple[int, ...]], answer: int) -> tuple[int, ...]:
+    """Numbers of tokens from which on the policy may decide differently."""
+    return _shifted(thresholds.get("tokens", ()), thresholds.get("context_needed", ()), answer)
 
 
 _UNKNOWN: Final = Weight(MAX_NUMBER, MAX_NUMBER)
