@@ -16,6 +16,7 @@ import linecache
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -68,6 +69,8 @@ class Compiled:
     def settled(self, feature: str, low: int, high: int) -> bool:
         """Whether every value of a number feature from `low` to `high` decides alike. A caller that knows such bounds
         cheaply (a prompt has no more tokens than bytes) may put any value between them into the vector, uncounted."""
+        if any(g.by == feature for r in self.program.routes for g in r.groups):
+            return low == high  # a split hashes the number itself
         cuts = self.thresholds.get(feature, ())
         return bisect_right(cuts, low) == bisect_right(cuts, high)
 
@@ -107,7 +110,6 @@ def emit(matrix: Matrix) -> Compiled:
     lines = writer.source.splitlines(keepends=True)
     linecache.cache[writer.filename] = (len(writer.source), None, lines, writer.filename)
     vector_type = type("PolicyVector", (Vector,), {"__slots__": tuple(slots.values())})
-    thresholds = {a.feature: a.starts[1:] for a in matrix.axes if isinstance(a, NumberAxis)}
     return Compiled(
         program=program,
         digest=name,
@@ -115,9 +117,20 @@ def emit(matrix: Matrix) -> Compiled:
         decide=decide,  # type: ignore[arg-type]
         slots=MappingProxyType(slots),
         vector_type=vector_type,
-        thresholds=MappingProxyType(thresholds),
+        thresholds=MappingProxyType(_thresholds(matrix)),
         source=writer.source,
     )
+
+
+def _thresholds(matrix: Matrix) -> dict[str, tuple[int, ...]]:
+    """Starts of atoms that some rule tells from the atom before; constants of assertions alone are none."""
+    deciding = matrix.every & ~matrix.relations
+    found = {}
+    for axis, rows in zip(matrix.axes, matrix.rows, strict=True):
+        if isinstance(axis, NumberAxis):
+            steps = zip(axis.starts[1:], pairwise(rows), strict=True)
+            found[axis.feature] = tuple(at for at, (below, above) in steps if (below ^ above) & deciding)
+    return found
 
 
 def _node(node: Node, writer: Writer, leaves: LeafWriter) -> str:

@@ -17,6 +17,7 @@ from policyd.policy.decision import Decision, Plan, Reject, outcome_of
 from policyd.policy.evaluate import evaluate
 from policyd.policy.program import (
     MAX_NUMBER,
+    Assertion,
     Deny,
     Group,
     Guard,
@@ -283,8 +284,22 @@ def test_a_policy_of_a_thousand_rules_decides_as_the_reference() -> None:
 
 
 def test_thresholds_are_the_constants_a_counter_may_stop_at() -> None:
-    compiled = compiled_of(bare((to("r", "t0", when=LONG), to("s", "t0", when=InRange("tokens", 7, 7)))))
-    assert compiled.thresholds["tokens"] == (7, 8, 100)
+    program = bare((to("r", "t0", when=LONG), to("s", "t0", when=InRange("tokens", 7, 7))))
+    assert compiled_of(program).thresholds["tokens"] == (7, 8, 100)
+
+
+def test_a_constant_of_an_assertion_alone_is_no_threshold() -> None:
+    program = bare((to("r", "t0", when=LONG),))
+    claim = Assertion("a", "never", frozenset(), InRange("tokens", 50, 60), "")
+    claimed = Program(**{**fields_of(program), "assertions": (claim,)})  # type: ignore[arg-type]
+    assert compiled_of(claimed).thresholds["tokens"] == (100,)
+
+
+def test_a_number_that_a_split_hashes_is_settled_only_when_it_is_known() -> None:
+    split = Route("r", (Group("split", (Member("t0"), Member("t1")), "tokens"),), TRUE)
+    compiled = compiled_of(bare((split,)))
+    assert not compiled.settled("tokens", 1, 2)
+    assert compiled.settled("tokens", 2, 2)
 
 
 def test_what_callers_choose_is_remembered_only_up_to_the_allowance(monkeypatch: pytest.MonkeyPatch) -> None:
