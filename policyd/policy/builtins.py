@@ -20,7 +20,7 @@ from policyd.policy.program import (
 )
 
 __all__ = [
-    "BUILTIN_FACTS", "BUILTIN_FEATURES", "CAPABILITIES", "CAPABILITY_GUARDS", "DATES", "DIALECT_ENDPOINTS", "ENDPOINTS",
+    "BUILTIN_FACTS", "BUILTIN_FEATURES", "CAPABILITIES", "CAPABILITY_GUARDS", "DATES", "DIALECT_ENDPOINTS", "ENDPOINTS", "IDENTITY_FEATURES", "IDENTITY_NAMES",
     "LOCATIONS", "MANDATORY_FACTS", "SPOKEN", "WEEKDAYS",
 ]  # fmt: skip
 
@@ -91,5 +91,22 @@ BUILTIN_FACTS: Final = {
     "price_out": "money",
 }
 """Facts and their kinds. A duration is in seconds (`none` is 0), money in micro-dollars per million tokens."""
+
+IDENTITY_NAMES: Final = ("user", "team", "project")
+"""Claims of a verified identity that a policy may read without declaring them; then a string, `""` where unknown."""
+
+IDENTITY_FEATURES: Final[tuple[Feature, ...]] = tuple(
+    Feature(name, StringDomain(), Provenance.ATTESTED, Where("identity", name), "", 0, doc)
+    for name, doc in zip(
+        IDENTITY_NAMES,
+        (
+            "who calls, by the identity",
+            "the caller's team, by the identity",
+            "the caller's project, by the identity",
+        ),
+        strict=True,
+    )
+)
+"""What those names are where nobody declares them."""
 
 MANDATORY_FACTS: Final = ("location", "context", "speaks")

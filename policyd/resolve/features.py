@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from policyd.policy.builtins import BUILTIN_FEATURES
+from policyd.policy.builtins import BUILTIN_FEATURES, IDENTITY_FEATURES
 from policyd.policy.program import (
     MAX_NUMBER,
     BoolDomain,
@@ -100,8 +100,15 @@ def read_axes(statements: Iterable[Placed], names: Names, report: Report) -> Axe
         if isinstance(declared.statement, Budget | Limit):
             budgets.append(_exceeded(declared.name, declared.statement))
     labels = _labels(statements, levels, names, report)
-    _one_reader(features, labels, report)
-    return Axes((*BUILTIN_FEATURES, *features, *labels, *budgets), tuple(levels))
+    implied = [f for f in IDENTITY_FEATURES if _undeclared(f.name, names)]
+    _one_reader((*features, *implied), labels, report)
+    return Axes((*BUILTIN_FEATURES, *implied, *features, *labels, *budgets), tuple(levels))
+
+
+def _undeclared(name: str, names: Names) -> bool:
+    """Read, and declared by nobody."""
+    declared = names.tables["word"].get(name)
+    return declared is not None and declared.statement is None
 
 
 def _level(name: str, d: Declaration, report: Report) -> Level:

@@ -12,6 +12,7 @@ from typing import Literal as Lit
 
 from policyd.policy.builtins import BUILTIN_FACTS, BUILTIN_FEATURES, CAPABILITY_GUARDS
 from policyd.resolve.files import Placed, Space
+from policyd.resolve.mentions import identity_names_read
 from policyd.resolve.report import Report
 from policyd.syntax.nodes import (
     Assert,
@@ -92,10 +93,13 @@ def collect_names(statements: Iterable[Placed], report: Report) -> Names:
         tables["word"][feature.name] = Declared("word", "feature", feature.name, root, None, None)
     for fact in BUILTIN_FACTS:
         tables["fact"][fact] = Declared("fact", "fact", fact, root, None, None)
+    statements = tuple(statements)
     for item in statements:
         declared = _declared(item)
         if declared is not None:
             _enter(tables, declared, report)
+    for name in sorted(identity_names_read(statements)):
+        tables["word"].setdefault(name, Declared("word", "feature", name, root, None, None))
     _one_meaning(tables, report)
     return Names(tables)
 
