@@ -266,13 +266,38 @@ class Writer:
             case _:
                 if depth >= _DEEP or (depth and size_of(formula) >= _LONG):
                     return self._hoist(formula)
-                parts = sorted(formula.parts, key=lambda p: self._urgency(p, decided=isinstance(formula, Or)))
-                texts = [self.expression(p, depth + 1) for p in parts]
+                texts = self._texts(formula, depth)
                 return (
                     " and ".join(texts)
                     if isinstance(formula, And) and not depth
                     else self._bracket(formula, texts)
                 )
+
+    def _texts(self, formula: And | Or, depth: int) -> list[str]:
+        """The parts' expressions in order. Tests of one set of names stand behind a look at whether it is empty, as it
+        mostly is."""
+        deciding = isinstance(formula, Or)
+        named: dict[str, list[str]] = {}
+        found: list[tuple[tuple[float, ...], str | list[str], str]] = []
+        for part in formula.parts:
+            urgency = self._urgency(part, decided=deciding)
+            if (
+                isinstance(part, Some)
+                and isinstance(self.axes[part.axis], NameAxis)
+                and part.mask == 1 + deciding
+            ):
+                read = self.read(part.axis)
+                if read not in named:
+                    named[read] = []
+                    found.append((urgency, named[read], read))
+                named[read].append(self.test(part.axis, part.mask))
+            else:
+                found.append((urgency, self.expression(part, depth + 1), ""))
+        found.sort(key=lambda item: item[0])
+        return [
+            text if isinstance(text, str) else _names_text(text, read, deciding=deciding)
+            for _, text, read in found
+        ]
 
     def _bracket(self, formula: And | Or, texts: list[str]) -> str:
         return f"({(' and ' if isinstance(formula, And) else ' or ').join(texts)})"
@@ -301,3 +326,9 @@ def _by_atom(stretches: tuple[tuple[int, object], ...], size: int) -> list[objec
         end = stretches[at + 1][0] if at + 1 < len(stretches) else size
         out.extend([value] * (end - start))
     return out
+
+
+def _names_text(tests: list[str], read: str, *, deciding: bool) -> str:
+    if len(tests) == 1:
+        return tests[0]
+    return f"({read} and ({' or '.join(tests)}))" if deciding else f"(not {read} or ({' and '.join(tests)}))"

@@ -42,7 +42,7 @@ def test_features_stand_in_canonical_order() -> None:
     names = [f.name for f in program().features]
     assert names[0] == "endpoint"
     assert names[-9:] == [
-        "findings", "latency", "team", "project", "user", "origin", "header:x-data-class", "exceeded(team_month)",
+        "findings", "user", "latency", "team", "project", "origin", "header:x-data-class", "exceeded(team_month)",
         "exceeded(burst)",
     ]  # fmt: skip
 
