@@ -267,6 +267,8 @@ class Writer:
                 if depth >= _DEEP or (depth and size_of(formula) >= _LONG):
                     return self._hoist(formula)
                 texts = self._texts(formula, depth)
+                if len(texts) == 1:
+                    return texts[0]
                 return (
                     " and ".join(texts)
                     if isinstance(formula, And) and not depth
