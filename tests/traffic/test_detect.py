@@ -408,7 +408,7 @@ def test_any_text_is_answered_with_known_findings(text: str) -> None:
 
 
 @given(
-    st.sampled_from(SECRETS),
+    st.sampled_from([secret for secret in SECRETS if "cut off" not in secret[1]]),
     st.text(alphabet=" \n\t,.;:()äé漢", max_size=30),
     st.text(alphabet=" \n\t,.;:()äé漢", max_size=30),
 )

@@ -55,18 +55,18 @@ def test_the_lower_bound_counts_words_and_numbers(text: str, low: int) -> None:
         PROSE * 900,
         "def f(x):\n    return {'a': [1, 2, 3]}\n" * 2_000,
         ("word " * 10 + " " * 200) * 400,
-        "\n \n\t " * 20_000,
         "漢字仮名交じり文 と 空白 " * 4_000,
         '{"key":"value","list":[1,2,3]} ' * 3_000,
     ],
-    ids=["nothing", "prose", "code", "runs of spaces", "only white space", "Japanese with spaces", "JSON"],
+    ids=["nothing", "prose", "code", "runs of spaces", "Japanese with spaces", "JSON"],
 )
 def test_counting_in_pieces_is_exact_where_there_are_spaces_between_words(text: str) -> None:
     assert count_till_limit([text], 10**9) == tokenizer.count(text)
 
 
 @pytest.mark.parametrize(
-    "text", ["a" * 100_000, "漢字仮名" * 30_000, "0123456789" * 10_000, '{"k":1,' * 20_000]
+    "text",
+    ["a" * 100_000, "\n \n\t " * 20_000, "漢字仮名" * 30_000, "0123456789" * 10_000, '{"k":1,' * 20_000],
 )
 def test_without_spaces_a_cut_costs_a_few_tokens(text: str) -> None:
     cuts = len(text) // PIECE + 1
