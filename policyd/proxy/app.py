@@ -15,7 +15,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from policyd.deploy.model import Binding, Limits
 from policyd.policy.decision import Plan, Reject
@@ -25,7 +25,7 @@ from policyd.proxy.decision_log import DecisionLog
 from policyd.proxy.forward import LARGE, Errand, Outcome, Road, Send, forward
 from policyd.proxy.gate import Ticket
 from policyd.proxy.identity import Claims, Identify
-from policyd.proxy.intake import Gone, Receive, Room, take_body
+from policyd.proxy.intake import BODY_SECONDS, Gone, Receive, Room, take_body
 from policyd.proxy.live import Live
 from policyd.proxy.models import listing
 from policyd.proxy.order import in_order_to_try
@@ -42,6 +42,7 @@ from policyd.proxy.refusals import (
     stream_error,
 )
 from policyd.proxy.weigh import Weigher
+from policyd.proxy.wire import Line, line_of_scope
 from policyd.traffic.body import Body, read_body, replace_model
 from policyd.traffic.endpoints import Endpoint, EndpointName, dialect_of, find_endpoint
 from policyd.traffic.read import read_request
@@ -65,28 +66,45 @@ class _Request:
     send: Send
     began: float
     record: Record
+    line: Line | None = None
     dialect: Dialect = "openai"
     held: int = 0
     answered: bool = False
     outcome: Outcome = field(default_factory=Outcome)
 
 
+class _Envelope(NamedTuple):
+    """What the headers say about the body: its declared length, its type, its compression."""
+
+    length: int
+    kind: str | None
+    coding: str | None
+
+
 class _Watch:
-    """Cancels the task that serves a request as soon as its client leaves. The server itself does not."""
+    """Cancels the task that serves a request as soon as its client leaves. The server itself does not. Where the server
+    is not ours, a task of its own waits for ASGI to say so."""
 
     __slots__ = ("_task", "_watching", "gone", "over")
 
-    def __init__(self, receive: Receive) -> None:
+    def __init__(self, line: Line | None, receive: Receive) -> None:
         task = asyncio.current_task()
         assert task is not None  # INVARIANT: an ASGI application runs in a task
         self._task = task
         self.gone = False
         self.over = False
-        self._watching = asyncio.get_running_loop().create_task(self._wait(receive))
+        self._watching: asyncio.Task[None] | None = None
+        if line is None:
+            self._watching = asyncio.get_running_loop().create_task(self._wait(receive))
+        elif not line.on_leave(self._left):
+            self._left()
 
     async def _wait(self, receive: Receive) -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
+        self._left()
+
+    def _left(self) -> None:
         if not self.over:
             self.gone = True
             self._task.cancel()
@@ -137,6 +155,7 @@ class Sidecar:
             send,
             perf_counter(),
             record,
+            line_of_scope(scope),
         )
         if not self._log.reserve():
             await self._refuse(request, refuse("internal_log", "the decision log cannot be written"))
@@ -176,15 +195,23 @@ class Sidecar:
         claims = self._identify(request.headers)
         if isinstance(claims, Refusal):
             return claims
+        envelope = _envelope(request.headers)
         if endpoint.name is EndpointName.MODELS:
             return await self._models(request, endpoint, claims)
-        raw = await take_body(request.receive, request.headers, self._limits.body, self._room)
+        whole = request.line is not None and request.line.body_is_here
+        raw = await take_body(
+            request.receive,
+            envelope.length,
+            self._limits.body,
+            self._room,
+            seconds=None if whole else BODY_SECONDS,
+        )
         if isinstance(raw, Refusal):
             return raw
         request.held = request.record.bytes_in = len(raw)
-        watch = _Watch(request.receive)
+        watch = _Watch(request.line, request.receive)
         try:
-            return await self._with_body(request, endpoint, claims, raw, watch)
+            return await self._with_body(request, endpoint, claims, envelope, raw, watch)
         except asyncio.CancelledError:
             if not watch.gone:
                 raise
@@ -194,12 +221,18 @@ class Sidecar:
             watch.over = True
 
     async def _with_body(
-        self, request: _Request, endpoint: Endpoint, claims: Claims, raw: bytes, watch: _Watch
+        self,
+        request: _Request,
+        endpoint: Endpoint,
+        claims: Claims,
+        envelope: _Envelope,
+        raw: bytes,
+        watch: _Watch,
     ) -> Refusal | None:
         if len(raw) > LARGE:
-            read = await asyncio.to_thread(_read, raw, request.headers, endpoint.name)
+            read = await asyncio.to_thread(_read, raw, envelope, endpoint.name)
         else:
-            read = _read(raw, request.headers, endpoint.name)
+            read = _read(raw, envelope, endpoint.name)
         if isinstance(read, Refused):
             return refuse_unread(read)
         body, reading = read
@@ -322,17 +355,25 @@ def _endpoint(request: _Request) -> Endpoint | Refused:
     return found
 
 
-def _read(
-    raw: bytes, headers: list[tuple[bytes, bytes]], endpoint: EndpointName
-) -> tuple[Body, Reading] | Refused:
-    """The body and what it says. Headers that say two things about it say nothing that can be relied on."""
-    kind = [value for name, value in headers if name == b"content-type"]
-    coding = [value for name, value in headers if name == b"content-encoding"]
-    body = read_body(
-        raw,
-        b", ".join(kind).decode("latin-1") if kind else None,
-        b", ".join(coding).decode("latin-1") if coding else None,
-    )
+def _envelope(headers: list[tuple[bytes, bytes]]) -> _Envelope:
+    """Headers that say two things about the body are joined, and then say nothing that is known."""
+    length, kind, coding = 0, None, None
+    for name, value in headers:
+        if name == b"content-length":
+            # INVARIANT: the server has parsed the length; one that it passed is digits.
+            length = int(value)
+        elif name == b"content-type":
+            text = value.decode("latin-1")
+            kind = text if kind is None else f"{kind}, {text}"
+        elif name == b"content-encoding":
+            text = value.decode("latin-1")
+            coding = text if coding is None else f"{coding}, {text}"
+    return _Envelope(length, kind, coding)
+
+
+def _read(raw: bytes, envelope: _Envelope, endpoint: EndpointName) -> tuple[Body, Reading] | Refused:
+    """The body and what it says."""
+    body = read_body(raw, envelope.kind, envelope.coding)
     if isinstance(body, Refused):
         return body
     reading = read_request(endpoint, body.parsed)

@@ -47,9 +47,9 @@ LARGE = 128 * 1024
 """Bytes of a body from which reading, rewriting and checking it leave the event loop: about half a millisecond each."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Errand:
-    """What is to be carried. `body_for` gives the bytes for a binding (its model put in); `path` and `query` are the
+    """What is to be carried; it does not change (and is not frozen because one is made for every request). `body_for` gives the bytes for a binding (its model put in); `path` and `query` are the
     caller's without its credentials, `headers` those that may pass; `deadline` is of the loop's clock. `own_headers` makes
     policyd's headers for an answer of a target at an attempt, `told` the error event for a stream with this tail."""
 

@@ -1,21 +1,21 @@
 """Takes a request's body in: bounded in bytes, in time, and in what all requests together may hold.
 
-In come the server's `receive` and the request's headers; out come the whole body, or why it was not taken. The one idea:
+In come the server's `receive` and the declared length; out come the whole body, or why it was not taken. The one idea:
 nothing is read that will not fit, so a body too large is refused by its declared length before its first byte. It does
 not look into the body.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeAlias
 
 from policyd.proxy.refusals import Refusal, refuse
 
-__all__ = ["Gone", "Receive", "Room", "take_body"]
+__all__ = ["BODY_SECONDS", "Gone", "Receive", "Room", "take_body"]
 
 Receive: TypeAlias = Callable[[], Awaitable[dict[str, Any]]]
 
-SECONDS: Final = 60.0
+BODY_SECONDS: Final = 60.0
 """In which a body must be complete. The callers are near, and 32 MiB in a minute is less than 5 Mbit/s."""
 
 
@@ -43,53 +43,60 @@ class Room:
 
 
 async def take_body(
-    receive: Receive,
-    headers: Iterable[tuple[bytes, bytes]],
-    limit: int,
-    room: Room,
-    *,
-    seconds: float = SECONDS,
+    receive: Receive, expected: int, limit: int, room: Room, *, seconds: float | None = BODY_SECONDS
 ) -> bytes | Refusal:
-    """The body; its bytes are taken from `room` and the caller gives them back. Raises `Gone`."""
-    declared = next((value for name, value in headers if name == b"content-length"), b"0")
-    # INVARIANT: the server has parsed the length; one that it passed is digits.
-    expected = int(declared)
+    """The body; its bytes are taken from `room` and the caller gives them back. `expected` is the declared length, 0
+    where there is none; `seconds` is None where the body is known to be here. Raises `Gone`."""
     if expected > limit:
         return _too_large(limit)
     if not room.take(expected):
-        return refuse(
-            "internal_overload", "the bodies in flight fill what the deployment allows; send it again soon"
-        )
-    held = expected
-    pieces: list[bytes] = []
-    size = 0
-    done = False
+        return refuse("internal_overload", "the bodies in flight fill what the deployment allows")
+    intake = _Intake(receive, expected, limit, room)
     try:
+        if seconds is None:
+            return await intake.run()
         async with asyncio.timeout(seconds):
-            while not done:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise Gone
-                piece = message["body"]
-                size += len(piece)
-                if size > limit:
-                    return _too_large(limit)
-                if size > held:
-                    if not room.take(size - held):
-                        return refuse(
-                            "internal_overload", "the bodies in flight fill what the deployment allows"
-                        )
-                    held = size
-                pieces.append(piece)
-                done = not message["more_body"]
+            return await intake.run()
     except TimeoutError:
         return refuse("caller_slow", f"the body was not complete after {seconds:g} seconds; send it faster")
     finally:
-        if not done:
-            room.give(held)
-        elif held != size:
-            room.give(held - size)
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        intake.settle()
+
+
+class _Intake:
+    """One body on its way in, and the bytes that are held for it."""
+
+    __slots__ = ("_done", "_held", "_limit", "_receive", "_room", "_size")
+
+    def __init__(self, receive: Receive, held: int, limit: int, room: Room) -> None:
+        self._receive = receive
+        self._held = held
+        self._limit = limit
+        self._room = room
+        self._size = 0
+        self._done = False
+
+    async def run(self) -> bytes | Refusal:
+        pieces: list[bytes] = []
+        while not self._done:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise Gone
+            piece = message["body"]
+            self._size += len(piece)
+            if self._size > self._limit:
+                return _too_large(self._limit)
+            if self._size > self._held:
+                if not self._room.take(self._size - self._held):
+                    return refuse("internal_overload", "the bodies in flight fill what the deployment allows")
+                self._held = self._size
+            pieces.append(piece)
+            self._done = not message["more_body"]
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def settle(self) -> None:
+        """Gives back what is not held for a body that was taken."""
+        self._room.give(self._held - self._size if self._done else self._held)
 
 
 def _too_large(limit: int) -> Refusal:

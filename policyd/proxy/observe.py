@@ -24,7 +24,7 @@ __all__ = ["Sight", "Values", "policy_headers", "sight_of"]
 
 Values: TypeAlias = dict[str, Value]
 
-_FLAGS: Final = tuple(Flag)
+_FLAGS: Final = tuple((flag, flag.value) for flag in Flag)
 
 
 def policy_headers(program: Program) -> frozenset[bytes]:
@@ -131,7 +131,7 @@ class Sight:
         if isinstance(model, Inadmissible):
             return _inadmissible(model)
         flags = reading.flags
-        values: Values = {flag.value: flag in flags for flag in _FLAGS}
+        values: Values = {name: flag in flags for flag, name in _FLAGS}
         values["model"] = model
         values["messages"] = reading.messages
         # A client that sets no maximum allows any: the value is then unknown, which is the largest.

@@ -7,6 +7,7 @@ later policy can be asked what it would have done; the words in it that a caller
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final
 
 import orjson
@@ -78,13 +79,18 @@ def line_of(record: Record) -> bytes:
     return orjson.dumps(out, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z)
 
 
+@lru_cache(maxsize=4096)
+def _text(value: str) -> str:
+    short = value if len(value) <= LONGEST else value[:LONGEST] + "…"
+    if short.isprintable():
+        return short
+    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in short)
+
+
 def shown(value: Value) -> object:
     """A feature's value as the log repeats it."""
     if isinstance(value, str):
-        short = value if len(value) <= LONGEST else value[:LONGEST] + "…"
-        if short.isprintable():
-            return short
-        return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in short)
+        return _text(value)
     if isinstance(value, frozenset):
         return ["*"] if value is EVERYTHING else sorted(value)
     return value

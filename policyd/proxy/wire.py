@@ -1,12 +1,48 @@
-"""The server's side of HTTP, with one bound that uvicorn does not have: the size of a request's header section.
+"""The server's side of HTTP: what the sidecar needs of uvicorn's protocol and ASGI does not offer.
 
-In comes the bound; out goes a protocol class. A request beyond it is answered with 400 and its connection closed, before
-the application sees it.
+In comes a bound; out goes a protocol class. It bounds the header section of a request, which uvicorn does not: beyond the
+bound the answer is 400 and the connection is closed before the application sees the request. And it tells the application
+at once when a client leaves (`Line`), for which plain ASGI would need a task for every request.
 """
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from collections.abc import Callable, Mapping
+from typing import Any, cast
 
-__all__ = ["bounded_protocol"]
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+__all__ = ["Line", "bounded_protocol", "line_of_scope"]
+
+_LINE = "policyd.line"
+
+
+class Line:
+    """The connection that one request came on."""
+
+    __slots__ = ("_cycle", "_protocol")
+
+    def __init__(self, protocol: HttpToolsProtocol, cycle: RequestResponseCycle) -> None:
+        self._protocol = protocol
+        self._cycle = cycle
+
+    @property
+    def body_is_here(self) -> bool:
+        """Whether the whole body has arrived, so that receiving it does not wait."""
+        return not self._cycle.more_body
+
+    def on_leave(self, call: Callable[[], None]) -> bool:
+        """Calls `call` when the client leaves before its answer is complete; False where it has left already. The server
+        stops reading while a large body waits to be taken, and would not notice: so it reads again."""
+        if self._cycle.disconnected:
+            return False
+        self._protocol.leaving = call  # type: ignore[attr-defined]
+        self._protocol.flow.resume_reading()
+        return True
+
+
+def line_of_scope(scope: Mapping[str, Any]) -> Line | None:
+    """The line of a request, where the server is ours."""
+    return cast("Line | None", scope.get(_LINE))
+
 
 _TOO_LARGE = "The header section is larger than this server takes."
 
@@ -19,6 +55,12 @@ def bounded_protocol(header_bytes: int) -> type[HttpToolsProtocol]:
         _in_head = False
         _received = 0
         _left = header_bytes
+        leaving: Callable[[], None] | None = None
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            super().connection_lost(exc)
+            if self.leaving is not None:
+                self.leaving()
 
         def on_message_begin(self) -> None:
             self._in_head = True
@@ -36,6 +78,7 @@ def bounded_protocol(header_bytes: int) -> type[HttpToolsProtocol]:
                 # httptools turns it into a parser error, which the server answers with 400.
                 raise ValueError(_TOO_LARGE)
             super().on_headers_complete()
+            self.scope[_LINE] = Line(self, self.cycle)  # type: ignore[literal-required]
 
         def data_received(self, data: bytes) -> None:
             super().data_received(data)

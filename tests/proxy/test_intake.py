@@ -33,8 +33,8 @@ def piece(body: bytes, *, more: bool = False) -> dict[str, Any]:
 def taken(
     messages: list[dict[str, Any]], room: Room, *, length: bytes | None = None, hang: bool = False
 ) -> bytes | Refusal:
-    headers = [] if length is None else [(b"content-length", length)]
-    return asyncio.run(take_body(receiving(messages, then_hang=hang), headers, LIMIT, room, seconds=0.05))
+    expected = 0 if length is None else int(length)
+    return asyncio.run(take_body(receiving(messages, then_hang=hang), expected, LIMIT, room, seconds=0.05))
 
 
 @pytest.mark.parametrize(
