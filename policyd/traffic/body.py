@@ -192,18 +192,16 @@ TOKEN: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\]]', re.DOTALL)
 
 
 def _model_span(raw: bytes) -> tuple[int, int]:
-    """Where the value of the top-level key `model` stands. The depth at each place where the key is spelled is counted
-    from the place before, so the whole search reads the body once."""
+    """Where the value of the top-level key `model` stands. A quote that is not escaped and that `model"` follows opens a
+    string (behind one that closes there is only punctuation), so each stretch between two of them starts outside strings,
+    and counting the depth from one to the next reads the body once."""
     depth = 0
-    inside = False
     before = 0
     for place in _unescaped(raw):
-        pieces = raw[before:place].replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')
-        outside = b"".join(pieces[1::2] if inside else pieces[::2])
-        inside ^= len(pieces) % 2 == 0
+        outside = b"".join(_outside_strings(raw[before:place]))
         depth += outside.count(b"{") + outside.count(b"[") - outside.count(b"}") - outside.count(b"]")
         before = place
-        if depth == 1 and not inside:
+        if depth == 1:
             value = AFTER_KEY.match(raw, place + len(KEY))
             if value is not None:
                 return value.span(1)

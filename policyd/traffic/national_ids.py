@@ -19,15 +19,20 @@ MOST_CANDIDATES: Final = 2_000
 CONTEXT: Final = 80
 SHORTEST: Final = 9
 
+FEWEST_DIGITS: Final = 6
+"""That a text must hold for any number that is not lettered; most texts hold fewer and are done with."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One kind of number. `module` is python-stdnum's; `words`, where given, must occur near the number."""
+    """One kind of number. `module` is python-stdnum's; `words`, where given, must occur near the number; `lettered`: it
+    may stand for all its digits with letters."""
 
     finding: str
     expression: str
     module: str
     words: str | None = None
+    lettered: bool = False
 
 
 RULES: Final = (
@@ -35,7 +40,7 @@ RULES: Final = (
     Rule("national-id.us-ssn", r"[0-9]{9}", "stdnum.us.ssn", r"\bssn\b|social security"),
     Rule("national-id.es-dni", r"[0-9]{8}-?[A-HJ-NP-TV-Z]", "stdnum.es.dni", r"\bdni\b|\bnif\b|identidad|documento"),
     Rule("national-id.es-nie", r"[XYZ]-?[0-9]{7}-?[A-HJ-NP-TV-Z]", "stdnum.es.nie"),
-    Rule("national-id.it-cf", r"[A-Z]{6}[0-9LMNPQRSTUV]{2}[A-EHLMPRST][0-9LMNPQRSTUV]{2}[A-Z][0-9LMNPQRSTUV]{3}[A-Z]", "stdnum.it.codicefiscale"),
+    Rule("national-id.it-cf", r"[A-Z]{6}[0-9LMNPQRSTUV]{2}[A-EHLMPRST][0-9LMNPQRSTUV]{2}[A-Z][0-9LMNPQRSTUV]{3}[A-Z]", "stdnum.it.codicefiscale", lettered=True),
     Rule("national-id.fr-nir", r"[12] ?[0-9]{2} ?[0-9]{2} ?[0-9AB]{2} ?[0-9]{3} ?[0-9]{3} ?[0-9]{2}", "stdnum.fr.nir", r"\bnir\b|insee|s.curit. sociale|assur"),
     Rule("national-id.br-cpf", r"[0-9]{3}\.[0-9]{3}\.[0-9]{3}-[0-9]{2}", "stdnum.br.cpf"),
     Rule("national-id.br-cpf", r"[0-9]{11}", "stdnum.br.cpf", r"\bcpf\b"),
@@ -79,7 +84,10 @@ def find_national_ids(data: bytes) -> Iterator[str]:
     """The kinds of national id in a text. More candidates than the cap count as found."""
     if len(data) < SHORTEST:
         return
+    few = len(data) - len(data.translate(None, b"0123456789")) < FEWEST_DIGITS
     for rule, expression, words in _compiled():
+        if few and not rule.lettered:
+            continue
         if words is not None and words.search(data) is None:
             continue
         for count, match in enumerate(islice(expression.finditer(data), MOST_CANDIDATES + 1)):

@@ -116,7 +116,7 @@ def test_other_spellings_of_the_same_meaning_are_read(raw: bytes) -> None:
     assert body.parsed == json.loads(raw, parse_int=lambda n: int(n) if len(n) < 21 else float(n))
 
 
-KEYS = st.sampled_from(["a", "b", "model", 'mo"del', "\\", ":", "{", "é", ""])
+KEYS = st.sampled_from(["a", "b", "model", 'mo"del', 'x"model', '\\"model', "\\", ":", "{", "é", ""])
 VALUES = st.recursive(
     st.none()
     | st.booleans()
@@ -198,6 +198,7 @@ def test_replacing_the_model_changes_the_model_and_nothing_else(
         (b'{"x":"\\"model\\":\\"b\\"","model":"a"}', b'{"x":"\\"model\\":\\"b\\"","model":"new"}'),
         (b'{"x":"\\\\","model":"a\\"b"}', b'{"x":"\\\\","model":"new"}'),
         (b'{"mod\\u0065l":"a","x":[{"model":1}]}', b'{"mod\\u0065l":"new","x":[{"model":1}]}'),
+        (b'{"x\\"model":"b","model":"a"}', b'{"x\\"model":"b","model":"new"}'),
         (b'{"x":1}', b'{"model":"new","x":1}'),
         (b" { } ", b' {"model":"new" } '),
         (b'{"model":null}', b'{"model":"new"}'),
