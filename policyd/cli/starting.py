@@ -64,8 +64,8 @@ tests from "cases.csv"
 
 _CASES: Final = """\
 name,team,endpoint,latency,images,expect
-batch work stays on our hardware,\"\"\"search\"\"\",chat,batch,,local
-images need the cloud,\"\"\"search\"\"\",chat,,true,cloud
+batch work stays on our hardware,search,chat,batch,,local
+images need the cloud,search,chat,,true,cloud
 """
 
 _DEPLOYMENT: Final = """\

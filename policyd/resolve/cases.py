@@ -63,6 +63,7 @@ def read_cases(
     """Every test, tables' rows included, in written order."""
     reader = _Cases(conditions, report)
     out: list[SpacedCase] = []
+    strings = {f.name for f in conditions.features.values() if isinstance(f.domain, StringDomain)}
     for item in statements:
         match item.statement:
             case nodes.Test() as test:
@@ -71,7 +72,7 @@ def read_cases(
                 )
                 out.append(SpacedCase(reader.read(row, item.space), item.space))
             case nodes.TestTable() if item.table is not None:
-                rows = read_table(item.table, report)
+                rows = read_table(item.table, strings, report)
                 out.extend(SpacedCase(reader.read(row, item.space), item.space) for row in rows)
             case _:
                 continue

@@ -1,15 +1,16 @@
 """Tables of tests: a CSV file, a row a test.
 
 In comes the file's text; out come rows that read like `test` blocks, each value with its cell's place. A cell holds
-what would stand in the block, parsed by the language's own parser, so a table and a block cannot differ. Columns are
-what `given` takes (`team`, `exceeded(burst)`, `header "x"`), `expect`, and optionally `name via removed status`. An
-empty cell gives nothing.
+what would stand in the block, parsed by the language's own parser, so a table and a block cannot differ; only strings
+need no quotes, which CSV would double. Columns are what `given` takes (`team`, `exceeded(burst)`, `header "x"`),
+`expect`, and optionally `name via removed status`. An empty cell gives nothing.
 """
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from typing import Final
+from unicodedata import normalize
 
 from policyd.resolve.report import NO_FILE, Report, near, shown
 from policyd.syntax import nodes
@@ -40,8 +41,8 @@ class _Cell:
     span: Span
 
 
-def read_table(source: Source, report: Report) -> tuple[Row, ...]:
-    """The rows without mistakes of form; the others are reported."""
+def read_table(source: Source, strings: Container[str], report: Report) -> tuple[Row, ...]:
+    """The rows without mistakes of form; the others are reported. `strings`: the columns whose cells are strings."""
     records = _records(source, report)
     if records is None:
         return ()
@@ -56,7 +57,7 @@ def read_table(source: Source, report: Report) -> tuple[Row, ...]:
         return ()
     rows: list[Row] = []
     seen = 0
-    parser = _Cells(report)
+    parser = _Cells(strings, report)
     for seen, record in enumerate(records, start=1):
         if len(record) != len(head):
             where = record[-1].span if record else top
@@ -110,11 +111,15 @@ def _row(head: tuple[_Cell, ...], record: tuple[_Cell, ...], number: int, parser
 class _Cells:
     """Parses cells; equal cells once."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, strings: Container[str], report: Report) -> None:
+        self._strings = strings
         self._report = report
         self._known: dict[str, nodes.Test | None] = {}
 
     def given(self, column: str, cell: _Cell) -> nodes.Given | None:
+        if column in self._strings and not cell.text.startswith('"') and cell.text != "unknown":
+            text = nodes.Text(normalize("NFC", cell.text), cell.span)
+            return nodes.Given(nodes.Ident(column, cell.span), text, cell.span)
         test = self._test(f"{column} {cell.text}", "nobody")
         if test is not None and len(test.given) == 1:
             return test.given[0]
@@ -122,7 +127,7 @@ class _Cells:
             "PD286",
             cell.span,
             f"`{shown(cell.text)}` is not a value that `{shown(column)}` could be given",
-            help='written as in a test: "search", batch, 200k, true, { "secret.aws" }',
+            help='written as in a test: search, batch, 200k, true, { "secret.aws" }',
         )
         return None
 
