@@ -18,7 +18,8 @@ __all__ = ["Finding"]
 @dataclass(frozen=True, slots=True)
 class Finding:
     """`subject` is the rule, feature or assertion it is about. `witness` is a request that shows it; `twin`, for the
-    findings that compare two requests, is the same request with the one feature changed."""
+    findings that compare two requests, is the same request with the one feature changed. `said` is what to say of the
+    two, where their decisions do not show the difference."""
 
     code: str
     severity: Severity
@@ -29,20 +30,22 @@ class Finding:
     labels: tuple[Label, ...] = ()
     witness: Witness | None = None
     twin: Witness | None = None
+    said: tuple[str, str] | None = None
     unfinished: bool = False
 
     def diagnostic(self) -> Diagnostic:
-        details = [*_lines("witness", self.witness), *_lines("   with", self.twin)]
+        first, second = self.said or (None, None)
+        details = [*_lines("witness", self.witness, first), *_lines("   with", self.twin, second)]
         return Diagnostic(
             self.code, self.severity, self.message, self.span, self.help, self.labels, tuple(details)
         )
 
 
-def _lines(title: str, witness: Witness | None) -> list[str]:
+def _lines(title: str, witness: Witness | None, said: str | None) -> list[str]:
     if witness is None:
         return []
     shown = given_text(witness.given) or "the quiet request"
-    return [f"{title}: {shown}", f"         {_outcome(witness)}"]
+    return [f"{title}: {shown}", f"         {said or _outcome(witness)}"]
 
 
 def _outcome(witness: Witness) -> str:

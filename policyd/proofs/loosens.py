@@ -228,17 +228,38 @@ def _finding(feature: Feature, loss: _Loss, pair: tuple[Witness, Witness], *, cl
     if loss.target is None:
         rest = "a request without it meets" if claimed else "some value of it meets"
     message = f"{how} `{feature.name}` {gain} {rest}"
-    help_ = (
-        f"let a claim only tighten: turn the test of `{feature.name}` in `{loss.rule}` around, or read it from identity"
-        if claimed
-        else f"declare `{feature.name}` with `unknown reject`, or with the value that `{loss.rule}` treats most strictly"
-    )
+    help_ = _claimed_help(feature, loss) if claimed else _unknown_help(feature, loss)
     labels = () if feature.span is None else (Label(feature.span, "declared here"),)
     code = "PD303" if claimed else "PD304"
     witness, twin = pair
     return Finding(
-        code, Severity.WARNING, feature.name, message, loss.span or feature.span, help_, labels, witness, twin
+        code,
+        Severity.WARNING,
+        feature.name,
+        message,
+        loss.span or feature.span,
+        help_,
+        labels,
+        witness,
+        twin,
+        _said(loss),
     )
+
+
+def _claimed_help(feature: Feature, loss: _Loss) -> str:
+    return f"let a claim only tighten: turn the test of `{feature.name}` in `{loss.rule}` around, or read it from identity"
+
+
+def _unknown_help(feature: Feature, loss: _Loss) -> str:
+    if feature.where.kind in {"builtin", "ledger"}:
+        return f"turn the test of `{feature.name}` in `{loss.rule}` around: what is unknown counts as the most there is"
+    return f"declare `{feature.name}` with `unknown reject`, or with the value that `{loss.rule}` treats most strictly"
+
+
+def _said(loss: _Loss) -> tuple[str, str]:
+    if loss.target is None:
+        return "is not rejected", f"is rejected by {loss.rule}"
+    return f"may go to {loss.target}", f"may not go to {loss.target}: {loss.rule} removes it"
 
 
 def _unfinished(feature: Feature, loss: _Loss, *, claimed: bool) -> Finding:
