@@ -42,6 +42,7 @@ LOAD_CORE, PROXY_CORE = "0", "1"
 MODEL_PORT, NGINX_PORT, PROXY_PORT, ADMIN_PORT = 18301, 18302, 18303, 18304
 ANSWER = json.dumps({"id": "chatcmpl-1", "object": "chat.completion", "choices": [{"index": 0, "message": {"role": "assistant", "content": "x" * 850}, "finish_reason": "stop"}]})  # fmt: skip
 PROMPT = "Please explain in one paragraph why the sky is blue and the sea is not always. " * 10
+TAIL = '"}], "temperature": 0.2}'
 BODY = json.dumps({"model": "gpt-5", "messages": [{"role": "system", "content": "You are brief."}, {"role": "user", "content": PROMPT}], "temperature": 0.2})  # fmt: skip
 
 
@@ -89,7 +90,7 @@ def policy() -> str:
     for n, team in enumerate(teams):
         condition = f'team == "{team}"' + (" and complexity == high" if n % 2 else " and not tools")
         lines.append(f"route r{n} to {names[n % 8]}, {names[(n + 3) % 8]} when {condition}")
-    lines.append("route rest to t1, t3, t5")
+    lines.append("route rest to t2, t5, t1")
     lines.append('otherwise reject "nothing fits"')
     lines.append("assert home_holds never location == cloud when sensitivity >= confidential")
     return "\n".join(lines) + "\n"
@@ -165,7 +166,9 @@ def load(port: int, connections: int, seconds: int, folder: Path, pid: int | Non
     script.write_text(
         'wrk.method = "POST"\nwrk.headers["content-type"] = "application/json"\n'
         'wrk.headers["x-latency"] = "interactive"\nwrk.headers["authorization"] = "Bearer nobody"\n'
-        f"wrk.body = [==[{BODY}]==]\n"
+        f"local before, after = [==[{BODY[: -len(TAIL)]}]==], [==[{TAIL}]==]\n"
+        "local n = 0\n"
+        "request = function() n = n + 1; return wrk.format(nil, nil, nil, before .. n .. after) end\n"
     )
     before = cpu_seconds(pid)
     out = subprocess.run(
@@ -307,8 +310,8 @@ def report(found: dict[str, dict[int, Load]], late: dict[str, list[float]]) -> s
         "# The sidecar beside a direct connection and nginx",
         "",
         f"{time.strftime('%Y-%m-%d')}, {platform.processor() or platform.machine()}, {os.cpu_count()} cores, CPython {platform.python_version()}.",
-        "1 KB bodies and answers; the load generator and the model server on one core, what is measured on the other; a policy of",
-        "100 rules, all features, findings scanned, log on. Best of the rounds. Repeat with `python -m bench.proxy_bench`.",
+        "1 KB bodies and answers; no two alike; the load generator and the model server on one core, what is measured on the other;",
+        "a policy of 100 rules, every feature, findings scanned, log on. Best of the rounds. Repeat with `python -m bench.proxy_bench`.",
         "",
         f"| | requests/s, {CONNECTIONS} connections | of direct | CPU µs per request | p50 ms, 1 connection | added p50 ms | p99 ms, {CONNECTIONS} | errors |",
         "|---|---|---|---|---|---|---|---|",

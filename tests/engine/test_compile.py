@@ -81,17 +81,27 @@ def test_generated_is_rows_is_reference(data: st.DataObject) -> None:
         assert_traces_what_the_reference_does(found, reference)
 
 
-@pytest.mark.parametrize("flat", [0, 3])
-@pytest.mark.parametrize("wide", [0, 64])
-@pytest.mark.parametrize("behind", [0, 8])
+@pytest.mark.parametrize(
+    ("flat", "wide", "behind", "sets"),
+    [
+        pytest.param(0, 64, 8, 64, id="every leaf in rows"),
+        pytest.param(3, 64, 8, 64, id="large leaves in rows"),
+        pytest.param(48, 0, 8, 64, id="guards in rows"),
+        pytest.param(48, 64, 0, 64, id="what is behind a certain route on its own"),
+        pytest.param(0, 64, 0, 64, id="and in rows"),
+        pytest.param(48, 64, 0, 0, id="or in the table of all routes"),
+        pytest.param(0, 0, 0, 0, id="everything in rows"),
+    ],
+)
 def test_every_way_to_write_a_leaf_means_the_same(
-    flat: int, wide: int, behind: int, monkeypatch: pytest.MonkeyPatch
+    flat: int, wide: int, behind: int, sets: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The limits decide only how a leaf is written: forced down, rows and tables are used for small policies too."""
     monkeypatch.setattr(tree, "FLAT", flat)
     monkeypatch.setattr(leaves, "FLAT", flat)
     monkeypatch.setattr(guarding, "WIDE", wide)
     monkeypatch.setattr(leaves, "_BEHIND", behind)
+    monkeypatch.setattr(leaves, "_SETS", sets)
     monkeypatch.setattr(tree, "_WORTH", 0)
 
     @settings(max_examples=30)
