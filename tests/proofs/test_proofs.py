@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from policyd.engine.matrix import Matrix, build_matrix
 from policyd.policy.condition import TRUE
 from policyd.policy.decision import Plan
-from policyd.policy.evaluate import evaluate
-from policyd.policy.program import Inclusion, Program
-from policyd.policy.request import Request
+from policyd.policy.evaluate import evaluate, firing_guards, holds
+from policyd.policy.program import Inclusion, Program, Provenance
+from policyd.policy.request import Request, admit, unknown_value
 from policyd.proofs.assertions import counterexample
 from policyd.proofs.case import Case, open_case
 from policyd.proofs.conflicts import conflicting_includes
@@ -154,3 +154,34 @@ def test_every_finding_carries_a_possible_witness(program: Program) -> None:
             assert evaluate(program, finding.witness.request) == finding.witness.decision
         text = finding.diagnostic()
         assert text.code == finding.code
+
+
+def allowed(program: Program, request: Request) -> frozenset[str]:
+    """The targets that no guard removes; none where a deny holds."""
+    if any(holds(program, d.condition, request) for d in program.denies):
+        return frozenset()
+    return frozenset(t.name for t in program.targets).difference(firing_guards(program, request))
+
+
+@given(small())
+def test_where_check_finds_nothing_no_claim_and_nothing_unknown_widens(
+    drawn: tuple[Program, tuple[str, ...], list[Request]],
+) -> None:
+    """A label, a header or a body field never gets a caller further than leaving it out; an unknown, such as findings
+    that could not be scanned, never further than any value."""
+    program, names, every = drawn
+    case = case_of(program)
+    found = {f.subject for f in (*claimed_loosens(case), *unknown_loosens(case))}
+    for feature in program.features:
+        unknown = unknown_value(feature)
+        if feature.name not in names or feature.name in found or unknown is None:
+            continue
+        if feature.name in {"tokens", "context_needed", "max_output"}:
+            continue  # they change together; the comparison with brute force covers them
+        for request in every:
+            without = admit(program, {**request.values, feature.name: unknown})
+            assert isinstance(without, Request)
+            wide, narrow = (
+                (without, request) if feature.provenance is Provenance.CLAIMED else (request, without)
+            )
+            assert allowed(program, narrow) <= allowed(program, wide)
