@@ -1,11 +1,14 @@
 """Does the matrix mean what the policy means: atoms, boxes, rows, relations, and the way back to a request?"""
 
 from itertools import pairwise, product
+from pathlib import Path
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from policyd.engine import matrix as matrix_module
+from policyd.engine import relations
 from policyd.engine.axes import NumberAxis, atoms_in, build_axes, runs
 from policyd.engine.boxes import TooManyBoxes
 from policyd.engine.cells import cell_of, concretise, matched
@@ -30,6 +33,7 @@ from policyd.policy.decision import Plan, outcome_of
 from policyd.policy.evaluate import evaluate, holds
 from policyd.policy.program import BoolDomain, Classify, Deny, Otherwise, Program, Raise, Route, Start
 from policyd.policy.request import EVERYTHING, LONGEST_STRING, Request, admit
+from policyd.text.codes import CODES
 from policyd.text.diagnostic import Severity
 from tests.strategies.programs import (
     DECLARED,
@@ -248,3 +252,28 @@ def test_a_level_is_opened_into_its_inputs() -> None:
     matrix = matrix_of(program)
     assert [a.feature for a in matrix.axes] == ["team", "header:x-data-class"]
     assert len(matrix.boxes) == 2
+
+
+def test_a_table_beyond_its_bytes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(matrix_module, "MOST_ROW_BYTES", 50)
+    found = build_matrix(bare(Deny("d", OneOf("team", frozenset({"a"})), 403, "")))
+    assert isinstance(found, tuple)
+    assert [d.code for d in found] == ["PD603"]
+
+
+def test_constants_too_many_to_relate_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relations, "MOST_CORNERS", 5)
+    parts = [InRange("tokens", 5, 6), InRange("max_output", 7, 8), InRange("context_needed", 9, 10)]
+    denies = [Deny(f"d{i}", test, 403, "") for i, test in enumerate(parts)]
+    found = build_matrix(bare(*denies))
+    assert isinstance(found, tuple)
+    assert [d.code for d in found] == ["PD604"]
+    assert isinstance(build_matrix(bare(*denies[1:])), Matrix)
+
+
+def test_every_cap_has_a_row_and_a_page() -> None:
+    pages = Path(__file__).parents[2] / "docs" / "rules"
+    for code in ("PD601", "PD602", "PD603", "PD604", "PD605"):
+        assert (
+            (pages / f"{code}.md").read_text(encoding="utf-8").startswith(f"# {code}: {CODES[code].title}\n")
+        )
