@@ -1,5 +1,6 @@
 """Does the matrix mean what the policy means: atoms, boxes, rows, relations, and the way back to a request?"""
 
+from datetime import date
 from itertools import pairwise, product
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from policyd.engine.cells import cell_of, concretise, matched
 from policyd.engine.matrix import MOST_ATOMS, Matrix, build_matrix
 from policyd.engine.relations import context_boxes
 from policyd.engine.rows import decide_by_rows
+from policyd.policy.builtins import WEEKDAYS
 from policyd.policy.condition import (
     FALSE,
     TRUE,
@@ -173,6 +175,24 @@ def test_the_context_relation_excludes_exactly_the_impossible_cells(
             for point in concrete
         )
         assert excluded != realised
+
+
+@pytest.mark.parametrize("days", range(1, 10))
+@pytest.mark.parametrize("word", ["mon", "sat"])
+def test_a_date_excludes_exactly_the_weekdays_that_none_of_its_days_has(days: int, word: str) -> None:
+    first = date(2026, 3, 3).toordinal()
+    tests = (InRange("date", first, first + days - 1), OneOf("weekday", frozenset({word})))
+    matrix = matrix_of(bare(*(Deny(f"d{i}", t, 403, "") for i, t in enumerate(tests))))
+    at, of = matrix.table.of("date"), matrix.table.of("weekday")
+    assert at is not None and of is not None
+    dates, words = matrix.axes[at], matrix.axes[of]
+    assert isinstance(dates, NumberAxis)
+    for cell in product(range(dates.size), range(words.size)):
+        low, high = dates.bounds(cell[0])
+        held = {WEEKDAYS[date.fromordinal(d).weekday()] for d in range(low, min(high, low + 30) + 1)}
+        point = [cell[0] if i == at else cell[1] for i in range(2)]
+        excluded = bool(matched(matrix, point) & matrix.relations)
+        assert excluded == (cell[1] not in {words.atom_of(w) for w in held})
 
 
 @given(st.data())
