@@ -25,7 +25,7 @@ from policyd.proxy.decision_log import DecisionLog
 from policyd.proxy.forward import LARGE, Errand, Outcome, Road, Send, forward
 from policyd.proxy.gate import Ticket
 from policyd.proxy.identity import Claims, Identify
-from policyd.proxy.intake import BODY_SECONDS, Gone, Receive, Room, take_body
+from policyd.proxy.intake import Gone, Receive, Room, take_body, take_whole
 from policyd.proxy.live import Live
 from policyd.proxy.models import listing
 from policyd.proxy.order import in_order_to_try
@@ -165,8 +165,12 @@ class Sidecar:
         finally:
             self._room.give(request.held)
             record.took = perf_counter() - request.began
-            _note_outcome(record, request.outcome)
-            self._log.write(line_of(record))
+            # After the answer's bytes have left: the place for the line is reserved.
+            asyncio.get_running_loop().call_soon(self._record, record, request.outcome)
+
+    def _record(self, record: Record, outcome: Outcome) -> None:
+        _note_outcome(record, outcome)
+        self._log.write(line_of(record))
 
     async def _answer(self, request: _Request) -> None:
         """One answer, whatever happens; only a cancellation of the server itself goes on."""
@@ -198,14 +202,11 @@ class Sidecar:
         envelope = _envelope(request.headers)
         if endpoint.name is EndpointName.MODELS:
             return await self._models(request, endpoint, claims)
-        whole = request.line is not None and request.line.body_is_here
-        raw = await take_body(
-            request.receive,
-            envelope.length,
-            self._limits.body,
-            self._room,
-            seconds=None if whole else BODY_SECONDS,
-        )
+        limits, line = self._limits, request.line
+        if line is not None and line.body_is_here:
+            raw = take_whole(line.take_body(), limits.body, self._room)
+        else:
+            raw = await take_body(request.receive, envelope.length, limits.body, self._room)
         if isinstance(raw, Refusal):
             return raw
         request.held = request.record.bytes_in = len(raw)
@@ -296,8 +297,9 @@ class Sidecar:
             refusal = refuse(code, "the answer of the model server ended before it was complete")
             return stream_error(refusal, endpoint.name.value, decision, tail=tail)
 
-        seconds = max(live.bindings[t].timeouts.total for t in targets)
+        seconds = max([live.bindings[t].timeouts.total for t in targets])
         return Errand(
+            # The plan's own targets: what chose their order is among what the gate checks.
             ticket=Ticket(decision, live.ready.digest, frozenset(plan.targets)),
             targets=targets,
             bindings=live.bindings,

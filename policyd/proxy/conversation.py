@@ -17,7 +17,7 @@ the gate's affair. It never adds a candidate and never goes back to one.
 from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
-from typing import Final, TypeAlias, assert_never
+from typing import Final, NamedTuple, TypeAlias, assert_never
 
 from policyd.proxy.upstream.errors import Kind
 
@@ -167,8 +167,7 @@ _AWAIT: Final = Await()
 _RELAY: Final = Relay()
 
 
-@dataclass(frozen=True, slots=True)
-class Conversation:
+class Conversation(NamedTuple):
     """Where an exchange stands. `candidates` counts the plan's, `at` is the one being tried; `timed_out` is false once an
     attempt failed otherwise, `decisions` how often the request was decided."""
 

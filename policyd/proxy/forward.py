@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any, TypeAlias, assert_never
+from typing import Any, Final, TypeAlias, assert_never
 
 from policyd.deploy.model import Binding
 from policyd.proxy.conversation import (
@@ -146,6 +146,10 @@ async def forward(
         courier.drop("client_gone" if outcome.gone else "dropped")
 
 
+_BODY: Final = Body()
+_ENDED: Final = Ended()
+
+
 class _Courier:
     """The hands of one exchange: at most one attempt and one answer at a time."""
 
@@ -238,7 +242,7 @@ class _Courier:
             return self._fault(attempt, error)
         attempt.first_byte = perf_counter() - attempt.began
         self._road.observed.first_byte(attempt.target, attempt.first_byte)
-        return Body()
+        return _BODY
 
     async def relay(self) -> Event:
         """Sends the head and the held bytes, then every piece as it comes, to the end of the answer."""
@@ -263,7 +267,7 @@ class _Courier:
                 self._tail = piece[-4:] or self._tail
                 await send({"type": "http.response.body", "body": piece, "more_body": not last})
                 if last:
-                    return Ended()
+                    return _ENDED
                 piece = b""
         except UpstreamError as error:
             return self._fault(attempt, error)

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 
 from policyd.proxy.refusals import Refusal, refuse
 
-__all__ = ["BODY_SECONDS", "Gone", "Receive", "Room", "take_body"]
+__all__ = ["Gone", "Receive", "Room", "take_body", "take_whole"]
 
 Receive: TypeAlias = Callable[[], Awaitable[dict[str, Any]]]
 
@@ -43,24 +43,31 @@ class Room:
 
 
 async def take_body(
-    receive: Receive, expected: int, limit: int, room: Room, *, seconds: float | None = BODY_SECONDS
+    receive: Receive, expected: int, limit: int, room: Room, *, seconds: float = BODY_SECONDS
 ) -> bytes | Refusal:
     """The body; its bytes are taken from `room` and the caller gives them back. `expected` is the declared length, 0
-    where there is none; `seconds` is None where the body is known to be here. Raises `Gone`."""
+    where there is none. Raises `Gone`."""
     if expected > limit:
         return _too_large(limit)
     if not room.take(expected):
         return refuse("internal_overload", "the bodies in flight fill what the deployment allows")
     intake = _Intake(receive, expected, limit, room)
     try:
-        if seconds is None:
-            return await intake.run()
         async with asyncio.timeout(seconds):
             return await intake.run()
     except TimeoutError:
         return refuse("caller_slow", f"the body was not complete after {seconds:g} seconds; send it faster")
     finally:
         intake.settle()
+
+
+def take_whole(body: bytes, limit: int, room: Room) -> bytes | Refusal:
+    """The same for a body that is here already."""
+    if len(body) > limit:
+        return _too_large(limit)
+    if not room.take(len(body)):
+        return refuse("internal_overload", "the bodies in flight fill what the deployment allows")
+    return body
 
 
 class _Intake:

@@ -61,11 +61,12 @@ def smoothed(before: float | None, seconds: float) -> float:
 class Observed:
     """What the proxy sees of its targets: requests under way, and the smoothed time to the first byte. Of one event loop."""
 
-    __slots__ = ("_first_byte", "_in_flight")
+    __slots__ = ("_first_byte", "_in_flight", "_view")
 
     def __init__(self) -> None:
         self._in_flight: dict[str, int] = {}
         self._first_byte: dict[str, float] = {}
+        self._view: Standing | None = None
 
     def began(self, target: str) -> None:
         self._in_flight[target] = self._in_flight.get(target, 0) + 1
@@ -77,5 +78,7 @@ class Observed:
         self._first_byte[target] = smoothed(self._first_byte.get(target), seconds)
 
     def standing(self, price_in: Mapping[str, int]) -> Standing:
-        """A view of now, not a copy."""
-        return Standing(self._in_flight, self._first_byte, price_in)
+        """A view, not a copy, so that one serves for as long as the prices do."""
+        if self._view is None or self._view.price_in is not price_in:
+            self._view = Standing(self._in_flight, self._first_byte, price_in)
+        return self._view

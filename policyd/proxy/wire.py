@@ -26,8 +26,15 @@ class Line:
 
     @property
     def body_is_here(self) -> bool:
-        """Whether the whole body has arrived, so that receiving it does not wait."""
-        return not self._cycle.more_body
+        """Whether the whole body has arrived."""
+        return not (self._cycle.more_body or self._cycle.disconnected)
+
+    def take_body(self) -> bytes:
+        """The body, once `body_is_here`; what ASGI's `receive` would give, without waiting for it."""
+        body = bytes(self._cycle.body)
+        self._cycle.body = bytearray()
+        self._cycle.message_event.clear()
+        return body
 
     def on_leave(self, call: Callable[[], None]) -> bool:
         """Calls `call` when the client leaves before its answer is complete; False where it has left already. The server
