@@ -6,12 +6,12 @@ scanned. What cannot be computed is unknown, which is the strictest value; it is
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from policyd.engine.compile import Vector
 from policyd.policy.decision import Decision, Reject
-from policyd.policy.evaluate import evaluate
+from policyd.policy.evaluate import evaluate, holds
 from policyd.policy.program import Program, Value
 from policyd.policy.request import Request, unknown_value
 from policyd.proxy.live import Live
@@ -80,6 +80,7 @@ def _fill(vector: Vector, slots: Mapping[str, str], values: Mapping[str, Value])
 async def refusal_of(live: Live, decided: Decided) -> Refusal:
     """What the caller is told of a rejection: with every deny and guard, where all that they read is known."""
     rejected = decided.decision
+    request: Request | None = None
     assert isinstance(rejected, Reject)  # INVARIANT: a plan is carried out, not refused
     program = live.ready.program
     if (
@@ -94,17 +95,22 @@ async def refusal_of(live: Live, decided: Decided) -> Refusal:
     if rejected.by != ("otherwise",):
         return refuse("policy_denied", "; ".join(rejected.reasons), by=rejected.by, status=rejected.status)
     guards = tuple(dict.fromkeys(g for r in rejected.removed for g in r.guards))
-    message = "; ".join((*rejected.reasons, *_because(program, rejected, guards)))
+    message = "; ".join((*rejected.reasons, *_because(program, rejected, request)))
     return refuse("policy_denied", message, by=guards or rejected.by, status=rejected.status)
 
 
-def _because(program: Program, rejected: Reject, guards: Iterable[str]) -> list[str]:
-    """Which guard removed which targets, and why."""
-    reasons = {g.name: g.because for g in program.guards}
+def _because(program: Program, rejected: Reject, request: Request | None) -> list[str]:
+    """Which guard removed which targets, and why. Capabilities share their guards' names, so a reason counts only for the
+    targets that its guard hits and, where the request is known, if it holds."""
+    by: dict[tuple[str, str], list[str]] = {}
+    for removal in rejected.removed:
+        for guard in program.guards:
+            if guard.name not in removal.guards or removal.target not in guard.hits:
+                continue
+            if request is None or holds(program, guard.condition, request):
+                by.setdefault((guard.name, guard.because), []).append(removal.target)
     out = []
-    for guard in guards:
-        targets = [r.target for r in rejected.removed if guard in r.guards]
+    for (guard_name, because), targets in by.items():
         shown = ", ".join(targets[:MOST_NAMED]) + (", …" if len(targets) > MOST_NAMED else "")
-        because = f": {reasons[guard]}" if reasons.get(guard) else ""
-        out.append(f"{guard} removed {shown}{because}")
+        out.append(f"{guard_name} removed {shown}: {because}")
     return out
