@@ -47,7 +47,7 @@ from policyd.traffic.body import Body, read_body, replace_model
 from policyd.traffic.endpoints import Endpoint, EndpointName, dialect_of, find_endpoint
 from policyd.traffic.read import read_request
 from policyd.traffic.reading import Reading
-from policyd.traffic.refused import Refused
+from policyd.traffic.refused import CallerFault, Refused
 
 __all__ = ["Sidecar"]
 
@@ -79,6 +79,7 @@ class _Envelope(NamedTuple):
     length: int
     kind: str | None
     coding: str | None
+    upgrade: bool
 
 
 class _Watch:
@@ -200,6 +201,11 @@ class Sidecar:
         if isinstance(claims, Refusal):
             return claims
         envelope = _envelope(request.headers)
+        if envelope.upgrade:
+            # The parser leaves what follows to the other protocol, so there is no body to examine.
+            return refuse_unread(
+                Refused(CallerFault.UPGRADE, "no other protocol is spoken here than HTTP/1.1")
+            )
         if endpoint.name is EndpointName.MODELS:
             return await self._models(request, endpoint, claims)
         limits, line = self._limits, request.line
@@ -359,7 +365,7 @@ def _endpoint(request: _Request) -> Endpoint | Refused:
 
 def _envelope(headers: list[tuple[bytes, bytes]]) -> _Envelope:
     """Headers that say two things about the body are joined, and then say nothing that is known."""
-    length, kind, coding = 0, None, None
+    length, kind, coding, upgrade = 0, None, None, False
     for name, value in headers:
         if name == b"content-length":
             # INVARIANT: the server has parsed the length; one that it passed is digits.
@@ -370,7 +376,9 @@ def _envelope(headers: list[tuple[bytes, bytes]]) -> _Envelope:
         elif name == b"content-encoding":
             text = value.decode("latin-1")
             coding = text if coding is None else f"{coding}, {text}"
-    return _Envelope(length, kind, coding)
+        elif name == b"upgrade":
+            upgrade = True
+    return _Envelope(length, kind, coding, upgrade)
 
 
 def _read(raw: bytes, envelope: _Envelope, endpoint: EndpointName) -> tuple[Body, Reading] | Refused:

@@ -8,18 +8,25 @@ does not leaves the old one serving and is told. It polls, because that works on
 import asyncio
 import os
 import time
+import traceback
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 from policyd.deploy.bindings import bind
 from policyd.deploy.model import Deployment
 from policyd.pipeline import NotReady, compile_policy
 from policyd.proxy.live import Live, live_from
 from policyd.proxy.weigh import warm
-from policyd.text.diagnostic import Diagnostic, has_errors, in_order
+from policyd.text.diagnostic import Diagnostic, Severity, has_errors, in_order
 
 __all__ = ["WATCH_SECONDS", "LoadState", "NotLive", "Reloader", "bring_up"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 WATCH_SECONDS = 1.0
 """Between two looks at the files."""
@@ -58,6 +65,18 @@ def bring_up(deployment: Deployment, now: float) -> Live | NotLive:
     return live
 
 
+def _bring_up_or_say(deployment: Deployment, now: float) -> Live | NotLive:
+    """The same, where an error of ours must not end the watching."""
+    try:
+        return bring_up(deployment, now)
+    except Exception as error:
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{type(error).__name__} at {os.path.basename(frame.filename)}:{frame.lineno}"
+        message = f"policyd failed while it compiled this policy ({where})"
+        cure = "this is a mistake in policyd, not in the policy; report it"
+        return NotLive((Diagnostic("PD605", Severity.ERROR, message, None, help=cure),), ())
+
+
 class Reloader:
     """Watches the files of one deployment's policy. `publish` is called in the event loop with a policy that is ready."""
 
@@ -79,6 +98,8 @@ class Reloader:
         self._seconds = seconds
         self._seen = _marks(self._watched(live.ready.files))
         self._asked = asyncio.Event()
+        # A thread of its own: a large policy takes seconds, and requests do not wait behind it.
+        self._thread = ThreadPoolExecutor(1, "policyd-reload")
         self.state = LoadState(live.loaded_at)
 
     def ask(self) -> None:
@@ -92,15 +113,15 @@ class Reloader:
                 async with asyncio.timeout(self._seconds):
                     await self._asked.wait()
             except TimeoutError:
-                if await asyncio.to_thread(_marks, tuple(self._seen)) == self._seen:
+                if await self._aside(_marks, tuple(self._seen)) == self._seen:
                     continue
             self._asked.clear()
             await self._load()
 
     async def _load(self) -> None:
         # The marks are taken before the files are read: a file that changes in between is loaded once more.
-        before = await asyncio.to_thread(_marks, tuple(self._seen))
-        found = await asyncio.to_thread(bring_up, self._deployment, self._clock())
+        before = await self._aside(_marks, tuple(self._seen))
+        found = await self._aside(_bring_up_or_say, self._deployment, self._clock())
         state = replace(self.state, at=self._clock())
         if isinstance(found, Live):
             files = found.ready.files
@@ -113,6 +134,9 @@ class Reloader:
         watched = self._watched(files)
         self._seen = {path: before.get(path, _mark(path)) for path in watched}
         self._tell(self.state, self._live)
+
+    async def _aside(self, work: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, partial(work, *args, **options))
 
     def _watched(self, files: Iterable[str]) -> tuple[str, ...]:
         return tuple(dict.fromkeys((self._deployment.policy, *files)))

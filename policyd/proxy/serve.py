@@ -47,8 +47,9 @@ DRAIN_SECONDS = 30
 """In which answers under way may end after the sidecar was told to stop."""
 
 KEEP_ALIVE_SECONDS = 75
-THREADS = 4
-"""For large bodies, counting and scanning. More would only share one interpreter lock."""
+THREADS = 2
+"""For large bodies, counting and scanning. More would only stand between the event loop and the interpreter lock, which
+goes to any of those that wait."""
 
 SWITCH_SECONDS = 0.001
 """How long a thread may keep the interpreter while the event loop wants it; CPython's default is five times that."""

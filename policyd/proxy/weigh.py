@@ -98,6 +98,11 @@ class Weigher:
     def _weigh(self, reading: Reading, marks: tuple[int, ...], *, exact: bool) -> tuple[int, int]:
         """At least and at most this many tokens, with no mark between."""
         texts, extra = reading.prompt, reading.extra_tokens
+        most = extra + sum(
+            len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass")) for text in texts
+        )
+        if not exact and settled(extra, most, marks):
+            return extra, most
         low, high = byte_bounds(texts)
         low, high = low + extra, high + extra
         if not exact and settled(low, high, marks):

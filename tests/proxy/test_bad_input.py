@@ -58,6 +58,9 @@ CASES: dict[str, tuple[bytes, int, str]] = {
         426,
         "caller_upgrade_refused",
     ),
+    "an upgrade of a request with a body": (
+        post("/v1/chat/completions", CHAT, upgrade="h2c", connection="upgrade"), 426, "caller_upgrade_refused",
+    ),
     "a claimed value outside its domain": (
         post("/v1/chat/completions", CHAT, x_latency="now"), 400, "caller_bad_value",
     ),

@@ -156,6 +156,27 @@ def test_a_broken_new_policy_leaves_the_old_one_serving_and_is_told(
     run(test())
 
 
+def test_an_error_of_ours_while_loading_does_not_end_the_watching(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise KeyError("the author's text")
+
+    async def test() -> None:
+        async with three(tmp_path) as running:
+            with monkeypatch.context() as patch:
+                patch.setattr("policyd.proxy.reload.compile_policy", fails)
+                running.serving.reloader.ask()
+                await until(lambda: running.serving.reloader.state.failures == 1)
+                (error,) = (await running.admin("/readyz")).json["last_load"]["errors"]
+                assert "KeyError" in error
+                assert "author's text" not in error
+            running.serving.reloader.ask()
+            await until(lambda: running.serving.reloader.state.reloads == 1)
+
+    run(test())
+
+
 def test_an_included_file_is_watched_too(tmp_path: Path) -> None:
     part = tmp_path / "routes.policy"
     part.write_text("edition 1\nroute first to cloud\n")
