@@ -1,6 +1,7 @@
 """How policyd says no: in the dialect's own shape, of a kind that clients do not send again."""
 
 import json
+from pathlib import Path
 from typing import Literal as Lit
 
 import pytest
@@ -89,3 +90,12 @@ def test_a_stream_error_is_an_event_of_its_own(endpoint: str, tail: bytes, begin
     data = json.loads(event.strip().split(b"data: ", 1)[1])
     assert "ended early" in json.dumps(data)
     assert b"[DONE]" not in event
+
+
+@pytest.mark.parametrize("code", sorted(REFUSALS))
+def test_every_code_has_its_row_in_the_documentation(code: str) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "sidecar.md").read_text()
+    (row,) = [line.split("|") for line in text.splitlines() if line.startswith(f"| `{code}` |")]
+    assert row[3].strip() == ("yes" if REFUSALS[code].waiting_helps else "no")
+    if "stream" not in row[2]:
+        assert row[2].split(",")[0].strip() == str(REFUSALS[code].status)

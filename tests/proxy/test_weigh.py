@@ -18,8 +18,6 @@ from policyd.traffic.reading import Reading
 from policyd.traffic.tokens import count_till_limit
 from tests.proxy.bench import CHAT, SECRET
 
-pytestmark = pytest.mark.filterwarnings("ignore:open_binary is deprecated:DeprecationWarning")
-
 NOTHING: frozenset[str] = frozenset()
 
 
