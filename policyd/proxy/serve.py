@@ -46,6 +46,9 @@ __all__ = ["Running", "open_listener", "serve", "serving"]
 DRAIN_SECONDS = 30
 """In which answers under way may end after the sidecar was told to stop."""
 
+LOOK_SECONDS = 0.02
+"""Between two looks whether the drain is over."""
+
 KEEP_ALIVE_SECONDS = 75
 THREADS = 2
 """For large bodies, counting and scanning. More would only stand between the event loop and the interpreter lock, which
@@ -198,6 +201,25 @@ class _Server(uvicorn.Server):
     def stop(self) -> None:
         self.should_exit = True
         self._told.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stops listening, lets what is under way end, cancels what outlasts the drain, and waits until that has ended
+        too, so that every request has its line in the log."""
+        for server in self.servers:
+            server.close()
+        for listener in sockets or ():
+            listener.close()
+        state = self.server_state
+        for connection in list(state.connections):
+            connection.shutdown()
+        loop = asyncio.get_running_loop()
+        until = loop.time() + (self.config.timeout_graceful_shutdown or 0)
+        while (state.connections or state.tasks) and loop.time() < until:
+            await asyncio.sleep(LOOK_SECONDS)
+        cancelled = list(state.tasks)
+        for task in cancelled:
+            task.cancel()
+        await asyncio.gather(*cancelled, return_exceptions=True)
 
 
 def _config(app: Any, header_bytes: int, drain_seconds: int) -> uvicorn.Config:
