@@ -96,6 +96,7 @@ def _loosened(case: Case, assertion: Assertion) -> Finding | None:
         () if first.span is None else (Label(first.span, "decided here"),),
         first.witness,
         first.twin,
+        first.said,
     )
 
 

@@ -61,17 +61,20 @@ def _dead_route(case: Case, index: int, route: Route) -> Finding | None:
     labels = tuple(Label(r.span, "decided here") for r in routes[:3] if r.span is not None)
     if routes:
         why = f"{_names(r.name for r in routes)} before it decide{'s' if len(routes) == 1 else ''} all its requests"
+        help_ = "remove it, move it up, or narrow what stands before it"
     elif guards or denies:
         why = f"{_names([*guards, *denies])} leave{'s' if len(guards) + len(denies) == 1 else ''} it nothing"
+        help_ = "remove it, or give it a target that may take its requests"
     else:
         why = "no request meets its condition"
+        help_ = "remove it or correct its condition"
     return Finding(
         "PD305",
         Severity.WARNING,
         route.name,
         f"route `{route.name}` never decides: {why}",
         route.span,
-        "remove it, move it up, or narrow what stands before it",
+        help_,
         labels,
     )
 

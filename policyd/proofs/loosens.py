@@ -5,7 +5,7 @@ from the request and some guard removes it from the twin; a deny is lifted when 
 holds for the twin.
 
 - claimed loosens: the request has some value of a claimed feature, the twin has it absent.
-- unknown loosens: the request has an attested or derived feature unknown, the twin has some value of it.
+- unknown loosens: the request has a feature unknown, which for a claimed one is absent, and the twin has some value of it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,9 +18,8 @@ from policyd.policy.request import Request, admit, unknown_value
 from policyd.proofs.case import Case
 from policyd.proofs.find import Box, Cell, Covered, Found, OutOfBudget, bits, meet
 from policyd.proofs.findings import Finding
+from policyd.proofs.gains import Loss, gain_finding, unfinished
 from policyd.proofs.witness import Witness, possible
-from policyd.text.diagnostic import Label, Severity
-from policyd.text.source import Span
 
 __all__ = ["claimed_loosens", "unknown_loosens"]
 
@@ -35,16 +34,6 @@ class _Axes:
     unknown: Mapping[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class _Loss:
-    """Something a twin meets that the request does not: a guard on `target`, or a deny (`target` None)."""
-
-    rule: str
-    target: str | None
-    clause: int
-    span: Span | None
-
-
 def claimed_loosens(case: Case) -> tuple[Finding, ...]:
     """One finding per claimed feature and rule that it gets around."""
     features = [f for f in case.program.features if f.provenance is Provenance.CLAIMED]
@@ -52,8 +41,9 @@ def claimed_loosens(case: Case) -> tuple[Finding, ...]:
 
 
 def unknown_loosens(case: Case) -> tuple[Finding, ...]:
-    """One finding per attested or derived feature and rule that its being unknown gets around."""
-    features = [f for f in case.program.features if f.provenance is not Provenance.CLAIMED]
+    """One finding per feature and rule that its being unknown gets around. A label (`at least header`) is no such
+    feature: it is there to raise what the caller chooses to raise, and absent is its lowest value by definition."""
+    features = [f for f in case.program.features if f.where.kind != "label"]
     return _findings(case, features, claimed=False)
 
 
@@ -66,17 +56,17 @@ def _findings(case: Case, features: list[Feature], *, claimed: bool) -> tuple[Fi
             continue
         told: set[str] = set()
         for loss in losses:
-            if loss.rule in told:
+            if loss.rule.name in told:
                 continue
             try:
                 pair = _gained(case, axes, loss, claimed=claimed)
             except OutOfBudget:
-                told.add(loss.rule)
-                out.append(_unfinished(feature, loss, claimed=claimed))
+                told.add(loss.rule.name)
+                out.append(unfinished(feature, loss, claimed=claimed))
                 continue
             if pair is not None:
-                told.add(loss.rule)
-                out.append(_finding(feature, loss, pair, claimed=claimed))
+                told.add(loss.rule.name)
+                out.append(gain_finding(case.program, feature, loss, pair, claimed=claimed))
     return tuple(out)
 
 
@@ -99,18 +89,18 @@ def _axes(case: Case, feature: Feature) -> _Axes | None:
     return _Axes(feature, own, unknown) if own else None
 
 
-def _losses(case: Case) -> Iterator[_Loss]:
+def _losses(case: Case) -> Iterator[Loss]:
     """Every clause that removes a target, per target, and every clause that denies."""
     for index, guard in enumerate(case.program.guards):
         for target in sorted(guard.hits):
             for clause in bits(case.matrix.guards[index]):
-                yield _Loss(guard.name, target, clause, guard.span)
+                yield Loss(guard, target, clause)
     for index, deny in enumerate(case.program.denies):
         for clause in bits(case.matrix.denies[index]):
-            yield _Loss(deny.name, None, clause, deny.span)
+            yield Loss(deny, None, clause)
 
 
-def _gained(case: Case, axes: _Axes, loss: _Loss, *, claimed: bool) -> tuple[Witness, Witness] | None:
+def _gained(case: Case, axes: _Axes, loss: Loss, *, claimed: bool) -> tuple[Witness, Witness] | None:
     """A request that does not meet the loss and its twin that does, or None: there is no such pair."""
     clause = case.matrix.boxes[loss.clause]
     if axes.own.isdisjoint(clause):
@@ -135,7 +125,7 @@ def _gained(case: Case, axes: _Axes, loss: _Loss, *, claimed: bool) -> tuple[Wit
     return None
 
 
-def _cell(case: Case, loss: _Loss, box: Box, extra: tuple[Box, ...] = ()) -> Cell | None:
+def _cell(case: Case, loss: Loss, box: Box, extra: tuple[Box, ...] = ()) -> Cell | None:
     """A request in the box that is not denied and, where a target is at stake, is allowed it."""
     avoid = case.reach.denied | case.matrix.relations
     if loss.target is not None:
@@ -180,7 +170,7 @@ def _moved(cell: Cell, atoms: Mapping[int, int]) -> Cell:
     return tuple(atoms.get(axis, atom) for axis, atom in enumerate(cell))
 
 
-def _pair(case: Case, axes: _Axes, loss: _Loss, cell: Cell, *, claimed: bool) -> tuple[Witness, Witness]:
+def _pair(case: Case, axes: _Axes, loss: Loss, cell: Cell, *, claimed: bool) -> tuple[Witness, Witness]:
     """The request that gains and its twin that does not, small, and confirmed by the reference. `cell` is the one of the
     two in which the feature has a value; the other one follows from it."""
     names = sorted({case.matrix.axes[a].feature for a in axes.unknown})
@@ -207,69 +197,15 @@ def _pair(case: Case, axes: _Axes, loss: _Loss, cell: Cell, *, claimed: bool) ->
     return (valued, unvalued) if claimed else (unvalued, valued)
 
 
-def _gets(case: Case, loss: _Loss, request: Request) -> bool:
+def _gets(case: Case, loss: Loss, request: Request) -> bool:
     """No deny holds and, where a target is at stake, no guard removes it."""
     if any(case.holds(d.condition, request) for d in case.program.denies):
         return False
     return loss.target is None or loss.target not in firing_guards(case.program, request)
 
 
-def _meets(case: Case, loss: _Loss, request: Request) -> bool:
+def _meets(case: Case, loss: Loss, request: Request) -> bool:
     """The rule denies the request, or removes the target from it."""
     if loss.target is not None:
-        return loss.rule in firing_guards(case.program, request).get(loss.target, ())
-    return any(d.name == loss.rule and case.holds(d.condition, request) for d in case.program.denies)
-
-
-def _finding(feature: Feature, loss: _Loss, pair: tuple[Witness, Witness], *, claimed: bool) -> Finding:
-    gain = f"allows `{loss.target}`, which" if loss.target is not None else "lifts a rejection that"
-    how = "a value that the caller claims for" if claimed else "an unknown"
-    rest = "a request without it does not get" if claimed else "some value of it does not get"
-    if loss.target is None:
-        rest = "a request without it meets" if claimed else "some value of it meets"
-    message = f"{how} `{feature.name}` {gain} {rest}"
-    help_ = _claimed_help(feature, loss) if claimed else _unknown_help(feature, loss)
-    labels = () if feature.span is None else (Label(feature.span, "declared here"),)
-    code = "PD303" if claimed else "PD304"
-    witness, twin = pair
-    return Finding(
-        code,
-        Severity.WARNING,
-        feature.name,
-        message,
-        loss.span or feature.span,
-        help_,
-        labels,
-        witness,
-        twin,
-        _said(loss),
-    )
-
-
-def _claimed_help(feature: Feature, loss: _Loss) -> str:
-    return f"let a claim only tighten: turn the test of `{feature.name}` in `{loss.rule}` around, or read it from identity"
-
-
-def _unknown_help(feature: Feature, loss: _Loss) -> str:
-    if feature.where.kind in {"builtin", "ledger"}:
-        return f"turn the test of `{feature.name}` in `{loss.rule}` around: what is unknown counts as the most there is"
-    return f"declare `{feature.name}` with `unknown reject`, or with the value that `{loss.rule}` treats most strictly"
-
-
-def _said(loss: _Loss) -> tuple[str, str]:
-    if loss.target is None:
-        return "is not rejected", f"is rejected by {loss.rule}"
-    return f"may go to {loss.target}", f"may not go to {loss.target}: {loss.rule} removes it"
-
-
-def _unfinished(feature: Feature, loss: _Loss, *, claimed: bool) -> Finding:
-    what = "claimed" if claimed else "unknown"
-    return Finding(
-        "PD309",
-        Severity.WARNING,
-        feature.name,
-        f"whether {what} `{feature.name}` gets around `{loss.rule}` is not proved: the search ran out of its budget",
-        loss.span,
-        "simplify the conditions of the rule",
-        unfinished=True,
-    )
+        return loss.rule.name in firing_guards(case.program, request).get(loss.target, ())
+    return case.holds(loss.rule.condition, request)

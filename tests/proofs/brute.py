@@ -74,7 +74,8 @@ def loosening(
     """Pairs of a feature and a rule that it gets around."""
     out: set[tuple[str, str]] = set()
     for feature in program.features:
-        if feature.name not in names or (feature.provenance is Provenance.CLAIMED) is not claimed:
+        asked = feature.provenance is Provenance.CLAIMED if claimed else feature.where.kind != "label"
+        if feature.name not in names or not asked:
             continue
         if unknown_value(feature) is None:
             continue

@@ -1,0 +1,107 @@
+"""What a person is told about a request that gains over its twin.
+
+In: the feature that changes, what the twin meets and the request does not, and the two requests. Out: a finding that
+points at the test of the feature, which may stand in the rule or in a `classify` that the rule depends on.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from policyd.policy.condition import AtLeast, Condition, tests_of
+from policyd.policy.program import Deny, Feature, Guard, Program, Provenance
+from policyd.proofs.findings import Finding
+from policyd.proofs.witness import Witness
+from policyd.text.diagnostic import Label, Severity
+from policyd.text.source import Span
+
+__all__ = ["Loss", "gain_finding", "unfinished"]
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Something a twin meets that the request does not: a guard that removes `target`, or a deny (`target` None), by the
+    matrix' clause of this number."""
+
+    rule: Guard | Deny
+    target: str | None
+    clause: int
+
+
+def gain_finding(
+    program: Program, feature: Feature, loss: Loss, pair: tuple[Witness, Witness], *, claimed: bool
+) -> Finding:
+    """The finding `claimed loosens` or `unknown loosens`. `pair`: who gains, then who does not."""
+    tested = next(_tests(program, loss.rule.condition, feature.name), None)
+    labels = []
+    if tested is not None and loss.rule.span is not None:
+        labels.append(Label(loss.rule.span, "this rule depends on it"))
+    if feature.span is not None:
+        labels.append(Label(feature.span, "declared here"))
+    return Finding(
+        "PD303" if claimed else "PD304",
+        Severity.WARNING,
+        feature.name,
+        _message(feature, loss, claimed=claimed),
+        tested or loss.rule.span or feature.span,
+        _claimed_help(feature) if claimed else _unknown_help(feature, loss),
+        tuple(labels),
+        *pair,
+        _said(loss),
+    )
+
+
+def unfinished(feature: Feature, loss: Loss, *, claimed: bool) -> Finding:
+    """The question whether the feature gets around the rule is not proved."""
+    what = "a claimed" if claimed else "an unknown"
+    return Finding(
+        "PD309",
+        Severity.WARNING,
+        feature.name,
+        f"whether {what} `{feature.name}` gets around `{loss.rule.name}` is not proved: the search ran out of its budget",
+        loss.rule.span,
+        "simplify the conditions of the rule",
+        unfinished=True,
+    )
+
+
+def _tests(program: Program, condition: Condition, feature: str) -> Iterator[Span]:
+    """Where the condition, or a level that it asks for, tests the feature."""
+    for test in tests_of(condition):
+        if not isinstance(test, AtLeast):
+            if test.feature == feature and test.span is not None:
+                yield test.span
+            continue
+        level = program.level(test.level)
+        for when in (*(s.when for s in level.starts), *(r.when for r in level.raises)):
+            yield from _tests(program, when, feature)
+        yield from (r.span for r in level.raises if r.to == feature and r.span is not None)
+
+
+def _message(feature: Feature, loss: Loss, *, claimed: bool) -> str:
+    if claimed:
+        who, other = f"a value that the caller claims for `{feature.name}`", "a request without it"
+    elif feature.provenance is Provenance.CLAIMED:
+        who, other = f"a request that leaves out `{feature.name}`", "some value of it"
+    else:
+        who, other = f"an unknown `{feature.name}`", "some value of it"
+    if loss.target is None:
+        return f"{who} lifts the rejection `{loss.rule.name}`, which {other} meets"
+    return f"{who} allows `{loss.target}`, which {other} does not get"
+
+
+def _claimed_help(feature: Feature) -> str:
+    return f"let a claim only tighten: turn this test of `{feature.name}` around, or read it from identity"
+
+
+def _unknown_help(feature: Feature, loss: Loss) -> str:
+    if feature.where.kind in {"builtin", "ledger"}:
+        return f"turn this test of `{feature.name}` around: what is unknown counts as the most there is"
+    if feature.provenance is Provenance.CLAIMED:
+        return f"read `{feature.name}` from identity, or let `unknown` be the value that `{loss.rule.name}` treats most strictly"
+    return f"declare `{feature.name}` with `unknown reject`, or with the value that `{loss.rule.name}` treats most strictly"
+
+
+def _said(loss: Loss) -> tuple[str, str]:
+    if loss.target is None:
+        return "no deny rejects it", f"`{loss.rule.name}` rejects it"
+    return f"the guards allow `{loss.target}`", f"`{loss.rule.name}` removes `{loss.target}`"
