@@ -50,9 +50,9 @@ LOOK_SECONDS = 0.02
 """Between two looks whether the drain is over."""
 
 KEEP_ALIVE_SECONDS = 75
-THREADS = 2
-"""For large bodies, counting and scanning. More would only stand between the event loop and the interpreter lock, which
-goes to any of those that wait."""
+MOST_THREADS = 4
+"""For large bodies, counting and scanning: one for each core beside the event loop's own, one at least. More would stand
+between the event loop and its core, or the interpreter lock, which goes to any of those that wait."""
 
 SWITCH_SECONDS = 0.001
 """How long a thread may keep the interpreter while the event loop wants it; CPython's default is five times that."""
@@ -143,7 +143,7 @@ async def serving(
 ) -> AsyncIterator["Running"]:
     """A sidecar on these listeners: it serves inside the context and drains at its end."""
     loop = asyncio.get_running_loop()
-    loop.set_default_executor(ThreadPoolExecutor(THREADS, "policyd"))
+    loop.set_default_executor(ThreadPoolExecutor(_threads(), "policyd"))
     gate = Gate(live.serving)
     upstream = HttpUpstream(gate, live.serving.targets.values())
     weigher = Weigher(deployment.answer_reserve)
@@ -236,6 +236,11 @@ def _config(app: Any, header_bytes: int, drain_seconds: int) -> uvicorn.Config:
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=drain_seconds,
     )
+
+
+def _threads() -> int:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(max(1, cores - 1), MOST_THREADS)
 
 
 def open_listener(listen: Listen) -> socket.socket:
