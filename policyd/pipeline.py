@@ -46,9 +46,10 @@ class NotReady:
     unfinished: bool = False
 
 
-def compile_policy(path: Path) -> Ready | NotReady:
-    """The policy at `path`, through every stage. Proofs that never stop a sidecar are left to `policyd check`."""
-    loaded = load(path)
+def compile_policy(path: Path, *, today: date) -> Ready | NotReady:
+    """The policy at `path`, through every stage. `today` decides which exceptions have expired, as in `check_policy`.
+    Proofs that never stop a sidecar are left to that."""
+    loaded = load(path, today=today)
     files = tuple(str(f) for f in loaded.files)
     program = loaded.program
     if program is None:

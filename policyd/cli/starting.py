@@ -65,7 +65,7 @@ tests from "cases.csv"
 _CASES: Final = """\
 name,team,endpoint,latency,images,expect
 batch work stays on our hardware,search,chat,batch,,local
-images need the cloud,search,chat,,true,cloud
+nobody looks into an image so it may not leave,search,chat,,true,rejected
 """
 
 _DEPLOYMENT: Final = """\

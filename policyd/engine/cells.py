@@ -9,7 +9,7 @@ from datetime import date
 
 from policyd.engine.axes import EnumAxis, NameAxis, NumberAxis
 from policyd.engine.matrix import Matrix
-from policyd.policy.builtins import WEEKDAYS
+from policyd.policy.builtins import UNSCANNED, WEEKDAYS
 from policyd.policy.program import (
     BoolDomain,
     EnumDomain,
@@ -51,6 +51,9 @@ def concretise(matrix: Matrix, cell: Sequence[int]) -> Mapping[str, Value]:
                 values[axis.feature] = expand_names({*held, axis.name})
         elif axis.atom_of(values[axis.feature]) != atom:
             values[axis.feature] = axis.representative(atom)
+    if any(values.get(name) is True for name in UNSCANNED):
+        # INVARIANT: the cell is possible, so an axis of `opaque`, if there is one, says the same.
+        values["opaque"] = True
     _agree_on_context(matrix, cell, values)
     _agree_on_day(matrix, cell, values)
     return values

@@ -1,7 +1,7 @@
 """Combinations of atoms that no request can have.
 
 Some features depend on each other: a finding brings the names above it, the context needed follows from the prompt and
-the answer, the weekday from the date. In come the axes, out come boxes that between them hold exactly the cells without
+the answer, the weekday from the date, and images are never scanned. In come the axes, out come boxes that between them hold exactly the cells without
 any possible concrete value, so that a search which avoids them never invents an impossible request.
 
     needed = min(largest, tokens + max_output)    where the client set a `max_output` below the largest
@@ -15,7 +15,7 @@ from typing import Final, TypeAlias
 
 from policyd.engine.axes import Axes, EnumAxis, NumberAxis
 from policyd.engine.boxes import Box
-from policyd.policy.builtins import WEEKDAYS
+from policyd.policy.builtins import UNSCANNED, WEEKDAYS
 from policyd.policy.program import Feature, NumberDomain
 
 __all__ = ["MOST_CORNERS", "context_boxes", "relation_boxes"]
@@ -31,7 +31,7 @@ def relation_boxes(features: Iterable[Feature], axes: Axes) -> tuple[Box, ...] |
     context = _context(features, axes)
     if context is None:
         return None
-    return (*_names(axes), *context, *_days(axes))
+    return (*_names(axes), *context, *_unscanned(axes), *_days(axes))
 
 
 def _names(axes: Axes) -> Iterator[Box]:
@@ -45,6 +45,15 @@ def _names(axes: Axes) -> Iterator[Box]:
             if above is not None:
                 yield {above: 0b01, at: 0b10}
                 break
+
+
+def _unscanned(axes: Axes) -> Iterator[Box]:
+    """Images, or remote content, in a request that is not opaque."""
+    opaque = axes.of("opaque")
+    for name in UNSCANNED:
+        at = axes.of(name)
+        if at is not None and opaque is not None:
+            yield {at: 0b10, opaque: 0b01}
 
 
 def _days(axes: Axes) -> Iterator[Box]:

@@ -21,7 +21,7 @@ from policyd.policy.program import (
 
 __all__ = [
     "BUILTIN_FACTS", "BUILTIN_FEATURES", "CAPABILITIES", "CAPABILITY_GUARDS", "DATES", "DIALECT_ENDPOINTS", "ENDPOINTS", "IDENTITY_FEATURES", "IDENTITY_NAMES",
-    "LOCATIONS", "MANDATORY_FACTS", "SPOKEN", "WEEKDAYS",
+    "LOCATIONS", "MANDATORY_FACTS", "SPOKEN", "UNSCANNED", "WEEKDAYS",
 ]  # fmt: skip
 
 ENDPOINTS: Final = ("chat", "completions", "responses", "embeddings", "messages", "count_tokens", "models")
@@ -38,6 +38,9 @@ DATES: Final = NumberDomain(date(2001, 1, 1).toordinal(), date(2099, 12, 31).too
 
 CAPABILITIES: Final = ("tools", "images", "json", "reasoning", "server_tools", "stored", "remote_content")
 """Boolean features that a target must list in `supports` to be allowed a request that has them."""
+
+UNSCANNED: Final = ("images", "remote_content")
+"""Features that bring `opaque` with them: no detector looks into an image, or at what the upstream would fetch."""
 
 CAPABILITY_GUARDS: Final = ("context", "speaks", "supports")
 LOCATIONS: Final = ("on_prem", "cloud")

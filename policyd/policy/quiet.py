@@ -2,13 +2,14 @@
 
 Booleans and `exceeded` are false, sets empty, numbers their lowest, claimed features absent, strings their declared
 unknown. An attested feature with `unknown reject` has no quiet value and must be given. Features that belong together
-stay possible together: `context_needed` covers `tokens` and `max_output`, `weekday` follows `date`.
+stay possible together: `context_needed` is `tokens` and `max_output`, `weekday` goes with `date`, and images or remote
+content make a request opaque.
 """
 
 from collections.abc import Mapping
 from datetime import date
 
-from policyd.policy.builtins import WEEKDAYS
+from policyd.policy.builtins import DATES, UNSCANNED, WEEKDAYS
 from policyd.policy.program import (
     MAX_NUMBER,
     BoolDomain,
@@ -51,13 +52,35 @@ def quiet_request(program: Program, given: Mapping[str, object]) -> Request | In
     """A request from what was written, the rest quiet. A given None is `unknown`, as everywhere."""
     values: dict[str, object] = {f.name: quiet_value(f) for f in program.features}
     values.update(given)
+    _complete_context(values, given)
+    if "opaque" not in given and any(given.get(name, False) in {True, None} for name in UNSCANNED):
+        values["opaque"] = True
+    _complete_day(program, values, given)
+    return admit(program, values)
+
+
+def _complete_context(values: dict[str, object], given: Mapping[str, object]) -> None:
+    """`context_needed` is the prompt and the answer together; where one part is given, the other is the rest, and
+    where it alone is given, it is all prompt. Unknown counts as the most there is."""
+    tokens, answer, needed = (
+        MAX_NUMBER if values.get(n) is None else values[n] for n in ("tokens", "max_output", "context_needed")
+    )
+    if not isinstance(tokens, int) or not isinstance(answer, int) or not isinstance(needed, int):
+        return
     if "context_needed" not in given:
-        parts = [values.get(n) for n in ("tokens", "max_output")]
-        numbers = [p for p in parts if isinstance(p, int) and p < MAX_NUMBER]
-        values["context_needed"] = None if "tokens" in given and given["tokens"] is None else sum(numbers)
+        values["context_needed"] = tokens if answer >= MAX_NUMBER else min(MAX_NUMBER, tokens + answer)
+    elif "tokens" not in given:
+        values["tokens"] = needed if needed >= MAX_NUMBER or answer >= MAX_NUMBER else max(0, needed - answer)
+    elif "max_output" not in given:
+        values["max_output"] = max(0, needed - tokens)
+
+
+def _complete_day(program: Program, values: dict[str, object], given: Mapping[str, object]) -> None:
+    """`weekday` follows `date`; where it alone is given, the date is the first such day."""
     if "date" in given and "weekday" not in given:
         day = admit_value(program.feature("date"), given["date"])
-        if isinstance(day, Inadmissible):
-            return day
-        values["weekday"] = WEEKDAYS[date.fromordinal(int(day)).weekday()]  # type: ignore[arg-type]
-    return admit(program, values)
+        if not isinstance(day, Inadmissible):
+            values["weekday"] = WEEKDAYS[date.fromordinal(int(day)).weekday()]  # type: ignore[arg-type]
+    elif "weekday" in given and "date" not in given and given["weekday"] in WEEKDAYS:
+        # INVARIANT: the calendar of policies begins on a Monday.
+        values["date"] = DATES.low + WEEKDAYS.index(str(given["weekday"]))

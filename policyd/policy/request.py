@@ -112,7 +112,8 @@ def admit_value(feature: Feature, value: object) -> Value | Inadmissible:
                 )
             if low <= number <= high:
                 return number
-            if feature.provenance is Provenance.CLAIMED:
+            if feature.provenance is not Provenance.DERIVED:
+                # Only what policyd computed itself may be cut to the domain; an identity's claim is taken or refused.
                 return _outside(feature, value, f"{low} to {high}")
             return low if number < low else high
         case EnumDomain(values):
@@ -121,9 +122,11 @@ def admit_value(feature: Feature, value: object) -> Value | Inadmissible:
                 return text
             return _outside(feature, value, ", ".join(values))
         case StringDomain():
-            if not claimed_text or len(value) > LONGEST_STRING:  # type: ignore[arg-type]
+            # The length counts in normal form, which can be longer than what was written.
+            normal = unicodedata.normalize("NFC", value) if isinstance(value, str) else None
+            if normal is None or len(normal) > LONGEST_STRING:
                 return _outside(feature, value, f"a string of at most {LONGEST_STRING} characters")
-            return unicodedata.normalize("NFC", value)  # type: ignore[arg-type]
+            return normal
         case BoolDomain():
             if isinstance(value, bool):
                 return value

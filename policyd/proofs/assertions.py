@@ -17,7 +17,7 @@ from policyd.proofs.reach import Question
 from policyd.proofs.witness import Witness
 from policyd.text.diagnostic import Label, Severity
 
-__all__ = ["check_assertion", "counterexample"]
+__all__ = ["check_assertion", "counterexample", "vacuous"]
 
 
 def check_assertion(case: Case, assertion: Assertion) -> Finding | None:
@@ -29,6 +29,28 @@ def check_assertion(case: Case, assertion: Assertion) -> Finding | None:
     except OutOfBudget:
         return _not_proved(assertion)
     return None if witness is None else _broken(case, assertion, witness)
+
+
+def vacuous(case: Case, assertion: Assertion) -> Finding | None:
+    """A warning where the assertion holds because it says nothing: no request meets its condition, or no target its
+    predicate. A mistyped constant is the usual reason."""
+    if assertion.kind == "claimed never loosens":
+        return None
+    try:
+        met = any(isinstance(case.ask(Question(box)), Found) for box in case.boxes(assertion.condition))
+    except OutOfBudget:
+        return None
+    if met and (assertion.targets or assertion.kind == "never rejected"):
+        return None
+    why = "no target is what it speaks of" if met else "no request meets its condition"
+    return Finding(
+        "PD310",
+        Severity.WARNING,
+        assertion.name,
+        f"assertion `{assertion.name}` claims nothing: {why}",
+        assertion.span,
+        f"correct the claim `{assertion.text}`",
+    )
 
 
 def counterexample(case: Case, assertion: Assertion) -> Witness | None:

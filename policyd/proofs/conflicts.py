@@ -28,7 +28,7 @@ def conflicting_includes(case: Case) -> tuple[Finding, ...]:
     """One finding per pair of includes that conflict."""
     out: list[Finding] = []
     for first, second in combinations(case.program.inclusions, 2):
-        if _ordered(first, second):
+        if _ordered(case.program.inclusions, first.alias, second.alias):
             continue
         try:
             witness = _conflict(case, first.alias, second.alias)
@@ -80,10 +80,24 @@ def _inside(route: Route, alias: str) -> bool:
     return route.include is not None and (route.include == alias or route.include.startswith(alias + "."))
 
 
-def _ordered(first: Inclusion, second: Inclusion) -> bool:
-    if second.alias.startswith(first.alias + ".") or first.alias.startswith(second.alias + "."):
+def _siblings(first: str, second: str) -> tuple[str, str] | None:
+    """The includes of one file through which the two come, or None where one holds the other."""
+    mine, theirs = first.split("."), second.split(".")
+    for depth, (a, b) in enumerate(zip(mine, theirs, strict=False), start=1):
+        if a != b:
+            return ".".join(mine[:depth]), ".".join(theirs[:depth])
+    return None
+
+
+def _ordered(inclusions: tuple[Inclusion, ...], first: str, second: str) -> bool:
+    """Whether `before` or `after` says which goes first: of the two, or of the includes that hold them."""
+    pair = _siblings(first, second)
+    if pair is None:
         return True
-    return second.alias in first.before | first.after or first.alias in second.before | second.after
+    by = {i.alias: i for i in inclusions}
+    a, b = (by[alias] for alias in pair)
+    names = ({b.alias, b.alias.rpartition(".")[2]}, {a.alias, a.alias.rpartition(".")[2]})
+    return not names[0].isdisjoint(a.before | a.after) or not names[1].isdisjoint(b.before | b.after)
 
 
 def _conflict(case: Case, first: str, second: str) -> Witness | None:
@@ -148,7 +162,7 @@ def _finding(program: Program, first: Inclusion, second: Inclusion, witness: Wit
         second.alias,
         f"includes `{first.alias}` and `{second.alias}` give one request different plans: {said}",
         second.span,
-        f"make the scopes disjoint, or state the order: `after {first.alias}`",
+        f"make the scopes disjoint, or state the order: `after {(_siblings(first.alias, second.alias) or (first.alias,))[0].rpartition('.')[2]}`",
         labels,
         witness,
     )

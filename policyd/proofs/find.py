@@ -42,10 +42,12 @@ class OutOfBudget(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """The most one question may cost: search nodes, and seconds by the wall clock."""
+    """The most one question may cost: search nodes, and seconds by the wall clock; and the seconds that all questions of
+    one finder may take together."""
 
     nodes: int = 20_000
     seconds: float = 2.0
+    together: float = 240.0
 
 
 def bits(mask: int) -> Iterator[int]:
@@ -136,6 +138,7 @@ class Finder:
         self.budget = budget or Budget()
         self.nodes = 0
         self._clock = clock
+        self._end = clock() + self.budget.together
         self._deadline = 0.0
         self._left = 0
         self._ranges = tuple(_Ranges(rows) for rows in matrix.rows)
@@ -148,7 +151,7 @@ class Finder:
     def start(self) -> None:
         """Begin a question: what follows shares one budget until the next start."""
         self._left = self.budget.nodes
-        self._deadline = self._clock() + self.budget.seconds
+        self._deadline = min(self._clock() + self.budget.seconds, self._end)
 
     def touching(self, box: Box, clauses: int) -> int:
         """Those of the clauses that share a cell with the box."""
@@ -205,7 +208,7 @@ class Finder:
     def _spend(self) -> None:
         self.nodes += 1
         self._left -= 1
-        if self._left < 0 or (self._left & 15 == 0 and self._clock() > self._deadline):
+        if self._left < 0 or (self._left & 15 == 15 and self._clock() > self._deadline):
             raise OutOfBudget
 
     def _or(self, axis: int, mask: int) -> int:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 
+from policyd.policy.builtins import UNSCANNED
 from policyd.policy.evaluate import evaluate, firing_guards
 from policyd.policy.program import Feature, Provenance
 from policyd.policy.request import Request, admit, unknown_value
@@ -19,9 +20,13 @@ from policyd.proofs.case import Case
 from policyd.proofs.find import Box, Cell, Covered, Found, OutOfBudget, bits, meet
 from policyd.proofs.findings import Finding
 from policyd.proofs.gains import Loss, gain_finding, unfinished
-from policyd.proofs.witness import Witness, possible
+from policyd.proofs.witness import Witness, possible, told
 
 __all__ = ["claimed_loosens", "unknown_loosens"]
+
+
+_COUNTED = ("tokens", "context_needed")
+"""Who cannot count the prompt knows neither."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,7 @@ def _findings(case: Case, features: list[Feature], *, claimed: bool) -> tuple[Fi
         for loss in losses:
             if loss.rule.name in told:
                 continue
+            case.finder.start()
             try:
                 pair = _gained(case, axes, loss, claimed=claimed)
             except OutOfBudget:
@@ -75,10 +81,8 @@ def _axes(case: Case, feature: Feature) -> _Axes | None:
     value = unknown_value(feature)
     if value is None:
         return None
-    names = {feature.name}
-    if feature.where.kind == "builtin" and feature.name in {"tokens", "context_needed"}:
-        # Who cannot count the prompt knows neither.
-        names = {"tokens", "context_needed"}
+    counted = feature.where.kind == "builtin" and feature.name in _COUNTED
+    names = set(_COUNTED) if counted else {feature.name}
     unknown = {
         number: axis.atom_of(unknown)
         for number, axis in enumerate(case.matrix.axes)
@@ -130,7 +134,6 @@ def _cell(case: Case, loss: Loss, box: Box, extra: tuple[Box, ...] = ()) -> Cell
     avoid = case.reach.denied | case.matrix.relations
     if loss.target is not None:
         avoid |= case.matrix.guards_on[loss.target]
-    case.finder.start()
     answer = case.finder.find(box, avoid, extra)
     return answer.cell if isinstance(answer, Found) else None
 
@@ -141,7 +144,6 @@ def _twin_atoms(case: Case, axes: _Axes, clause: Box) -> Iterator[Mapping[int, i
     within = {axis: clause.get(axis, case.matrix.axes[axis].full) for axis in axes.unknown}
     related = [b for b in _relations(case) if any(axis in b for axis in axes.unknown)]
     if all(axis in axes.unknown for b in related for axis in b):
-        case.finder.start()
         answer = case.finder.find(within, case.matrix.relations)
         if not isinstance(answer, Covered):
             yield {axis: answer.cell[axis] for axis in axes.unknown}
@@ -173,11 +175,15 @@ def _moved(cell: Cell, atoms: Mapping[int, int]) -> Cell:
 def _pair(case: Case, axes: _Axes, loss: Loss, cell: Cell, *, claimed: bool) -> tuple[Witness, Witness]:
     """The request that gains and its twin that does not, small, and confirmed by the reference. `cell` is the one of the
     two in which the feature has a value; the other one follows from it."""
-    names = sorted({case.matrix.axes[a].feature for a in axes.unknown})
-    unknown = {name: unknown_value(case.program.feature(name)) for name in names}
+    names = {case.matrix.axes[a].feature for a in axes.unknown}
+    if not names.isdisjoint(_COUNTED):
+        names.update(_COUNTED)
+    unknown = {name: unknown_value(case.program.feature(name)) for name in sorted(names)}
+    # Where no rule asks for `opaque`, it only has to go with what is unknown.
+    follows = {"opaque": True} if case.matrix.table.of("opaque") is None and names & set(UNSCANNED) else {}
 
     def without(request: Request) -> Request | None:
-        admitted = admit(case.program, {**request.values, **unknown})
+        admitted = admit(case.program, {**request.values, **unknown, **follows})
         return admitted if isinstance(admitted, Request) and possible(case.matrix, admitted) else None
 
     def claim(request: Request) -> bool:
@@ -190,9 +196,7 @@ def _pair(case: Case, axes: _Axes, loss: Loss, cell: Cell, *, claimed: bool) -> 
     valued = case.witness(cell, claim)
     mate = without(valued.request)
     assert mate is not None  # INVARIANT: the claim holds for the witness, and it asks for a possible mate.
-    given = tuple((n, v) for n, v in valued.given if n not in unknown)
-    if not claimed:
-        given += tuple((name, None) for name in unknown)
+    given = tuple(told(case.program, mate, frozenset() if claimed else frozenset(unknown)).items())
     unvalued = Witness(given, mate, evaluate(case.program, mate))
     return (valued, unvalued) if claimed else (unvalued, valued)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from policyd.engine.matrix import Matrix
 from policyd.policy.program import Program
-from policyd.proofs.assertions import check_assertion
+from policyd.proofs.assertions import check_assertion, vacuous
 from policyd.proofs.case import open_case
 from policyd.proofs.conflicts import conflicting_includes
 from policyd.proofs.dead import dead_rules
@@ -52,6 +52,7 @@ def prove(
     findings = [f for f in broken.values() if f is not None]
     findings += conflicting_includes(case)
     if not claims_only:
+        findings += [f for a in program.assertions if (f := vacuous(case, a)) is not None]
         findings += claimed_loosens(case)
         findings += unknown_loosens(case)
         findings += dead_rules(case)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from policyd.engine.matrix import Matrix
 from policyd.policy.program import Program
-from policyd.proofs.find import Box, Covered, Finder, Found, bits, meet
+from policyd.proofs.find import Box, Covered, Finder, Found, OutOfBudget, bits, meet
 
 __all__ = ["Question", "Reach"]
 
@@ -46,9 +46,13 @@ class Reach:
         avoid = question.avoid | self.matrix.relations
         for target in question.allowed:
             avoid |= self.matrix.guards_on[target]
-        return self._removing(
-            question.box, avoid, question.removed, question.past, frozenset(question.allowed)
-        )
+        try:
+            return self._removing(
+                question.box, avoid, question.removed, question.past, frozenset(question.allowed)
+            )
+        except RecursionError:
+            # A question nested this deeply has outgrown its budget like any other.
+            raise OutOfBudget from None
 
     def live(self, route: int, matched: int) -> bool:
         """Whether the route is live for a request that matches these clauses."""

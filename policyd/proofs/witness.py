@@ -15,12 +15,13 @@ from policyd.engine.cells import cell_of, concretise, matched
 from policyd.engine.matrix import Matrix
 from policyd.policy.decision import Decision
 from policyd.policy.evaluate import evaluate
+from policyd.policy.possible import agree
 from policyd.policy.program import NumberDomain, Program, Value
 from policyd.policy.quiet import quiet_request, quiet_value
 from policyd.policy.request import EVERYTHING, Request, admit
 from policyd.proofs.find import Cell
 
-__all__ = ["Claim", "Disagreement", "Witness", "possible", "witness_of"]
+__all__ = ["Claim", "Disagreement", "Witness", "possible", "told", "witness_of"]
 
 Claim: TypeAlias = Callable[[Request], bool]
 
@@ -42,8 +43,8 @@ class Witness:
 
 
 def possible(matrix: Matrix, request: Request) -> bool:
-    """Whether features that depend on each other agree in this request."""
-    return not matched(matrix, cell_of(matrix, request)) & matrix.relations
+    """Whether features that depend on each other agree in this request, by the matrix and by its very values."""
+    return agree(request.values) and not matched(matrix, cell_of(matrix, request)) & matrix.relations
 
 
 def witness_of(
@@ -57,7 +58,7 @@ def witness_of(
     request = admit(program, values)
     if not isinstance(request, Request) or not (quick is not None or claim(request)):
         raise Disagreement(f"the search found {values!r}, which the reference does not confirm")
-    given = _loud(program, values)
+    given = told(program, request)
     settled = _settle(program, matrix, given, claim, quick)
     if settled is None:
         _confirm(claim, request)
@@ -66,23 +67,38 @@ def witness_of(
     return Witness(_ordered(program, given), request, evaluate(program, request))
 
 
-def _loud(program: Program, values: Mapping[str, Value]) -> dict[str, Value]:
-    """The values that are not the quiet ones."""
-    return {f.name: values[f.name] for f in program.features if values[f.name] != quiet_value(f)}
+def told(
+    program: Program, request: Request, unknown: frozenset[str] = frozenset()
+) -> dict[str, Value | None]:
+    """What has to be given for this request, the features of `unknown` as unknown: whatever is not quiet, and what quiet
+    values would complete in another way. In the features' order."""
+
+    def values(names: set[str]) -> dict[str, Value | None]:
+        return {
+            f.name: None if f.name in unknown else request.values[f.name]
+            for f in program.features
+            if f.name in names
+        }
+
+    names = unknown | {f.name for f in program.features if request.values[f.name] != quiet_value(f)}
+    read = quiet_request(program, values({*names}))
+    if isinstance(read, Request):
+        names |= {f.name for f in program.features if read.values[f.name] != request.values[f.name]}
+    return values({*names})
 
 
 def _settle(
     program: Program,
     matrix: Matrix,
-    given: dict[str, Value],
+    given: dict[str, Value | None],
     claim: Claim,
     quick: Callable[[int], bool] | None,
-) -> tuple[dict[str, Value], Request] | None:
+) -> tuple[dict[str, Value | None], Request] | None:
     """Drop and shrink what can be, one at a time, as long as the claim holds."""
 
-    def holds(trial: Mapping[str, Value]) -> Request | None:
+    def holds(trial: Mapping[str, Value | None]) -> Request | None:
         request = quiet_request(program, trial)
-        if not isinstance(request, Request):
+        if not isinstance(request, Request) or not agree(request.values):
             return None
         clauses = matched(matrix, cell_of(matrix, request))
         if clauses & matrix.relations:
@@ -108,8 +124,8 @@ def _confirm(claim: Claim, request: Request) -> None:
 
 
 def _smaller(
-    program: Program, matrix: Matrix, given: dict[str, Value], name: str
-) -> Iterator[dict[str, Value]]:
+    program: Program, matrix: Matrix, given: dict[str, Value | None], name: str
+) -> Iterator[dict[str, Value | None]]:
     """Requests with less of one feature: without it, then with a smaller number, then with fewer names."""
     without = {k: v for k, v in given.items() if k != name}
     yield without
@@ -135,12 +151,12 @@ def _starts(matrix: Matrix, name: str, below: int) -> list[int]:
     return [low for low in starts if low < below]
 
 
-def _fewer(given: dict[str, Value], name: str, names: list[str]) -> Iterator[dict[str, Value]]:
+def _fewer(given: dict[str, Value | None], name: str, names: list[str]) -> Iterator[dict[str, Value | None]]:
     for dropped in names:
         kept = frozenset(n for n in names if n != dropped and not n.startswith(dropped + "."))
         if kept:
             yield {**given, name: kept}
 
 
-def _ordered(program: Program, given: Mapping[str, Value]) -> tuple[tuple[str, Value | None], ...]:
+def _ordered(program: Program, given: Mapping[str, Value | None]) -> tuple[tuple[str, Value | None], ...]:
     return tuple((f.name, given[f.name]) for f in program.features if f.name in given)

@@ -8,6 +8,7 @@ from datetime import date
 
 from policyd.policy.condition import TRUE
 from policyd.policy.evaluate import holds
+from policyd.policy.possible import agree
 from policyd.policy.program import Otherwise, Program, TestCase
 from policyd.policy.quiet import quiet_request
 from policyd.policy.request import Inadmissible
@@ -108,6 +109,13 @@ def _cases_stand_inside(
         request = quiet_request(program, dict(case.given))
         if isinstance(request, Inadmissible):
             report.add("PD284", _place(case), f"no request is like this: {request.message}")
+        elif not agree(request.values):
+            report.add(
+                "PD284",
+                _place(case),
+                "no request is like this: its values do not go together",
+                help="`context_needed` is `tokens` and `max_output`; images and remote content are `opaque`",
+            )
         elif not holds(program, scopes.conditions.get(spaced.space, TRUE), request):
             report.add(
                 "PD284",

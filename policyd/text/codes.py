@@ -129,6 +129,7 @@ _ROWS = (
     Code("PD307", _N, "dead end"),
     Code("PD308", _E, "conflicting includes"),
     Code("PD309", _W, "not proved"),
+    Code("PD310", _W, "assertion that claims nothing"),
     # PD4xx: tests and tables.
     Code("PD401", _E, "no tests"),
     Code("PD402", _E, "failed test"),

@@ -111,6 +111,9 @@ class Reading:
         return counted_texts(self.body, self.sealed, self.decoded)
 
 
+_NEVER_SCANNED: Final = frozenset({Flag.IMAGES, Flag.REMOTE_CONTENT})
+
+
 class Draft:
     """A reading in the making. The first refusal stays; flags only accumulate."""
 
@@ -131,7 +134,10 @@ class Draft:
         self._decoded: list[str] = []
 
     def flag(self, flag: Flag, place: str) -> None:
+        """INVARIANT: images and remote content are never scanned, so they make the request opaque; proofs rely on it."""
         self._flags.add(flag)
+        if flag in _NEVER_SCANNED:
+            self._flags.add(Flag.OPAQUE)
         if len(self._reasons) < MOST_REASONS:
             self._reasons.append((flag, place))
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import date
 
 from policyd.policy.builtins import WEEKDAYS
+from policyd.policy.possible import agree
 from policyd.policy.program import (
-    MAX_NUMBER,
     BoolDomain,
     Feature,
     NamesDomain,
@@ -139,13 +139,17 @@ def _impossible(request: Request, given: frozenset[str]) -> tuple[Diagnostic, ..
             found.append(
                 _problem("PD284", f"no request is like this: that date is a `{day}`", "leave `weekday` out")
             )
-    needed, *parts = (int(values[n]) for n in ("context_needed", "tokens", "max_output"))  # type: ignore[arg-type]
-    least = sum(p for p in parts if p < MAX_NUMBER)
-    if "context_needed" in given and needed < least:
-        message = (
-            f"no request is like this: `context_needed` covers `tokens` and `max_output`, together {least}"
-        )
-        found.append(_problem("PD284", message, "leave `context_needed` out"))
+    if not found and not agree(values):
+        needed, tokens, answer = (values[n] for n in ("context_needed", "tokens", "max_output"))
+        if "opaque" in given and values["opaque"] is False:
+            message, cure = (
+                "images and remote content are never scanned, so they are opaque",
+                "leave `opaque` out",
+            )
+        else:
+            message = f"`context_needed` is `tokens` and `max_output` together, and {needed} is not {tokens} and {answer}"
+            cure = "leave `context_needed` out"
+        found.append(_problem("PD284", f"no request is like this: {message}", cure))
     return tuple(found)
 
 

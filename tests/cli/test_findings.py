@@ -30,6 +30,10 @@ TEAM = "edition 1\n\nroute own to {}\n"
             CLEAN.replace("guard stays_home", 'guard never_met forbid target == cloud when hour == 3 and hour == 4 because "x"\nguard stays_home'),
             "[PD", 1, id="a guard that never applies",
         ),
+        pytest.param(
+            CLEAN.replace("otherwise", "assert nobody never location == cloud when hour == 3 and hour == 4\notherwise", 1),
+            "warning[PD310]", 1, id="an assertion that claims nothing",
+        ),
         pytest.param(CLEAN, "note[PD306]", 0, id="a hole is a note"),
         pytest.param(
             CLEAN.replace('otherwise reject "no model may take this"', HOLED.format("warning")), "warning[PD306]", 1,

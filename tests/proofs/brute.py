@@ -5,7 +5,7 @@ from datetime import date
 from itertools import product
 from math import prod
 
-from policyd.policy.builtins import DATES, WEEKDAYS
+from policyd.policy.builtins import DATES, UNSCANNED, WEEKDAYS
 from policyd.policy.decision import Plan, Reject
 from policyd.policy.evaluate import evaluate, firing_guards, holds
 from policyd.policy.program import MAX_NUMBER, Assertion, Program, Provenance, Value
@@ -124,7 +124,12 @@ def grid_of(program: Program, names: Sequence[str], *, most: int = 500) -> list[
         return None
     out = []
     for point in product(*axes):
-        request = admit(program, {**quiet, **{n: v for part in point for n, v in part}})
+        values = {**quiet, **{n: v for part in point for n, v in part}}
+        if any(values[name] for name in UNSCANNED):
+            if "opaque" in names and not values["opaque"]:
+                continue
+            values["opaque"] = True
+        request = admit(program, values)
         assert isinstance(request, Request) and possible(request.values)
         out.append(request)
     return out

@@ -26,7 +26,7 @@ NUMBERS = ("tokens", "context_needed", "max_output", "team")
 GROUPS = (
     SMALL,
     NUMBERS,
-    ("project", "latency", "header:x-data-class", "opaque"),
+    ("project", "latency", "header:x-data-class", "opaque", "images"),
     ("findings", "team"),
     ("date", "weekday"),
 )
@@ -42,6 +42,8 @@ def small(draw: st.DrawFn, *, assertions: int = 0) -> tuple[Program, tuple[str, 
         if any(g.builtin for g in program.guards) and "context_needed" not in names
         else ()
     )
+    if "images" in reading and "opaque" not in reading:
+        reading += ("opaque",)  # the one brings the other
     every = brute.grid_of(program, reading)
     assume(every is not None)
     assert every is not None

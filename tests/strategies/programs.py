@@ -12,7 +12,7 @@ from itertools import product
 
 from hypothesis import strategies as st
 
-from policyd.policy.builtins import BUILTIN_FEATURES, WEEKDAYS
+from policyd.policy.builtins import BUILTIN_FEATURES, UNSCANNED, WEEKDAYS
 from policyd.policy.condition import (
     AtLeast,
     Condition,
@@ -100,7 +100,7 @@ FEATURES = (*BUILTIN_FEATURES, *DECLARED)
 
 READABLE = (
     "team", "project", "latency", "origin", "risk", "urgent", "header:x-data-class", "exceeded(month)", "endpoint",
-    "tools", "opaque", "tokens", "max_output", "context_needed", "findings", "date", "weekday", "hour",
+    "tools", "images", "opaque", "tokens", "max_output", "context_needed", "findings", "date", "weekday", "hour",
 )  # fmt: skip
 SMALL = ("team", "latency", "risk", "urgent", "header:x-data-class", "findings")
 """Few enough values that `grid` stays small."""
@@ -354,6 +354,8 @@ def possible(values: Mapping[str, Value], maximum: int = MAX_NUMBER) -> bool:
     tokens, most, needed = (values[n] for n in ("tokens", "max_output", "context_needed"))
     assert isinstance(tokens, int) and isinstance(most, int) and isinstance(needed, int)
     if needed < tokens or (most < maximum and needed != min(maximum, tokens + most)):
+        return False
+    if any(values[name] for name in UNSCANNED) and not values["opaque"]:
         return False
     day = values["date"]
     assert isinstance(day, int)
