@@ -32,7 +32,6 @@ from pathlib import Path
 
 import uvloop
 
-from policyd.deploy.read import read_deployment
 from policyd.proxy.decision_log import DecisionLog
 from policyd.proxy.live import Live
 from policyd.proxy.reload import bring_up
@@ -247,14 +246,14 @@ def measure(seconds: int, rounds: int, folder: Path) -> dict[str, dict[int, Load
 
 async def _stalls(folder: Path, seconds: float) -> dict[str, list[float]]:
     sys.setswitchinterval(SWITCH_SECONDS)
-    read = read_deployment(folder / "policyd.toml", {})
-    assert read.deployment is not None
-    live = bring_up(read.deployment, time.time())
+    path = folder / "policyd.toml"
+    live = bring_up(path, {}, time.time())
     assert isinstance(live, Live)
-    log = DecisionLog(read.deployment.log)
+    deployment = live.deployment
+    log = DecisionLog(deployment.log)
     late: dict[str, list[float]] = {"idle": [], "1 MB bodies": []}
-    listeners = open_listener(read.deployment.listen), open_listener(read.deployment.admin)
-    async with serving(read.deployment, live, log, *listeners):
+    listeners = open_listener(deployment.listen), open_listener(deployment.admin)
+    async with serving(path, live, log, *listeners):
         for name, lates in late.items():
             client = None
             if name != "idle":

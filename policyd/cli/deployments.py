@@ -1,32 +1,47 @@
 """Deployment files for commands: read, and asked whether they give a policy what it says.
 
-In comes a path; out go the deployment and everything that is wrong with it. Imported only where a deployment file is
-given: reading one needs pydantic, which a plain check does not wait for.
+In comes a path; out go what the file says and everything that is wrong with it. Nothing here serves, so a secret that is
+not there is a note: a file is often checked where no secrets are. Imported only where a deployment file is given: reading
+one needs pydantic, which a plain check does not wait for.
 """
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
+from policyd.deploy.author import Author
 from policyd.deploy.bindings import check_bindings
 from policyd.deploy.model import Deployment
 from policyd.deploy.read import read_deployment
 from policyd.policy.program import Program
-from policyd.text.diagnostic import Diagnostic
+from policyd.text.diagnostic import Diagnostic, Severity
 
-__all__ = ["binding_findings", "policy_path", "read_deployment_file"]
-
-
-def read_deployment_file(path: str) -> tuple[Deployment | None, tuple[Diagnostic, ...]]:
-    """The deployment, or None where a diagnostic is an error."""
-    read = read_deployment(Path(path), os.environ)
-    return read.deployment, read.diagnostics
+__all__ = ["Draft", "binding_findings", "policy_path", "read_deployment_file"]
 
 
-def policy_path(deployment: Deployment) -> str:
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A deployment to be looked at, perhaps without its secrets, and who knows its places."""
+
+    deployment: Deployment
+    author: Author | None
+
+    @property
+    def features(self) -> tuple[tuple[str, str | int | bool], ...]:
+        return self.deployment.features
+
+
+def read_deployment_file(path: str) -> tuple[Draft | None, tuple[Diagnostic, ...]]:
+    """What the file says, or None where a key has no possible value."""
+    read = read_deployment(Path(path), os.environ, absent_secret=Severity.NOTE)
+    return None if read.draft is None else Draft(read.draft, read.author), read.diagnostics
+
+
+def policy_path(draft: Draft) -> str:
     """The deployment's policy, as short as it can be written from here."""
-    here = os.path.relpath(deployment.policy)
-    return deployment.policy if here.startswith("..") else here
+    here = os.path.relpath(draft.deployment.policy)
+    return draft.deployment.policy if here.startswith("..") else here
 
 
-def binding_findings(program: Program, deployment: Deployment) -> tuple[Diagnostic, ...]:
-    return check_bindings(program, deployment)
+def binding_findings(program: Program, deployment: Draft) -> tuple[Diagnostic, ...]:
+    return check_bindings(program, deployment.deployment, deployment.author)

@@ -11,14 +11,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from policyd.deploy.author import Author, Pointing
 from policyd.deploy.features import check_features
 from policyd.deploy.model import AddressRule, Binding, BoundTarget, Deployment, Network
 from policyd.policy.builtins import DIALECT_ENDPOINTS
 from policyd.policy.program import Program, Target
-from policyd.text.diagnostic import Diagnostic, Label, Severity, in_order
+from policyd.text.diagnostic import Diagnostic, Severity, in_order
 
 __all__ = ["Bound", "bind", "check_bindings"]
 
+_DECLARED: Final = "the policy declares it here"
 _PLACE_FACTS: Final = ("location", "region", "jurisdiction", "retention", "training", "onward")
 
 
@@ -32,92 +34,101 @@ class Bound:
     diagnostics: tuple[Diagnostic, ...]
 
 
-def check_bindings(program: Program, deployment: Deployment) -> tuple[Diagnostic, ...]:
-    return bind(program, deployment).diagnostics
+def check_bindings(
+    program: Program, deployment: Deployment, author: Author | None = None
+) -> tuple[Diagnostic, ...]:
+    return bind(program, deployment, author).diagnostics
 
 
-def bind(program: Program, deployment: Deployment) -> Bound:
+def bind(program: Program, deployment: Deployment, author: Author | None = None) -> Bound:
+    """`author` knows the places in the deployment file; without it diagnostics point at the policy."""
+    pointing = Pointing(author)
     found: list[Diagnostic] = []
     bound: list[BoundTarget] = []
     for target in program.targets:
         binding = deployment.binding(target.name)
         if binding is None:
-            found.append(_unbound(target))
+            found.append(_unbound(target, pointing))
             continue
-        found += _check_target(target, binding, deployment.on_prem_networks)
+        found += _check_target(target, binding, deployment.on_prem_networks, pointing)
         bound.append(
             BoundTarget(target.name, binding, _address_rule(target, binding, deployment.on_prem_networks))
         )
-    found += _without_target(program, deployment)
-    found += _shared_places(program, deployment)
+    found += _without_target(program, deployment, pointing)
+    found += _shared_places(program, deployment, pointing)
     found += _ledger(program)
-    found += check_features(program, deployment)
+    found += check_features(program, deployment, pointing)
     headers = frozenset(f.where.key.lower() for f in program.features if f.where.kind in ("header", "label"))
     return Bound(tuple(bound), headers, in_order(found))
 
 
-def _unbound(target: Target) -> Diagnostic:
+def _unbound(target: Target, pointing: Pointing) -> Diagnostic:
     message = f"the target `{target.name}` has no place in the deployment"
-    return Diagnostic(
-        "PD520", Severity.ERROR, message, target.span, help=f"add `[targets.{target.name}]` with its `url`"
-    )
+    cure = f"add `[targets.{target.name}]` with its `url`"
+    path = ("targets", target.name)
+    return pointing.at(path, "PD520", message, help=cure, policy=target.span, beside=_DECLARED)
 
 
-def _without_target(program: Program, deployment: Deployment) -> Iterable[Diagnostic]:
+def _without_target(program: Program, deployment: Deployment, pointing: Pointing) -> Iterable[Diagnostic]:
     names = {t.name for t in program.targets}
     for binding in deployment.bindings:
         if binding.name not in names:
             message = f"the deployment binds `{binding.name}`, which is no target of the policy"
-            yield Diagnostic(
-                "PD521",
-                Severity.WARNING,
-                message,
-                None,
-                help="it is never used; remove it or declare the target",
+            cure = "it is never used; remove it or declare the target"
+            yield pointing.at(
+                ("targets", binding.name), "PD521", message, help=cure, severity=Severity.WARNING
             )
 
 
-def _check_target(target: Target, binding: Binding, networks: tuple[Network, ...]) -> Iterable[Diagnostic]:
+def _check_target(
+    target: Target, binding: Binding, networks: tuple[Network, ...], pointing: Pointing
+) -> Iterable[Diagnostic]:
+    place = ("targets", target.name)
     if target.fact("location") == "on_prem":
-        yield from _check_on_prem(target, binding, networks)
+        yield from _check_on_prem(target, binding, networks, pointing)
     elif binding.endpoint.scheme == "http" and not _is_loopback(binding.endpoint.host):
         message = f"the cloud target `{target.name}` would be reached over `http://`, in the clear"
-        yield Diagnostic("PD523", Severity.ERROR, message, target.span, help="bind it to an `https://` URL")
-    yield from _check_dialects(target, binding)
+        cure = "bind it to an `https://` URL"
+        yield pointing.at((*place, "url"), "PD523", message, help=cure, policy=target.span, beside=_DECLARED)
+    yield from _check_dialects(target, binding, pointing)
     if target.fact("onward") is True and binding.model is None:
         message = f"`{target.name}` sends requests onward, and its binding pins no model"
         cure = "set `model`: a server that forwards reads the place from the model's name"
-        yield Diagnostic("PD529", Severity.ERROR, message, target.span, help=cure)
+        yield pointing.at(place, "PD529", message, help=cure, policy=target.span, beside=_DECLARED)
 
 
-def _check_on_prem(target: Target, binding: Binding, networks: tuple[Network, ...]) -> Iterable[Diagnostic]:
+def _check_on_prem(
+    target: Target, binding: Binding, networks: tuple[Network, ...], pointing: Pointing
+) -> Iterable[Diagnostic]:
     host, scheme = binding.endpoint.host, binding.endpoint.scheme
     if scheme == "unix" or _is_loopback(host):
         return
     address = _literal(host)
     unsafe = f"`{target.name}` says `location on_prem`, but"
+
+    def found(code: str, message: str, cure: str) -> Diagnostic:
+        path = ("targets", target.name, "url")
+        return pointing.at(path, code, message, help=cure, policy=target.span, beside=_DECLARED)
+
     if not networks:
         message = f"{unsafe} `{host}` is in no network that the deployment declares"
         cure = "declare `on_prem_networks`; a private address alone says nothing about where a machine stands"
-        yield Diagnostic("PD522", Severity.ERROR, message, target.span, help=cure)
+        yield found("PD522", message, cure)
     elif address is not None and not any(address in network for network in networks):
         message = f"{unsafe} `{host}` lies outside `on_prem_networks`"
-        yield Diagnostic(
-            "PD522", Severity.ERROR, message, target.span, help="correct the URL, the networks or the fact"
-        )
+        yield found("PD522", message, "correct the URL, the networks or the fact")
     if scheme == "http" and binding.plaintext_because is None:
         message = f"{unsafe} it is reached over `http://`, so any machine on the way could answer for it"
         cure = (
             'use `https://` with `tls = { ca = … }` or a pin, or say why not with `plaintext_because = "…"`'
         )
-        yield Diagnostic("PD523", Severity.ERROR, message, target.span, help=cure)
+        yield found("PD523", message, cure)
     if scheme == "https" and binding.tls.ca is None and not binding.tls.pins:
         message = f"{unsafe} any public certificate for `{host}` would be believed"
-        cure = "set `tls = { ca = … }` with your own authority, or `pin_sha256`"
-        yield Diagnostic("PD522", Severity.ERROR, message, target.span, help=cure)
+        yield found("PD522", message, "set `tls = { ca = … }` with your own authority, or `pin_sha256`")
 
 
-def _check_dialects(target: Target, binding: Binding) -> Iterable[Diagnostic]:
+def _check_dialects(target: Target, binding: Binding, pointing: Pointing) -> Iterable[Diagnostic]:
     speaks = target.fact("speaks")
     endpoints = speaks if isinstance(speaks, frozenset) else frozenset()
     for dialect, of_dialect in DIALECT_ENDPOINTS.items():
@@ -126,10 +137,11 @@ def _check_dialects(target: Target, binding: Binding) -> Iterable[Diagnostic]:
             words = ", ".join(sorted(spoken))
             message = f"`{target.name}` speaks {words}, but its binding does not list the dialect `{dialect}`"
             cure = f'add "{dialect}" to `dialects`, or take {words} out of `speaks`'
-            yield Diagnostic("PD524", Severity.ERROR, message, target.span, help=cure)
+            path = ("targets", target.name, "dialects")
+            yield pointing.at(path, "PD524", message, help=cure, policy=target.span, beside=_DECLARED)
 
 
-def _shared_places(program: Program, deployment: Deployment) -> Iterable[Diagnostic]:
+def _shared_places(program: Program, deployment: Deployment, pointing: Pointing) -> Iterable[Diagnostic]:
     """Two targets at one URL with one model are one server: facts that differ cannot both be true of it. Prices and
     capabilities may be narrowed on purpose, so only facts about where data goes and stays count."""
     seen: dict[tuple[object, ...], Target] = {}
@@ -145,9 +157,16 @@ def _shared_places(program: Program, deployment: Deployment) -> Iterable[Diagnos
             message = (
                 f"`{first.name}` and `{target.name}` are bound to {where} but differ in {', '.join(differ)}"
             )
-            labels = (Label(first.span, "the other one"),) if first.span is not None else ()
-            cure = "one of them is not true: bind them apart or make them agree"
-            yield Diagnostic("PD530", Severity.ERROR, message, target.span, help=cure, labels=labels)
+            labels = pointing.also(("targets", first.name, "url"), "the other one", policy=first.span)
+            yield pointing.at(
+                ("targets", target.name, "url"),
+                "PD530",
+                message,
+                help="one of them is not true: bind them apart or make them agree",
+                policy=target.span,
+                beside=_DECLARED,
+                labels=labels,
+            )
 
 
 def _ledger(program: Program) -> Iterable[Diagnostic]:

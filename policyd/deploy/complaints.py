@@ -1,78 +1,43 @@
 """What pydantic found wrong with a deployment file, as diagnostics with a place, the keys' names and a cure.
 
 In: the validation error, where the keys stand, and which of them the environment set. Out: one `Diagnostic` for each
-mistake. The text that a diagnostic may show has every secret masked, because a terminal or a CI log is no place for one.
+mistake, in the words of this project and not in pydantic's.
 """
 
 import difflib
-import re
 from collections.abc import Mapping
 from typing import Any, Final
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from policyd.deploy.author import Author
 from policyd.deploy.file import TABLES
-from policyd.deploy.places import Path, Places
+from policyd.deploy.places import Path
 from policyd.text.diagnostic import Diagnostic, Severity
-from policyd.text.source import Source, Span
 
-__all__ = ["Author", "complaints", "masked"]
+__all__ = ["complaints"]
 
 _CODES: Final = {
     "extra_forbidden": "PD503",
     "missing": "PD504",
     "secret_literal": "PD506",
-    "secret_missing": "PD507",
     "url": "PD508",
 }
+_OURS: Final = frozenset({"value", "url", "secret_literal"})
+_WORDS: Final = {
+    "bool_type": "this is `true` or `false`, without quotes",
+    "dict_type": "this is a table",
+    "int_from_float": "this is a whole number",
+    "int_type": "this is a whole number, without quotes",
+    "list_type": "this is a list: `[ … ]`",
+    "model_attributes_type": "this is a table",
+    "model_type": "this is a table",
+    "string_too_short": "this may not be empty",
+    "string_type": 'this is a string: `"…"`',
+    "too_short": "this list needs at least one entry",
+}
 _IDENTITY_KINDS: Final = frozenset({"loopback", "api-keys"})
-_SECRET_NAME: Final = re.compile(
-    r"credential|secret|password|passwd|token|api[_-]?key|authorization", re.IGNORECASE
-)
-_REFERENCE: Final = frozenset({"env", "file", "style"})
-
-
-class Author:
-    """The file that an author wrote and the variables set over it: turns a path into a span."""
-
-    def __init__(self, name: str, text: str, places: Places, variables: Mapping[Path, str]) -> None:
-        self._source = Source(name, masked(text, places))
-        self._places = places
-        self._variables = variables
-
-    def span(self, path: Path) -> Span:
-        """The key's place; of the longest part of the path that was written; or the file's beginning."""
-        for length in range(len(path), 0, -1):
-            variable = self._variables.get(path[:length])
-            if variable is not None:
-                return variable_span(variable)
-            place = self._places.known.get(path[:length])
-            if place is not None:
-                return Span(self._source, *place.key)
-            below = [name for known, name in self._variables.items() if known[:length] == path[:length]]
-            if below:
-                return variable_span(below[0])
-        return Span(self._source, 0, 0)
-
-
-def variable_span(variable: str) -> Span:
-    """A place in the environment. It shows the variable's name and never its value."""
-    return Span(Source("environment", variable), 0, len(variable))
-
-
-def masked(text: str, places: Places) -> str:
-    """The text with the values of what may be a secret replaced by asterisks, every place unchanged."""
-    for path, place in places.known.items():
-        name = path[-1] if isinstance(path[-1], str) else ""
-        inside = any(isinstance(part, str) and part == "credential" for part in path[:-1])
-        if not (_SECRET_NAME.search(name) or inside) or name in _REFERENCE or not path:
-            continue
-        start, end = place.value
-        if end > start and text[start] != "{":
-            text = text[:start] + re.sub(r"[^\n]", "*", text[start:end]) + text[end:]
-    # A user or a password inside a URL.
-    return re.sub(r"(?<=://)[^/\s\"'@]+(?=@)", lambda found: "*" * len(found.group()), text)
 
 
 def complaints(error: ValidationError, author: Author) -> list[Diagnostic]:
@@ -100,9 +65,24 @@ def _complaint(detail: ErrorDetails, author: Author) -> Diagnostic:
                 code, Severity.ERROR, f"`{name}`: {detail['msg']}", author.span(path), help=cure
             )
         case _:
-            message = detail["msg"]
-            message = message[0].lower() + message[1:] if message[:1].isalpha() else message
-            return Diagnostic(code, Severity.ERROR, f"`{name}`: {message}", author.span(path))
+            said = f"`{name}`: {_in_words(kind, detail)}"
+            return Diagnostic(code, Severity.ERROR, said, author.span(path))
+
+
+def _in_words(kind: str, detail: ErrorDetails) -> str:
+    """What is wrong. Mistakes of our own finding bring their sentence; pydantic's kinds get one here."""
+    if kind in _OURS:
+        return detail["msg"]
+    limits: Mapping[str, object] = detail.get("ctx", {})
+    match kind:
+        case "greater_than_equal":
+            return f"this is too small: at least {limits['ge']}"
+        case "less_than_equal":
+            return f"this is too large: at most {limits['le']}"
+        case "literal_error":
+            return f"this is not one of {str(limits['expected']).replace(chr(39), '`').replace(' or ', ', ')}"
+        case _:
+            return _WORDS.get(kind, "this value cannot stand here")
 
 
 def _path(loc: tuple[str | int, ...]) -> Path:

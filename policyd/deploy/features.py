@@ -5,7 +5,9 @@ its domain. A feature whose source cannot exist would be unknown for ever, and t
 """
 
 from collections.abc import Iterable
+from typing import Final
 
+from policyd.deploy.author import Pointing
 from policyd.deploy.headers import RESERVED
 from policyd.deploy.model import Deployment, LoopbackIdentity
 from policyd.policy.program import Feature, NumberDomain, Program
@@ -14,8 +16,10 @@ from policyd.text.diagnostic import Diagnostic, Severity
 
 __all__ = ["check_features"]
 
+_READ: Final = "the policy reads it here"
 
-def check_features(program: Program, deployment: Deployment) -> Iterable[Diagnostic]:
+
+def check_features(program: Program, deployment: Deployment, pointing: Pointing) -> Iterable[Diagnostic]:
     given = dict(deployment.features)
     claims = _claims(deployment)
     read: set[str] = set()
@@ -24,22 +28,23 @@ def check_features(program: Program, deployment: Deployment) -> Iterable[Diagnos
         match feature.where.kind:
             case "deployment":
                 read.add(key)
-                yield from _from_deployment(feature, given)
+                yield from _from_deployment(feature, given, pointing)
             case "identity" if key not in claims:
                 message = (
                     f"`{feature.name}` comes from the identity's claim `{key}`, which no identity here has"
                 )
                 cure = f'add `{key} = "…"` to `[identity]` or its keys, or remove the feature'
-                yield Diagnostic("PD527", Severity.ERROR, message, feature.span, help=cure)
+                yield pointing.at(
+                    ("identity",), "PD527", message, help=cure, policy=feature.span, beside=_READ
+                )
             case "header" | "label":
                 yield from _from_header(feature)
             case _:
                 pass
     for key in sorted(set(given) - read):
         message = f"`[features]` gives `{key}`, which the policy does not read"
-        yield Diagnostic(
-            "PD526", Severity.WARNING, message, None, help="a misspelt key here leaves a feature unknown"
-        )
+        cure = "a misspelt key here leaves a feature unknown"
+        yield pointing.at(("features", key), "PD526", message, help=cure, severity=Severity.WARNING)
 
 
 def _claims(deployment: Deployment) -> frozenset[str]:
@@ -48,18 +53,19 @@ def _claims(deployment: Deployment) -> frozenset[str]:
     return frozenset(name for key in deployment.identity.keys for name, _ in key.claims)
 
 
-def _from_deployment(feature: Feature, given: dict[str, str | int | bool]) -> Iterable[Diagnostic]:
+def _from_deployment(
+    feature: Feature, given: dict[str, str | int | bool], pointing: Pointing
+) -> Iterable[Diagnostic]:
     key = feature.where.key
     if key not in given:
         message = f"`{feature.name}` comes from the deployment, which does not say `{key}`"
-        yield Diagnostic("PD526", Severity.ERROR, message, feature.span, help=f"add `{key}` to `[features]`")
-        return
-    said = _outside(feature, given[key])
-    if said:
+        cure = f"add `{key}` to `[features]`"
+    elif said := _outside(feature, given[key]):
         message = f"the deployment's {said}"
-        yield Diagnostic(
-            "PD526", Severity.ERROR, message, feature.span, help=f"correct `{key}` in `[features]`"
-        )
+        cure = f"correct `{key}` in `[features]`"
+    else:
+        return
+    yield pointing.at(("features", key), "PD526", message, help=cure, policy=feature.span, beside=_READ)
 
 
 def _outside(feature: Feature, value: str | int | bool) -> str:

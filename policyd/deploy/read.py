@@ -8,14 +8,15 @@ nothing later opens a file. Whether the deployment fits a policy is asked in `bi
 import ipaddress
 import re
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from pydantic import ValidationError
 
-from policyd.deploy.complaints import Author, complaints, variable_span
+from policyd.deploy.author import Author, variable_span
+from policyd.deploy.complaints import complaints
 from policyd.deploy.file import ApiKeysFile, DeploymentFile, ListenFile, LoopbackFile, TargetFile
 from policyd.deploy.model import (
     ApiKey,
@@ -31,7 +32,7 @@ from policyd.deploy.model import (
 )
 from policyd.deploy.overrides import override
 from policyd.deploy.places import locate
-from policyd.deploy.values import Surroundings
+from policyd.deploy.values import Surroundings, why_unread
 from policyd.text.diagnostic import Diagnostic, Severity, has_errors, in_order
 from policyd.text.source import Source, Span
 
@@ -43,18 +44,31 @@ _LARGEST_FILE: Final = 4 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """`deployment` is there exactly when no diagnostic is an error. `author` finds places for later stages."""
+    """`deployment` is there exactly when no diagnostic is an error and every secret could be had. `draft` is there as
+    soon as every key has a possible value: it can be asked whether it fits a policy, so that all mistakes are told at
+    once, and must not serve. `author` finds places for later stages; `files` are those that the reading looked at."""
 
     deployment: Deployment | None
     diagnostics: tuple[Diagnostic, ...]
     author: Author | None = None
+    draft: Deployment | None = None
+    files: tuple[str, ...] = ()
 
 
-def read_deployment(path: Path, environ: Mapping[str, str]) -> Loaded:
+def read_deployment(
+    path: Path, environ: Mapping[str, str], *, absent_secret: Severity = Severity.ERROR
+) -> Loaded:
+    """`absent_secret` is how it is told that a secret is not there at all: where a file is only checked (in a CI), there
+    may be none. Without its secrets there is never a deployment, however it is told."""
+    loaded = _read(path, environ, absent_secret)
+    return replace(loaded, files=(str(path.absolute()), *loaded.files))
+
+
+def _read(path: Path, environ: Mapping[str, str], absent_secret: Severity) -> Loaded:
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        said = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+    except (OSError, ValueError) as error:
+        said = why_unread(error)
         return _only(Diagnostic("PD501", Severity.ERROR, f"cannot read `{path}`: {said}", None))
     if len(text) > _LARGEST_FILE:
         return _only(
@@ -67,13 +81,36 @@ def read_deployment(path: Path, environ: Mapping[str, str]) -> Loaded:
     overridden = override(data, environ)
     author = Author(str(path), text, locate(text), overridden.sources)
     found = [_clash(name) for name in overridden.clashes]
+    surroundings = Surroundings(environ, path.parent)
+    draft: Deployment | None = None
     try:
-        file = DeploymentFile.model_validate(overridden.data, context=Surroundings(environ, path.parent))
+        file = DeploymentFile.model_validate(overridden.data, context=surroundings)
     except ValidationError as error:
-        return Loaded(None, in_order((*found, *complaints(error, author))), author)
-    found += _identity_fits(file, author) + _keys_differ(file, author)
-    deployment = None if has_errors(found) else _deployment(file, path.parent)
-    return Loaded(deployment, in_order(found), author)
+        found += complaints(error, author)
+    else:
+        found += _identity_fits(file, author) + _keys_differ(file, author)
+        draft = _deployment(file, path.parent)
+    found += _missing_secrets(overridden.data, surroundings, author, absent_secret)
+    usable = not has_errors(found) and not surroundings.missing
+    return Loaded(draft if usable else None, in_order(found), author, draft, tuple(surroundings.files))
+
+
+def _missing_secrets(
+    data: Mapping[str, Any], surroundings: Surroundings, author: Author, absent: Severity
+) -> Iterable[Diagnostic]:
+    """A diagnostic for each credential whose secret could not be had, whatever else is wrong with the file."""
+    targets = data.get("targets")
+    for name, target in targets.items() if isinstance(targets, dict) else ():
+        written = target.get("credential") if isinstance(target, dict) else None
+        for reference in written.items() if isinstance(written, dict) else ():
+            if not isinstance(reference[1], str) or reference not in surroundings.missing:
+                continue
+            missing = surroundings.missing[reference]
+            severity = absent if missing.absent else Severity.ERROR
+            path = ("targets", name, "credential")
+            message = f"`{'.'.join(path)}`: {missing.message}"
+            cure = "set it where policyd serves" if severity is Severity.NOTE else None
+            yield Diagnostic("PD507", severity, message, author.span(path), help=cure)
 
 
 def _only(diagnostic: Diagnostic) -> Loaded:

@@ -9,7 +9,7 @@ import ipaddress
 import re
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, cast
 from urllib.parse import urlsplit
@@ -22,8 +22,8 @@ from policyd.deploy.headers import RESERVED, is_header_name, is_header_value
 from policyd.deploy.model import Credential, Endpoint, Network, Secret
 
 __all__ = [
-    "Surroundings", "address", "certificate_authority", "credential", "duration", "endpoint", "header_map", "network", "pin",
-    "scalar", "sha256", "size", "zone",
+    "UNSENDABLE", "Missing", "Surroundings", "address", "certificate_authority", "credential", "duration", "endpoint", "header_map", "network", "pin",
+    "scalar", "sha256", "size", "why_unread", "zone",
 ]  # fmt: skip
 
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
@@ -43,11 +43,31 @@ _STYLES: Final = ("bearer", "x-api-key", "api-key")
 
 
 @dataclass(frozen=True, slots=True)
+class Missing:
+    """Why a secret cannot be had. `absent`: there is none here, which elsewhere may be different."""
+
+    message: str
+    absent: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a deployment file may refer to: the environment, and files relative to its own folder."""
+    """What a deployment file may refer to: the environment, and files relative to its own folder. Reading the file fills
+    in which files were looked at and, by its reference, why a secret could not be had: that must not hide other mistakes."""
 
     environ: Mapping[str, str]
     folder: Path
+    files: list[str] = field(default_factory=list)
+    missing: dict[tuple[str, str], Missing] = field(default_factory=dict)
+
+    def read(self, where: str, encoding: str) -> str:
+        path = self.folder / where
+        self.files.append(str(path.absolute()))
+        return path.read_text(encoding=encoding)
+
+
+UNSENDABLE: Final = "\0"
+"""Stands for a secret that cannot be had. No header can hold it, and the gate refuses a head with it."""
 
 
 def _surroundings(info: ValidationInfo) -> Surroundings:
@@ -189,33 +209,54 @@ def credential(value: Any, info: ValidationInfo) -> Credential:
     sources = [key for key in ("env", "file") if key in value]
     if len(sources) != 1 or not isinstance(value[sources[0]], str):
         raise _wrong("a credential comes from one of `env` and `file`")
-    secret = _fetch(sources[0], value[sources[0]], _surroundings(info))
+    source, where = sources[0], str(value[sources[0]])
+    surroundings = _surroundings(info)
+    secret = _fetch(source, where, surroundings)
+    if isinstance(secret, Missing):
+        surroundings.missing[source, where] = secret
+        secret = Secret(f"{source} {where}", UNSENDABLE)
     return Credential(style, secret)
 
 
-def _fetch(source: str, where: str, surroundings: Surroundings) -> Secret:
+def _fetch(source: str, where: str, surroundings: Surroundings) -> Secret | Missing:
     if source == "env":
         origin = f"environment variable {where}"
+        shown = f"the environment variable `{where}`"
         text = surroundings.environ.get(where)
         if text is None:
-            raise _wrong(f"the environment variable `{where}` is not set", "secret_missing")
+            return Missing(f"{shown} is not set", absent=True)
     else:
         origin = f"file {where}"
+        shown = f"the file `{where}`"
         try:
-            text = (surroundings.folder / where).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise _wrong(
-                f"the file `{where}` cannot be read: {type(error).__name__}", "secret_missing"
-            ) from None
+            text = surroundings.read(where, "utf-8")
+        except (OSError, ValueError) as error:
+            absent = isinstance(error, FileNotFoundError)
+            return Missing(f"{shown} cannot be read: {why_unread(error)}", absent=absent)
     text = text.strip()
     if not text:
-        raise _wrong(f"the {origin} is empty", "secret_missing")
+        return Missing(f"{shown} is empty", absent=False)
     if not is_header_value(text):
-        raise _wrong(
-            f"what the {origin} holds cannot be sent in a header (line breaks or characters beyond ASCII)",
-            "secret_missing",
-        )
+        said = "holds what cannot be sent in a header (line breaks or characters beyond ASCII)"
+        return Missing(f"{shown} {said}", absent=False)
     return Secret(origin, text)
+
+
+def why_unread(error: OSError | ValueError) -> str:
+    """Why a file cannot be read, for a person."""
+    match error:
+        case FileNotFoundError():
+            return "there is no such file"
+        case PermissionError():
+            return "you may not read it"
+        case IsADirectoryError():
+            return "it is a folder"
+        case UnicodeError():
+            return "it is not text"
+        case OSError() if error.strerror:
+            return error.strerror[0].lower() + error.strerror[1:]
+        case _:
+            return "its name is not possible"
 
 
 def certificate_authority(value: Any, info: ValidationInfo) -> str:
@@ -223,10 +264,13 @@ def certificate_authority(value: Any, info: ValidationInfo) -> str:
     if not isinstance(value, str):
         raise _wrong("`ca` is the path of a PEM file")
     try:
-        text = (_surroundings(info).folder / value).read_text(encoding="ascii")
+        text = _surroundings(info).read(value, "ascii")
+    except (OSError, ValueError) as error:
+        raise _wrong(f"`{value}` cannot be read: {why_unread(error)}") from None
+    try:
         ssl.create_default_context(cadata=text)
-    except (OSError, UnicodeDecodeError, ssl.SSLError, ValueError) as error:
-        raise _wrong(f"`{value}` cannot be read as certificates in PEM: {type(error).__name__}") from None
+    except (ssl.SSLError, ValueError):
+        raise _wrong(f"`{value}` holds no certificate in PEM") from None
     return text
 
 

@@ -13,7 +13,7 @@ from fastapi import FastAPI, Response
 
 from policyd.proxy.decision_log import LogState
 from policyd.proxy.reload import LoadState
-from policyd.text.diagnostic import Diagnostic
+from policyd.text.diagnostic import Diagnostic, Severity
 
 __all__ = ["Standing", "admin_app", "spelled"]
 
@@ -73,8 +73,13 @@ def admin_app(standing: Callable[[], Standing]) -> FastAPI:
 def _load(load: LoadState) -> dict[str, Any]:
     if not load.failed:
         return {"status": "good", "at": _time(load.at)}
-    errors = [spelled(d) for d in load.failed]
-    return {"status": "failed", "at": _time(load.at), "serving": "the policy before it", "errors": errors}
+    errors = [spelled(d) for d in load.failed if d.severity is Severity.ERROR]
+    return {
+        "status": "failed",
+        "at": _time(load.at),
+        "serving": "policy and deployment as they were before",
+        "errors": errors,
+    }
 
 
 def spelled(diagnostic: Diagnostic) -> str:

@@ -74,7 +74,8 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """What was decided: the request may go to `allowed` and nowhere else, under the policy with this digest."""
+    """What was decided: the request may go to `allowed` and nowhere else, under the policy and deployment that `digest`
+    names."""
 
     request_id: str
     digest: str
@@ -83,8 +84,8 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """What serves now, swapped as one: the policy's digest, its bound targets, and the lower-case names of the headers
-    that the policy reads."""
+    """What serves now, swapped as one: a digest that names this policy under this deployment, the bound targets, and the
+    lower-case names of the headers that the policy reads. INVARIANT: other targets have another digest."""
 
     digest: str
     targets: Mapping[str, BoundTarget]
@@ -99,7 +100,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class PolicyChanged:
-    """The ticket's policy no longer serves: decide again, under the policy with this digest."""
+    """The ticket's policy or deployment no longer serves: decide again, under what this digest names."""
 
     digest: str
 

@@ -24,16 +24,16 @@ class Gone(Exception):
 
 
 class Room:
-    """Bytes of bodies that are held at once. Of one event loop."""
+    """Bytes of bodies that are held at once. `limit` may be set anew; what is held then stays. Of one event loop."""
 
-    __slots__ = ("_limit", "held")
+    __slots__ = ("held", "limit")
 
     def __init__(self, limit: int) -> None:
-        self._limit = limit
+        self.limit = limit
         self.held = 0
 
     def take(self, size: int) -> bool:
-        if self.held + size > self._limit:
+        if self.held + size > self.limit:
             return False
         self.held += size
         return True

@@ -1,55 +1,104 @@
-"""What serves: one policy with everything the hot path needs of it, swapped as a whole.
+"""What serves: one policy and one deployment with everything the hot path needs of them, swapped as a whole.
 
-In come a policy that is ready and what the deployment binds it to; out goes a `Live`. The one idea: a request takes one
-`Live` and is decided by it alone, however often the policy changes meanwhile; before it is sent, the gate compares
-digests. Immutable but for the caches of `Sight`.
+In come a policy that is ready and the deployment that it is bound by; out goes a `Live`. The one idea: a request takes one
+`Live` and is decided by it alone, however often files change meanwhile; before it is sent, the gate compares generations,
+and what was decided under another one is decided again. Immutable but for caches.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from policyd.deploy.bindings import Bound
-from policyd.deploy.model import Binding, Deployment
+from policyd.deploy.model import Binding, Deployment, Limits
 from policyd.pipeline import Ready
+from policyd.policy.program import NumberDomain
 from policyd.proxy.gate import Serving
+from policyd.proxy.identity import Identify, identify_by
 from policyd.proxy.observe import Sight, sight_of
+from policyd.proxy.weigh import Weigher
+from policyd.text.diagnostic import Diagnostic
 
 __all__ = ["Live", "live_from"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Live:
-    """`tag` is the digest as a header's value; `loaded_at` a POSIX time; `exact` names the token features whose number
-    itself matters, because a split hashes it; `read` every feature that the policy reads."""
+    """`serving.digest` is the generation: the policy's digest and how often policy or deployment changed. `tag` is the
+    digest as a header's value; `files` were read for this, and `findings` did not stop it; `loaded_at` is a POSIX time; `exact` names the token features
+    whose number itself matters, because a split hashes it; `read` every feature that the policy reads, `dates` those that
+    are days."""
 
     ready: Ready
+    deployment: Deployment
+    files: tuple[str, ...]
+    findings: tuple[Diagnostic, ...]
     sight: Sight
     serving: Serving
+    identify: Identify
+    weigher: Weigher
+    limits: Limits
     bindings: Mapping[str, Binding]
     price_in: Mapping[str, int]
     exact: frozenset[str]
     read: frozenset[str]
+    dates: frozenset[str]
     tag: bytes
     loaded_at: float
+    turn: int
 
 
-def live_from(ready: Ready, bound: Bound, deployment: Deployment, loaded_at: float) -> Live:
-    """INVARIANT: `bound` has no errors, so every target of the policy is bound."""
+def live_from(
+    ready: Ready,
+    bound: Bound,
+    deployment: Deployment,
+    files: tuple[str, ...],
+    loaded_at: float,
+    findings: tuple[Diagnostic, ...] = (),
+    *,
+    before: Live | None = None,
+) -> Live:
+    """INVARIANT: `bound` has no errors, so every target of the policy is bound. `before` is what serves now: the same
+    policy under the same deployment stays the same generation, so that no request is decided again for nothing."""
     program = ready.program
     prices = {t.name: t.fact("price_in") for t in program.targets}
     hashed = frozenset(g.by for r in program.routes for g in r.groups if g.by is not None)
+    turn = _turn(ready, deployment, before)
     return Live(
         ready=ready,
+        deployment=deployment,
+        files=files,
+        findings=findings,
         sight=sight_of(program, deployment.features, deployment.timezone),
         serving=Serving(
-            ready.digest,
+            f"{ready.digest}.{turn}",
             {t.name: t for t in bound.targets},
             frozenset(name.encode() for name in bound.headers),
         ),
+        identify=identify_by(deployment.identity),
+        weigher=_weigher(deployment.answer_reserve, before),
+        limits=deployment.limits,
         bindings={t.name: t.binding for t in bound.targets},
         price_in={name: price for name, price in prices.items() if isinstance(price, int)},
         exact=hashed & {"tokens", "context_needed"},
         read=hashed | {axis.feature for axis in ready.compiled.matrix.axes},
+        dates=frozenset(
+            f.name for f in program.features if isinstance(f.domain, NumberDomain) and f.domain.unit == "date"
+        ),
         tag=ready.digest.encode(),
         loaded_at=loaded_at,
+        turn=turn,
     )
+
+
+def _turn(ready: Ready, deployment: Deployment, before: Live | None) -> int:
+    if before is None:
+        return 0
+    same = before.ready.digest == ready.digest and before.deployment == deployment
+    return before.turn if same else before.turn + 1
+
+
+def _weigher(answer_reserve: int, before: Live | None) -> Weigher:
+    """What was counted and scanned stays known where it would be counted and scanned in the same way."""
+    if before is not None and before.deployment.answer_reserve == answer_reserve:
+        return before.weigher
+    return Weigher(answer_reserve)

@@ -6,14 +6,15 @@ later policy can be asked what it would have done; the words in it that a caller
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import lru_cache
+from itertools import islice
 from typing import Any, Final
 
 import orjson
 
 from policyd.policy.decision import Decision, Plan
-from policyd.policy.program import Value
+from policyd.policy.program import MAX_NUMBER, Value
 from policyd.policy.request import EVERYTHING
 from policyd.proxy.forward import Attempt
 
@@ -24,17 +25,26 @@ _PLAIN: Final = frozenset({int, bool})
 LONGEST: Final = 200
 """Characters of a string that a record repeats."""
 
+MOST_CLAIMS: Final = 32
+"""Claims of a caller that a record repeats."""
+
+_UNBOUNDED: Final = frozenset({"tokens", "context_needed", "max_output"})
+"""Numbers whose largest value stands for one that nobody knows or bounds."""
+
 
 @dataclass(slots=True)
 class Record:
-    """What is known of one request; filled while it is served. `between` marks token features that were decided by their
+    """What is known of one request; filled while it is served. `caller` holds the identity's claims, whether or not the
+    policy reads them; `dates` names the features whose numbers are days; `between` marks token features that were decided by their
     bounds, without counting. Times are seconds."""
 
     decision: str
     at: float
     policy: str
     endpoint: str
+    caller: Mapping[str, str] = field(default_factory=dict)
     features: Mapping[str, Value] = field(default_factory=dict)
+    dates: frozenset[str] = frozenset()
     between: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     decided: Decision | None = None
     decide_took: float = 0.0
@@ -54,6 +64,11 @@ def line_of(record: Record) -> bytes:
     features: dict[str, Any] = {
         name: value if value.__class__ in _PLAIN else shown(value) for name, value in record.features.items()
     }
+    for name in record.dates & features.keys():
+        features[name] = _day(features[name])
+    for name in _UNBOUNDED & features.keys():
+        if features[name] == MAX_NUMBER:
+            features[name] = None
     for name, (low, high) in record.between.items():
         features[name] = {"at_least": low, "at_most": high}
     out: dict[str, Any] = {
@@ -64,6 +79,7 @@ def line_of(record: Record) -> bytes:
         "status": record.status,
         "outcome": record.outcome,
         "target": record.target,
+        "caller": {_text(k): _text(v) for k, v in islice(record.caller.items(), MOST_CLAIMS)},
         "features": features,
         **_decided(record.decided),
         "attempts": [_attempt(a) for a in record.attempts],
@@ -85,6 +101,11 @@ def _text(value: str) -> str:
     if short.isprintable():
         return short
     return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in short)
+
+
+@lru_cache(maxsize=64)
+def _day(ordinal: int) -> str:
+    return date.fromordinal(ordinal).isoformat()
 
 
 def shown(value: Value) -> object:

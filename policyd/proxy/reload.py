@@ -1,23 +1,27 @@
-"""Keeps the newest good policy serving: notices changed files, builds the new policy beside the old one, swaps.
+"""Keeps the newest good policy and deployment serving: notices changed files, builds what they say beside what serves, swaps.
 
-In come the deployment and what swaps (`publish`); out goes nothing but the swap and a `LoadState` that says how it stands.
-The one idea: a new policy has to pass everything that a starting sidecar asks, in a thread, before it serves; one that
-does not leaves the old one serving and is told. It polls, because that works on every file system and in every container.
+In come the deployment file's path and what swaps (`publish`); out goes nothing but the swap and a `LoadState` that says
+how it stands. The one idea: what is new has to pass everything that a starting sidecar asks, in a thread, before it
+serves, and policy and deployment are swapped in one step; what does not pass leaves the old ones serving and is told. It
+polls, because that works on every file system and in every container.
 """
 
 import asyncio
 import os
 import time
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from policyd.deploy.bindings import bind
-from policyd.deploy.model import Deployment
+from policyd.deploy.read import read_deployment
+from policyd.deploy.restart import needs_restart
+from policyd.deploy.zone import zone_of
 from policyd.pipeline import NotReady, compile_policy
 from policyd.proxy.live import Live, live_from
 from policyd.proxy.weigh import warm
@@ -34,7 +38,7 @@ WATCH_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class NotLive:
-    """Why a policy cannot serve under this deployment. `files` are those that were read, as far as that went;
+    """Why a deployment and its policy cannot serve. `files` are those that were read, as far as that went;
     `unfinished`: only proofs that outgrew their budget stand in the way."""
 
     diagnostics: tuple[Diagnostic, ...]
@@ -52,37 +56,52 @@ class LoadState:
     failed: tuple[Diagnostic, ...] = ()
 
 
-def bring_up(deployment: Deployment, now: float) -> Live | NotLive:
-    """The policy of a deployment through every stage, bound; or everything that keeps it from serving."""
-    ready = compile_policy(Path(deployment.policy))
+def bring_up(
+    path: Path, environ: Mapping[str, str], now: float, *, before: Live | None = None
+) -> Live | NotLive:
+    """The deployment file at `path` and its policy through every stage, bound; or everything that keeps them from
+    serving. `before` is what serves now: some keys cannot change under it."""
+    loaded = read_deployment(path, environ)
+    found, draft = list(loaded.diagnostics), loaded.draft
+    if draft is None:
+        return NotLive(loaded.diagnostics, loaded.files)
+    if before is not None:
+        found += needs_restart(before.deployment, draft, loaded.author)
+    today = datetime.fromtimestamp(now, UTC).astimezone(zone_of(draft.timezone)).date()
+    ready = compile_policy(Path(draft.policy), today=today)
+    files = tuple(dict.fromkeys((*loaded.files, draft.policy, *ready.files)))
     if isinstance(ready, NotReady):
-        return NotLive(ready.diagnostics, ready.files, ready.unfinished)
-    bound = bind(ready.program, deployment)
-    if has_errors(bound.diagnostics):
-        return NotLive(in_order((*ready.diagnostics, *bound.diagnostics)), ready.files)
-    live = live_from(ready, bound, deployment, now)
+        unfinished = ready.unfinished and not has_errors(found)
+        return NotLive(in_order((*found, *ready.diagnostics)), files, unfinished)
+    bound = bind(ready.program, draft, loaded.author)
+    found += (*ready.diagnostics, *bound.diagnostics)
+    if loaded.deployment is None or has_errors(found):
+        return NotLive(in_order(found), files)
+    live = live_from(ready, bound, loaded.deployment, files, now, in_order(found), before=before)
     warm(live.read)
     return live
 
 
-def _bring_up_or_say(deployment: Deployment, now: float) -> Live | NotLive:
+def _bring_up_or_say(path: Path, environ: Mapping[str, str], now: float, before: Live) -> Live | NotLive:
     """The same, where an error of ours must not end the watching."""
     try:
-        return bring_up(deployment, now)
+        return bring_up(path, environ, now, before=before)
     except Exception as error:
         frame = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{type(error).__name__} at {os.path.basename(frame.filename)}:{frame.lineno}"
-        message = f"policyd failed while it compiled this policy ({where})"
-        cure = "this is a mistake in policyd, not in the policy; report it"
+        message = f"policyd failed while it loaded these files ({where})"
+        cure = "this is a mistake in policyd, not in the files; report it"
         return NotLive((Diagnostic("PD605", Severity.ERROR, message, None, help=cure),), ())
 
 
 class Reloader:
-    """Watches the files of one deployment's policy. `publish` is called in the event loop with a policy that is ready."""
+    """Watches one deployment file and all that it leads to: the policy's files, certificates, files with secrets.
+    `publish` is called in the event loop with what is ready to serve."""
 
     def __init__(
         self,
-        deployment: Deployment,
+        path: Path,
+        environ: Mapping[str, str],
         live: Live,
         publish: Callable[[Live], None],
         tell: Callable[[LoadState, Live], None],
@@ -90,13 +109,14 @@ class Reloader:
         clock: Callable[[], float] = time.time,
         seconds: float = WATCH_SECONDS,
     ) -> None:
-        self._deployment = deployment
+        self._path = path
+        self._environ = environ
         self._live = live
         self._publish = publish
         self._tell = tell
         self._clock = clock
         self._seconds = seconds
-        self._seen = _marks(self._watched(live.ready.files))
+        self._seen = _marks(live.files)
         self._asked = asyncio.Event()
         # A thread of its own: a large policy takes seconds, and requests do not wait behind it.
         self._thread = ThreadPoolExecutor(1, "policyd-reload")
@@ -121,25 +141,21 @@ class Reloader:
     async def _load(self) -> None:
         # The marks are taken before the files are read: a file that changes in between is loaded once more.
         before = await self._aside(_marks, tuple(self._seen))
-        found = await self._aside(_bring_up_or_say, self._deployment, self._clock())
+        found = await self._aside(_bring_up_or_say, self._path, self._environ, self._clock(), self._live)
         state = replace(self.state, at=self._clock())
         if isinstance(found, Live):
-            files = found.ready.files
+            files: Iterable[str] = found.files
             self._live = found
             self._publish(found)
             self.state = replace(state, reloads=state.reloads + 1, failed=())
         else:
-            files = (*self._live.ready.files, *found.files)
+            files = dict.fromkeys((*self._live.files, *found.files))
             self.state = replace(state, failures=state.failures + 1, failed=found.diagnostics)
-        watched = self._watched(files)
-        self._seen = {path: before.get(path, _mark(path)) for path in watched}
+        self._seen = {path: before.get(path, _mark(path)) for path in files}
         self._tell(self.state, self._live)
 
     async def _aside(self, work: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, partial(work, *args, **options))
-
-    def _watched(self, files: Iterable[str]) -> tuple[str, ...]:
-        return tuple(dict.fromkeys((self._deployment.policy, *files)))
 
 
 _Mark = tuple[int, int, int] | None

@@ -15,7 +15,7 @@ import signal
 import socket
 import stat
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from time import time
@@ -23,19 +23,18 @@ from typing import Any, Final
 
 import uvicorn
 
-from policyd.deploy.model import Deployment, Listen
-from policyd.deploy.read import read_deployment
+from policyd.deploy.model import Listen
+from policyd.proofs.find import Budget
+from policyd.proofs.prove import prove
 from policyd.proxy.admin import Standing, admin_app, spelled
 from policyd.proxy.app import Sidecar
 from policyd.proxy.decision_log import DecisionLog
 from policyd.proxy.forward import Road
 from policyd.proxy.gate import Gate
-from policyd.proxy.identity import identify_by
 from policyd.proxy.live import Live
 from policyd.proxy.order import Observed
 from policyd.proxy.reload import WATCH_SECONDS, LoadState, NotLive, Reloader, bring_up
 from policyd.proxy.upstream.client import HttpUpstream
-from policyd.proxy.weigh import Weigher
 from policyd.proxy.wire import bounded_protocol
 from policyd.text.diagnostic import Diagnostic, Severity, in_order
 from policyd.text.printable import printable
@@ -60,6 +59,9 @@ SWITCH_SECONDS = 0.001
 COLLECT: Final = (10_000, 20, 50)
 """Garbage is collected less often than CPython does: a request leaves no cycles, so looking for them only costs."""
 
+WARNING_BUDGET: Final = Budget(seconds=0.2, together=0.5)
+"""For proofs that only warn. A policy so large that it takes longer has at least so many warnings."""
+
 FINDINGS, UNUSABLE, NOT_PROVED = 1, 2, 3
 UNREADABLE: Final = frozenset({"PD001", "PD002", "PD501"})
 
@@ -67,16 +69,15 @@ UNREADABLE: Final = frozenset({"PD001", "PD002", "PD501"})
 def serve(deployment_path: str) -> int:
     """Runs until SIGTERM or SIGINT. 0 after an orderly end; 1 on errors of the deployment or the policy, 2 where a file
     cannot be read, 3 where an assertion could not be proved in its time."""
-    loaded = read_deployment(Path(deployment_path), os.environ)
-    if loaded.deployment is None:
-        return _cannot_start(loaded.diagnostics)
-    found = bring_up(loaded.deployment, time())
+    path = Path(deployment_path)
+    found = bring_up(path, os.environ, time())
     if isinstance(found, NotLive):
-        return _cannot_start((*loaded.diagnostics, *found.diagnostics), unfinished=found.unfinished)
-    _warn((*loaded.diagnostics, *found.ready.diagnostics))
+        return _cannot_start(found.diagnostics, unfinished=found.unfinished)
+    _count_warnings(found)
+    deployment = found.deployment
     try:
-        listeners = (open_listener(loaded.deployment.listen), open_listener(loaded.deployment.admin))
-        log = DecisionLog(loaded.deployment.log)
+        listeners = (open_listener(deployment.listen), open_listener(deployment.admin))
+        log = DecisionLog(deployment.log)
     except OSError as error:
         _say(f"cannot start: {error.strerror or error}: {error.filename or 'address in use or not ours'}")
         return FINDINGS
@@ -86,15 +87,15 @@ def serve(deployment_path: str) -> int:
     gc.freeze()
     gc.set_threshold(*COLLECT)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(_until_told(loaded.deployment, found, log, *listeners))
+        return runner.run(_until_told(path, found, log, *listeners))
 
 
 async def _until_told(
-    deployment: Deployment, live: Live, log: DecisionLog, proxy: socket.socket, admin: socket.socket
+    path: Path, live: Live, log: DecisionLog, proxy: socket.socket, admin: socket.socket
 ) -> int:
     loop = asyncio.get_running_loop()
     told = asyncio.Event()
-    async with serving(deployment, live, log, proxy, admin) as running:
+    async with serving(path, live, log, proxy, admin) as running:
         for sign in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(sign, told.set)
         loop.add_signal_handler(signal.SIGHUP, running.reloader.ask)
@@ -123,7 +124,7 @@ class Running:
         return Standing(
             live.ready.digest,
             live.loaded_at,
-            tuple(live.ready.files),
+            live.files,
             self.reloader.state,
             self.log.state,
             self.draining,
@@ -132,7 +133,7 @@ class Running:
 
 @contextlib.asynccontextmanager
 async def serving(
-    deployment: Deployment,
+    path: Path,
     live: Live,
     log: DecisionLog,
     proxy: socket.socket,
@@ -140,32 +141,30 @@ async def serving(
     *,
     drain_seconds: int = DRAIN_SECONDS,
     watch_seconds: float = WATCH_SECONDS,
+    environ: Mapping[str, str] = os.environ,
 ) -> AsyncIterator["Running"]:
-    """A sidecar on these listeners: it serves inside the context and drains at its end."""
+    """A sidecar on these listeners: it serves inside the context and drains at its end. `live` was read from the
+    deployment file at `path`, which is watched like the policy's files."""
     loop = asyncio.get_running_loop()
     loop.set_default_executor(ThreadPoolExecutor(_threads(), "policyd"))
     gate = Gate(live.serving)
     upstream = HttpUpstream(gate, live.serving.targets.values())
-    weigher = Weigher(deployment.answer_reserve)
-    road = Road(gate, upstream, Observed())
-    sidecar = Sidecar(
-        live,
-        road,
-        identify=identify_by(deployment.identity),
-        weigher=weigher,
-        log=log,
-        limits=deployment.limits,
-    )
+    sidecar = Sidecar(live, Road(gate, upstream, Observed()), log=log)
 
     def publish(new: Live) -> None:
-        gate.publish(new.serving)
+        # INVARIANT: nothing awaits in between, so no request sees one part new and another old.
         upstream.rebind(new.serving.targets.values())
-        sidecar.live = new
+        gate.publish(new.serving)
+        sidecar.serve(new)
 
-    running = Running(sidecar, Reloader(deployment, live, publish, _tell_load, seconds=watch_seconds), log)
+    def header_bytes() -> int:
+        return sidecar.live.limits.header
+
+    reloader = Reloader(path, environ, live, publish, _tell_load, seconds=watch_seconds)
+    running = Running(sidecar, reloader, log)
     servers = (
-        _Server(_config(sidecar, deployment.limits.header, drain_seconds)),
-        _Server(_config(admin_app(running.standing), deployment.limits.header, 1)),
+        _Server(_config(sidecar, header_bytes, drain_seconds)),
+        _Server(_config(admin_app(running.standing), header_bytes, 1)),
     )
     tasks = [
         loop.create_task(server.serve(sockets=[listener]))
@@ -222,7 +221,7 @@ class _Server(uvicorn.Server):
         await asyncio.gather(*cancelled, return_exceptions=True)
 
 
-def _config(app: Any, header_bytes: int, drain_seconds: int) -> uvicorn.Config:
+def _config(app: Any, header_bytes: Callable[[], int], drain_seconds: int) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http=bounded_protocol(header_bytes),
@@ -293,10 +292,10 @@ def _quiet_logging() -> None:
 
 def _tell_load(state: LoadState, live: Live) -> None:
     if state.failed:
-        errors = "; ".join(spelled(d) for d in state.failed)
-        _say(f"the new policy is not served, {live.ready.digest} stays: {errors}")
+        errors = "; ".join(spelled(d) for d in state.failed if d.severity is Severity.ERROR)
+        _say(f"what changed is not served, policy {live.ready.digest} and its deployment stay: {errors}")
     else:
-        _say(f"serving policy {live.ready.digest}")
+        _say(f"serving policy {live.ready.digest} and the deployment of {live.files[0]}")
 
 
 def _cannot_start(diagnostics: Iterable[Diagnostic], *, unfinished: bool = False) -> int:
@@ -308,10 +307,13 @@ def _cannot_start(diagnostics: Iterable[Diagnostic], *, unfinished: bool = False
     return NOT_PROVED if unfinished else FINDINGS
 
 
-def _warn(diagnostics: Iterable[Diagnostic]) -> None:
-    found = [d for d in in_order(diagnostics) if d.severity is Severity.WARNING]
+def _count_warnings(live: Live) -> None:
+    """One line: whoever starts a sidecar is told that there is something to see, and `policyd check` shows it."""
+    report = prove(live.ready.program, live.ready.compiled.matrix, WARNING_BUDGET)
+    found = {d for d in (*live.findings, *report.diagnostics) if d.severity is Severity.WARNING}
     if found:
-        print(render_all(found, colour=sys.stderr.isatty()), file=sys.stderr)
+        count = "1 warning" if len(found) == 1 else f"{len(found)} warnings"
+        _say(f"{count}: see `policyd check --deployment {live.files[0]}`")
 
 
 def _say(text: str) -> None:

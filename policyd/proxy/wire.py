@@ -54,14 +54,15 @@ def line_of_scope(scope: Mapping[str, Any]) -> Line | None:
 _TOO_LARGE = "The header section is larger than this server takes."
 
 
-def bounded_protocol(header_bytes: int) -> type[HttpToolsProtocol]:
-    """uvicorn's protocol on httptools with at most so many bytes of headers in a request. One header that does not end
+def bounded_protocol(most: Callable[[], int]) -> type[HttpToolsProtocol]:
+    """uvicorn's protocol on httptools with at most so many bytes of headers in a request, asked for each. One header that does not end
     is noticed when the bytes received for it go beyond the bound."""
 
     class BoundedProtocol(HttpToolsProtocol):
         _in_head = False
         _received = 0
-        _left = header_bytes
+        _most = 0
+        _left = 0
         leaving: Callable[[], None] | None = None
 
         def connection_lost(self, exc: Exception | None) -> None:
@@ -72,7 +73,7 @@ def bounded_protocol(header_bytes: int) -> type[HttpToolsProtocol]:
         def on_message_begin(self) -> None:
             self._in_head = True
             self._received = 0
-            self._left = header_bytes
+            self._left = self._most = most()
             super().on_message_begin()
 
         def on_header(self, name: bytes, value: bytes) -> None:
@@ -91,7 +92,7 @@ def bounded_protocol(header_bytes: int) -> type[HttpToolsProtocol]:
             super().data_received(data)
             if self._in_head:
                 self._received += len(data)
-                if self._received > header_bytes and not self.transport.is_closing():
+                if self._received > self._most and not self.transport.is_closing():
                     self.send_400_response(_TOO_LARGE)
 
     return BoundedProtocol

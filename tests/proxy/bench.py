@@ -8,13 +8,12 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from time import time
 from typing import Any, Self
 
 from policyd.deploy.model import Listen
-from policyd.deploy.read import read_deployment
 from policyd.proxy.decision_log import DecisionLog
 from policyd.proxy.live import Live
 from policyd.proxy.reload import bring_up
@@ -217,14 +216,15 @@ async def exchange(port: int, request: bytes) -> Answer:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A sidecar that serves. `policy` is its policy's file, `log_path` its decision log."""
+    """A sidecar that serves. `policy` and `deployment` are its files, `log_path` its decision log."""
 
     serving: Serving
     port: int
     admin_port: int
     policy: Path
     log_path: Path
-    recorders: Mapping[str, Recorder] = field(default_factory=dict)
+    recorders: Mapping[str, Recorder]
+    deployment: Path
 
     async def ask(self, request: bytes) -> Answer:
         return await exchange(self.port, request)
@@ -285,19 +285,17 @@ async def sidecar(
     places = {name: recorder.url for name, recorder in recorders.items()} | dict(urls or {})
     toml = folder / "policyd.toml"
     toml.write_text(deployment_text(places, identity, extra, targets or {}))
-    loaded = read_deployment(toml, {})
-    assert loaded.deployment is not None, render_all(loaded.diagnostics, colour=False)
-    live = bring_up(loaded.deployment, time())
+    live = bring_up(toml, {}, time())
     assert isinstance(live, Live), render_all(live.diagnostics, colour=False)
     log_path = folder / "decisions.jsonl"
     written = DecisionLog(str(log_path)) if log is None else log
     proxy, admin = (open_listener(Listen("127.0.0.1", 0)) for _ in range(2))
     try:
         async with serving(
-            loaded.deployment, live, written, proxy, admin, drain_seconds=drain_seconds, watch_seconds=0.05
+            toml, live, written, proxy, admin, drain_seconds=drain_seconds, watch_seconds=0.05, environ={}
         ) as running:
             yield Running(
-                running, proxy.getsockname()[1], admin.getsockname()[1], path, log_path, dict(recorders)
+                running, proxy.getsockname()[1], admin.getsockname()[1], path, log_path, dict(recorders), toml
             )
     finally:
         written.close()

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -159,7 +160,7 @@ def test_a_broken_new_policy_leaves_the_old_one_serving_and_is_told(
 def test_an_error_of_ours_while_loading_does_not_end_the_watching(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fails(*_: object) -> None:
+    def fails(*_: object, **__: object) -> None:
         raise KeyError("the author's text")
 
     async def test() -> None:
@@ -271,7 +272,8 @@ def test_an_error_of_ours_is_refused_and_told_without_content(
     async def test() -> None:
         async with three(tmp_path) as running:
             sidecar_ = running.serving.sidecar
-            sidecar_._identify = lambda _: {}["the secret text"]  # type: ignore[assignment, index]
+            broken = replace(sidecar_.live, identify=lambda _: {}["the secret text"])  # type: ignore[index]
+            sidecar_.serve(broken)
             answer = await running.ask(post("/v1/messages", MESSAGES))
             assert (answer.status, answer.code) == (500, "internal_error")
             assert running.sent_anywhere() == 0

@@ -19,6 +19,9 @@ MORE = POLICY.replace(
 ).replace("route rest ", "route urgent to home when priority > 8\nroute rest ")
 
 
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC).timestamp()
+
+
 def program() -> Program:
     loaded = load_text(MORE)
     assert loaded.program is not None, loaded.diagnostics
@@ -31,7 +34,7 @@ def sight(zone: str = "UTC", **deployment: object) -> Sight:
 
 def before(headers: list[tuple[bytes, bytes]], team: str | None = "search") -> Values | Refusal:
     claims = {} if team is None else {"team": team}
-    return sight().before_body("chat", headers, claims, 0.0)
+    return sight().before_body("chat", headers, claims, NOON)
 
 
 def test_what_is_absent_has_its_declared_value() -> None:
@@ -101,6 +104,16 @@ def test_the_clock_is_the_deployments(zone: str, hour: int, weekday: str, day: d
     later = seen.before_body("chat", [], {"team": "search"}, at + 1800)
     assert isinstance(later, dict)
     assert later["hour"] == (hour + 1) % 24
+
+
+@pytest.mark.parametrize("year", [1970, 2000, 2100])
+def test_a_clock_outside_the_calendar_of_policies_is_refused(year: int) -> None:
+    refusal = sight().before_body(
+        "chat", [], {"team": "search"}, datetime(year, 1, 1, tzinfo=UTC).timestamp()
+    )
+    assert isinstance(refusal, Refusal)
+    assert refusal.code == "internal_error"
+    assert str(year) in refusal.message
 
 
 @pytest.mark.parametrize(

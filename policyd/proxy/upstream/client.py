@@ -104,11 +104,11 @@ class HttpUpstream:
         if type(permit) is not Permit:
             raise GateClosed(Refused(Reason.FORGED, "not a permit"))
         pool = self._pool_of(permit)
-        connection = pool.take_idle() or await _acquire(pool, deadline, fresh=False)
+        connection = pool.take_idle() or await self._acquire(permit, pool, deadline, fresh=False)
         answer = await self._attempt(permit, pool, connection, deadline)
         if not answer.head_done and connection.dropped_unread(answer, within=_STALE_WITHIN):
             pool = self._pool_of(permit)
-            connection = await _acquire(pool, deadline, fresh=True)
+            connection = await self._acquire(permit, pool, deadline, fresh=True)
             answer = await self._attempt(permit, pool, connection, deadline)
         if answer.error is not None and not answer.head_done:
             raise answer.error
@@ -123,8 +123,26 @@ class HttpUpstream:
         target = permit.target
         pool = self._pools.get(target.name)
         if pool is None or (pool.target is not target and pool.target != target):
+            # Bound anew since the permit was given: the gate says whether that is another generation.
+            self._gate.confirm(permit, target)
             raise GateClosed(Refused(Reason.UNBOUND, f"`{target.name}` is bound to another place now"))
         return pool
+
+    async def _acquire(
+        self, permit: Permit, pool: Pool, deadline: float | None, *, fresh: bool
+    ) -> Connection:
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await pool.acquire(fresh=fresh)
+        except TimeoutError:
+            name = pool.target.name
+            raise UpstreamUnreachable(
+                Kind.CONNECT_TIMEOUT, name, "no connection before the deadline"
+            ) from None
+        except UpstreamUnreachable:
+            # Where the target was bound anew meanwhile, the old place is no reason to give up: nothing was sent.
+            self._gate.confirm(permit, pool.target)
+            raise
 
     async def _attempt(
         self, permit: Permit, pool: Pool, connection: Connection, deadline: float | None
@@ -149,12 +167,3 @@ class HttpUpstream:
     def _retire(self, pool: Pool) -> None:
         pool.retire()
         self._retired = [p for p in (*self._retired, pool) if p.open]
-
-
-async def _acquire(pool: Pool, deadline: float | None, *, fresh: bool) -> Connection:
-    try:
-        async with asyncio.timeout_at(deadline):
-            return await pool.acquire(fresh=fresh)
-    except TimeoutError:
-        name = pool.target.name
-        raise UpstreamUnreachable(Kind.CONNECT_TIMEOUT, name, "no connection before the deadline") from None

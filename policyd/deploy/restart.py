@@ -1,0 +1,49 @@
+"""What of a deployment cannot change while policyd runs: the sockets that are open and the file that is written.
+
+In: the deployment that serves and a new one. Out: a diagnostic for each such key that differs, at its place. All other
+keys can change at any time.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from policyd.deploy.author import Author, Pointing
+from policyd.deploy.model import Deployment, Listen
+from policyd.deploy.places import Path
+from policyd.text.diagnostic import Diagnostic
+
+__all__ = ["needs_restart"]
+
+
+def needs_restart(serving: Deployment, new: Deployment, author: Author | None) -> Iterable[Diagnostic]:
+    pointing = Pointing(author)
+    for path, before, after in _fixed(serving, new):
+        if before != after:
+            name = ".".join(str(part) for part in path)
+            message = f"restart needed: `{name}` cannot change while policyd runs, from {before} to {after}"
+            cure = "restart policyd, or take this change back and the others are loaded"
+            yield pointing.at(path, "PD511", message, help=cure)
+
+
+def _fixed(serving: Deployment, new: Deployment) -> Iterator[tuple[Path, str, str]]:
+    for table, before, after in (
+        ("listen", serving.listen, new.listen),
+        ("admin", serving.admin, new.admin),
+    ):
+        yield from _listener(table, before, after)
+    yield ("log", "path"), _shown(serving.log), _shown(new.log)
+
+
+def _listener(table: str, before: Listen, after: Listen) -> Iterator[tuple[Path, str, str]]:
+    if before.path is not None or after.path is not None:
+        yield (table, "unix"), _place(before), _place(after)
+        return
+    yield (table, "address"), f"`{before.address}`", f"`{after.address}`"
+    yield (table, "port"), str(before.port), str(after.port)
+
+
+def _place(listen: Listen) -> str:
+    return f"`{listen.path}`" if listen.path is not None else f"`{listen.address}` port {listen.port}"
+
+
+def _shown(log: str | None) -> str:
+    return "standard output" if log is None else f"`{log}`"

@@ -1,0 +1,80 @@
+"""Whole answers of policyd's own, and what is noted of any answer.
+
+In come a request and what to say; out go ASGI's messages and the record's last values. The one idea: whatever ends a
+request, its answer and its line in the log are made here. Answers of targets are `forward.py`'s.
+"""
+
+from policyd.policy.decision import Plan
+from policyd.proxy.asked import Asked
+from policyd.proxy.forward import Outcome, Send
+from policyd.proxy.outbound import Headers
+from policyd.proxy.record import Record
+from policyd.proxy.refusals import REFUSALS, Refusal, body_of, headers_of, refuse
+
+__all__ = ["note_outcome", "of_upstreams", "own_headers", "send_alive", "send_refusal", "send_whole"]
+
+
+async def send_refusal(request: Asked, refusal: Refusal) -> None:
+    """The refusal, in the dialect's shape."""
+    record = request.record
+    record.said, record.by = refusal.message, refusal.by
+    record.outcome = refusal.code
+    body = body_of(refusal, request.dialect, record.decision)
+    plan = record.decided if isinstance(record.decided, Plan) else None
+    headers = headers_of(refusal, body, record.decision)
+    if REFUSALS[refusal.code].status == 413:
+        headers.append((b"connection", b"close"))
+    attempts = len(request.outcome.attempts)
+    headers += own_headers(
+        record.decision, record.policy.encode(), None if plan is None else plan.route, None, attempts
+    )
+    await send_whole(request, refusal.status, headers, body)
+
+
+def own_headers(decision: str, tag: bytes, route: str | None, target: str | None, attempts: int) -> Headers:
+    out = [
+        (b"x-policyd-decision", decision.encode()),
+        (b"x-policyd-policy", tag),
+        (b"x-policyd-attempts", b"%d" % attempts),
+    ]
+    if route is not None:
+        out.append((b"x-policyd-route", route.encode()))
+    if target is not None:
+        out.append((b"x-policyd-target", target.encode()))
+    return out
+
+
+def of_upstreams(code: str, outcome: Outcome) -> Refusal:
+    """The refusal where no candidate gave an answer: what became of each."""
+    what = ", ".join(f"{a.target}: {a.status or a.outcome}" for a in outcome.attempts)
+    return refuse(code, f"{REFUSALS[code].meaning} ({what})")
+
+
+def note_outcome(record: Record, outcome: Outcome) -> None:
+    record.attempts = outcome.attempts
+    record.bytes_out = outcome.sent
+    record.target = outcome.target
+    if outcome.status is not None:
+        record.status = outcome.status
+    if outcome.gone:
+        record.outcome = "client_gone"
+    elif outcome.cut is not None:
+        record.outcome = outcome.cut
+    elif not record.outcome:
+        record.outcome = "answered"
+    if outcome.gate_said is not None:
+        record.said = outcome.gate_said
+
+
+async def send_whole(request: Asked, status: int, headers: Headers, body: bytes) -> None:
+    request.answered = True
+    request.record.status = status
+    request.outcome.sent += len(body)
+    await request.send({"type": "http.response.start", "status": status, "headers": headers})
+    await request.send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+async def send_alive(send: Send) -> None:
+    """The root, which clients probe before their first request. It says nothing."""
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
