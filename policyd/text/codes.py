@@ -146,6 +146,7 @@ _ROWS = (
     Code("PD508", _E, "bad URL of a target"),
     Code("PD509", _E, "fixed identity on an open address"),
     Code("PD510", _E, "environment variable names no setting"),
+    Code("PD511", _E, "setting that cannot change while policyd runs"),
     Code("PD520", _E, "target without a binding"),
     Code("PD521", _W, "binding without a target"),
     Code("PD522", _E, "binding does not bear out `location on_prem`"),
