@@ -26,15 +26,14 @@ _CODES: Final = {
 }
 _OURS: Final = frozenset({"value", "url", "secret_literal"})
 _WORDS: Final = {
-    "bool_type": "this is `true` or `false`, without quotes",
-    "dict_type": "this is a table",
-    "int_from_float": "this is a whole number",
-    "int_type": "this is a whole number, without quotes",
-    "list_type": "this is a list: `[ … ]`",
-    "model_attributes_type": "this is a table",
-    "model_type": "this is a table",
+    "bool_type": "this has to be `true` or `false`, without quotes",
+    "dict_type": "this has to be a table",
+    "int_type": "this has to be a whole number, without quotes",
+    "list_type": "this has to be a list: `[ … ]`",
+    "model_attributes_type": "this has to be a table",
+    "model_type": "this has to be a table",
     "string_too_short": "this may not be empty",
-    "string_type": 'this is a string: `"…"`',
+    "string_type": 'this has to be a string: `"…"`',
     "too_short": "this list needs at least one entry",
 }
 _IDENTITY_KINDS: Final = frozenset({"loopback", "api-keys"})

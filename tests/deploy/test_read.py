@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from policyd.deploy.keys import hash_key
-from policyd.deploy.model import Credential, Endpoint, Secret, Timeouts
+from policyd.deploy.model import AddressRule, BoundTarget, Credential, Endpoint, Secret, Timeouts
 from policyd.deploy.read import Loaded, read_deployment
+from policyd.proxy.gate import Gate, Reason, Refused, Serving, Ticket
 from policyd.text.codes import CODES
+from policyd.text.diagnostic import Severity
 
 KEY = "a" * 64
 CERTS = Path(__file__).parents[1] / "upstream" / "certs"
@@ -292,3 +294,72 @@ def test_a_variable_that_is_wrong_is_named_and_its_value_is_not_shown(
 def test_a_key_is_kept_as_its_hash() -> None:
     assert re.fullmatch(r"[0-9a-f]{64}", hash_key("sk-1"))
     assert hash_key("") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+
+def test_mistakes_beyond_the_shape_are_told_together(tmp_path: Path) -> None:
+    text = SMALL + 'credential = { env = "NOPE" }\n[listen]\naddress = "0.0.0.0"\n'
+    loaded = read(tmp_path, text)
+    assert pointed_at(loaded) == [("PD509", "kind"), ("PD507", "credential")]
+    assert loaded.draft is not None and loaded.draft.bindings[0].name == "gpu"
+    shape = read(tmp_path, text + "prot = 1\n")
+    assert pointed_at(shape) == [("PD507", "credential"), ("PD503", "prot")]
+    assert shape.draft is None
+
+
+def test_a_secret_that_is_not_there_can_be_a_note_and_still_leaves_no_deployment(tmp_path: Path) -> None:
+    path = tmp_path / "policyd.toml"
+    for reference, severity in (
+        ('{ env = "NOPE" }', Severity.NOTE),
+        ('{ file = "nope" }', Severity.NOTE),
+        ('{ env = "EMPTY" }', Severity.ERROR),
+    ):
+        path.write_text(SMALL + f"credential = {reference}")
+        loaded = read_deployment(path, {"EMPTY": ""}, absent_secret=Severity.NOTE)
+        assert [(d.code, d.severity) for d in loaded.diagnostics] == [("PD507", severity)]
+        assert loaded.deployment is None
+        assert loaded.draft is not None
+
+
+def test_what_stands_for_a_missing_secret_cannot_be_sent(tmp_path: Path) -> None:
+    draft = read(tmp_path, SMALL + 'credential = { env = "NOPE" }').draft
+    assert draft is not None
+    target = BoundTarget("gpu", draft.bindings[0], AddressRule("loopback"))
+    gate = Gate(Serving("d", {"gpu": target}))
+    ticket = Ticket("r", "d", frozenset({"gpu"}))
+    said = gate.permit(ticket, "gpu", method=b"POST", path=b"/v1/x", headers=[], body=b"{}")
+    assert isinstance(said, Refused) and said.reason is Reason.MALFORMED
+
+
+def test_the_files_that_were_looked_at_are_named(tmp_path: Path) -> None:
+    text = SMALL.replace("http:", "https:") + 'credential = { file = "key" }\ntls = { ca = "none.pem" }\n'
+    names = [Path(f).name for f in read(tmp_path, text).files]
+    assert sorted(names) == ["key", "none.pem", "policyd.toml"]
+
+
+WORDS = {
+    "a table": ("listen = 1\n" + SMALL, "`listen`: this has to be a table"),
+    "an identity": (SMALL.replace("[identity]\nkind = \"loopback\"\nteam = \"search\"", "identity = 1"), "`identity`: this has to be a table"),
+    "an empty list": (SMALL.replace('["openai"]', "[]"), "`targets.gpu.dialects`: this list needs at least one entry"),
+    "one of a few": (SMALL.replace('["openai"]', '["gemini"]'), "`targets.gpu.dialects.0`: this is not one of `openai`, `anthropic`"),
+    "a number in quotes": (SMALL + '[listen]\nport = "80"', "`listen.port`: this has to be a whole number, without quotes"),
+    "a fraction": (SMALL + "max_connections = 1.5", "`targets.gpu.max_connections`: this has to be a whole number, without quotes"),
+    "too small": (SMALL + "max_connections = 0", "`targets.gpu.max_connections`: this is too small: at least 1"),
+    "too large": (SMALL + "[listen]\nport = 70000", "`listen.port`: this is too large: at most 65535"),
+    "nothing": (SMALL.replace('"x.policy"', '""'), "`policy`: this may not be empty"),
+    "no string": (SMALL.replace('"x.policy"', "1"), '`policy`: this has to be a string: `"…"`'),
+    "a flag in quotes": (SMALL + '[log]\nstdout = "yes"', "`log.stdout`: this has to be `true` or `false`, without quotes"),
+    "a list": (SMALL.replace('["openai"]', '"openai"'), "`targets.gpu.dialects`: this has to be a list: `[ … ]`"),
+    "a secret file": (SMALL + 'credential = { file = "nope" }', "`targets.gpu.credential`: the file `nope` cannot be read: there is no such file"),
+    "a folder": (SMALL + 'credential = { file = "." }', "`targets.gpu.credential`: the file `.` cannot be read: it is a folder"),
+    "an authority": (SMALL.replace("http:", "https:") + 'tls = { ca = "policyd.toml" }', "`targets.gpu.tls.ca`: `policyd.toml` holds no certificate in PEM"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "said"), WORDS.values(), ids=WORDS.keys())
+def test_a_mistake_is_said_in_words_of_this_project(text: str, said: str, tmp_path: Path) -> None:
+    assert [d.message for d in read(tmp_path, text).diagnostics] == [said]
+
+
+def test_a_file_that_is_not_there_is_said_in_words(tmp_path: Path) -> None:
+    (found,) = read_deployment(tmp_path / "none.toml", {}).diagnostics
+    assert found.message.endswith("none.toml`: there is no such file")

@@ -1,14 +1,16 @@
 """A line of the decision log: what was decided and done, with a caller's words bounded and escaped."""
 
 import json
+from datetime import date
 from typing import Any
 
 import pytest
 
 from policyd.policy.decision import Candidates, Plan, Reject, Removal
+from policyd.policy.program import MAX_NUMBER
 from policyd.policy.request import EVERYTHING
 from policyd.proxy.forward import Attempt
-from policyd.proxy.record import LONGEST, Record, line_of, shown
+from policyd.proxy.record import LONGEST, MOST_CLAIMS, Record, line_of, shown
 
 
 def said(**more: Any) -> dict[str, Any]:
@@ -77,3 +79,29 @@ def test_a_rejection() -> None:
         ["too_fast"],
         "slow down",
     )
+
+
+def test_days_are_written_as_days_and_what_nobody_bounds_as_null() -> None:
+    day = date(2026, 11, 20).toordinal()
+    features = {
+        "date": day,
+        "until": day + 1,
+        "messages": day,
+        "max_output": MAX_NUMBER,
+        "tokens": MAX_NUMBER,
+    }
+    out = said(features=features, dates=frozenset({"date", "until", "absent"}))["features"]
+    assert out == {
+        "date": "2026-11-20",
+        "until": "2026-11-21",
+        "messages": day,
+        "max_output": None,
+        "tokens": None,
+    }
+
+
+def test_the_caller_is_recorded_bounded() -> None:
+    caller = {"team": "search", "note": "x" * 500, **{f"claim{n}": "v" for n in range(100)}}
+    out = said(caller=caller)["caller"]
+    assert (out["team"], out["note"], len(out)) == ("search", "x" * LONGEST + "…", MOST_CLAIMS)
+    assert said()["caller"] == {}
