@@ -10,7 +10,8 @@ __all__ = ["configure", "run"]
 
 _EPILOG: Final = """\
 A policy with errors, with an assertion that is broken or not proved, or whose targets the deployment file does not bind
-safely does not start. A changed file or SIGHUP reloads: a broken new policy leaves the old one serving.
+safely does not start. A changed file or SIGHUP reloads policy and deployment in one step: with a mistake in either, the
+old ones go on serving. Only listeners and the log's file need a restart.
 
 example:
   policyd serve policyd.toml

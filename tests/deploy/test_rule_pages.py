@@ -40,7 +40,16 @@ def found(folder: Path, policy: str, toml: str) -> tuple[Diagnostic, ...]:
     root.write_text(f'edition 1\n{by_team}{policy}\nroute all to gpu\notherwise reject "no"\n')
     checked = load(root)
     assert checked.program is not None, [d.message for d in checked.diagnostics]
-    return check_bindings(checked.program, loaded.deployment)
+    return check_bindings(checked.program, loaded.deployment, loaded.author)
+
+
+def shown_place(diagnostic: Diagnostic) -> str:
+    """The place as the page counts it: the first line is the example's own."""
+    assert diagnostic.span is not None
+    name, line, column = diagnostic.span.place.rsplit(":", 2)
+    if not name.endswith(".toml"):
+        return ""
+    return f"{Path(name).name}:{int(line) - 1}:{column}: "
 
 
 @pytest.mark.parametrize("code", [code for code in OURS if code not in ("PD501", "PD510", "PD511")])
@@ -53,7 +62,7 @@ def test_a_page_rejects_and_accepts_what_it_says(code: str, tmp_path: Path) -> N
     for text in rejected:
         matching = [d for d in found(tmp_path, policy, text) if d.code == code]
         assert matching
-        assert f"{matching[0].severity}[{code}] {matching[0].message}\n" in said
+        assert f"{shown_place(matching[0])}{matching[0].severity}[{code}] {matching[0].message}\n" in said
         assert matching[0].help is None or f"help: {matching[0].help}" in said
     for text in (text for info, text in parts if info == "toml accept"):
         assert code not in [d.code for d in found(tmp_path, policy, text)]
