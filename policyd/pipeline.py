@@ -83,9 +83,9 @@ class Checked:
 def check_policy(path: Path, *, today: date) -> Checked:
     """The policy at `path`, with everything there is to say about it. `today` decides which exceptions have expired."""
     loaded = load(path, today=today)
-    if loaded.program is None:
+    if loaded.meant is None:
         return Checked(None, (), frozenset(), False, loaded.diagnostics)
-    program = loaded.program
+    program = loaded.meant
     compiled = compile_program(program)
     if not isinstance(compiled, Compiled):
         return Checked(program, (), frozenset(), False, in_order((*loaded.diagnostics, *compiled)))

@@ -73,6 +73,6 @@ def _entry_text(name: str, value: Value | None) -> str:
         return f"{name}={','.join(_leaves(value))}"
     if isinstance(value, int):
         return f"{name}={value_text(value, unit='date' if name == 'date' else 'count')}"
-    plain = re.fullmatch(r'[^\s"\\]+', value) and value != "unknown"
+    plain = re.fullmatch(r"[^\s\"\\,;']+", value) and value != "unknown"
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     return f"{name}={value}" if plain else f'{name}="{escaped}"'

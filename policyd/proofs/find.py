@@ -163,7 +163,7 @@ class Finder:
 
     def find(self, box: Box, avoid: int, extra: Sequence[Box] = ()) -> Found | Covered:
         """A cell of `box` outside every clause of `avoid` and every box of `extra`, or what covers the box."""
-        self._spend()
+        self.spend()
         live = self.touching(box, avoid)
         extra = tuple(b for b in extra if meet(box, b) is not None)
         if not live and not extra:
@@ -205,7 +205,8 @@ class Finder:
 
     # How clauses are narrowed before any search.
 
-    def _spend(self) -> None:
+    def spend(self) -> None:
+        """One step of the question. Raises `OutOfBudget` when there is no more for it."""
         self.nodes += 1
         self._left -= 1
         if self._left < 0 or (self._left & 15 == 15 and self._clock() > self._deadline):
@@ -300,7 +301,7 @@ class Finder:
 
     def _search(self, local: _Local, live: int, domain: dict[int, int]) -> dict[int, int] | None:
         """Atoms per axis (as local masks) that no live clause matches entirely, or None."""
-        self._spend()
+        self.spend()
         domain = dict(domain)
         while True:
             live, open_at, stable = self._narrow(local, live, domain)

@@ -126,6 +126,7 @@ class Reach:
         self, box: Box, avoid: int, targets: Sequence[str], past: int, allowed: frozenset[str]
     ) -> Found | Covered:
         """Past the routes, in the part of the box where guards have removed all the targets."""
+        self.finder.spend()
         target = next((t for t in targets if not self._surely_removed(box, t)), None)
         if target is None:
             return self._past(box, avoid, past, allowed)

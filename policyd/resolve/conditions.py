@@ -338,7 +338,7 @@ class Conditions:
                 "PD224",
                 node.low.span.through(node.high.span),
                 f"the range is empty: `{written(node.low)}` is above `{written(node.high)}`",
-                help="write the lower end first",
+                help=_other_way_round(node, low, high),
             )
             return None
         condition = self._on_scale(subject, ((low, high),), node.span)
@@ -424,3 +424,12 @@ class Conditions:
         condition = on_scale(subject, ranges, span)
         self._tests += sum(1 for _ in tests_of(condition))
         return condition
+
+
+def _other_way_round(node: nodes.InRange, low: int, high: int) -> str:
+    """A range that runs over the end of its domain is said by what it leaves out."""
+    if node.name.text == "hour" and low - high > 1:
+        return (
+            f"write the lower end first, or, over midnight, `not {node.name.text} in {high + 1}..{low - 1}`"
+        )
+    return "write the lower end first"

@@ -4,6 +4,7 @@ import re
 import unicodedata
 from typing import Final, assert_never
 
+from policyd.policy.findings import FINDINGS, is_finding
 from policyd.policy.program import (
     BoolDomain,
     Domain,
@@ -15,7 +16,7 @@ from policyd.policy.program import (
 )
 from policyd.policy.request import LONGEST_STRING
 from policyd.resolve.features import Level
-from policyd.resolve.report import Report, did_you_mean, listed, shown
+from policyd.resolve.report import Report, did_you_mean, listed, near, shown
 from policyd.syntax.literals import write_date, write_duration, write_money, write_number
 from policyd.syntax.nodes import Boolean, DateValue, Duration, Literal, Money, Number, Text, Word
 from policyd.text.diagnostic import Label
@@ -203,4 +204,12 @@ def dotted_name(feature: Feature, literal: Literal, use: Span, report: Report) -
             help='lower-case letters, digits, `-` and `_`, parts joined by dots: "secret.aws"',
         )
         return None
+    if feature.where.kind == "builtin" and not is_finding(literal.value):
+        close = near(literal.value, {*FINDINGS, *(f.partition(".")[0] for f in FINDINGS)})
+        report.add(
+            "PD228",
+            literal.span,
+            f"no detector finds `{shown(literal.value)}`, so this never holds",
+            help=f"did you mean `{close}`?" if close else "docs/traffic.md lists what the detectors find",
+        )
     return literal.value

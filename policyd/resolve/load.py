@@ -50,11 +50,13 @@ _LOST: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """`program` is None exactly when there is an error. `files`: every file that was read, the root first."""
+    """`program` is None exactly when there is an error. `files`: every file that was read, the root first. `meant`: the
+    program also where only tests are wrong, so that what it means can still be proved; it never serves."""
 
     program: Program | None
     diagnostics: tuple[Diagnostic, ...]
     files: tuple[Path, ...]
+    meant: Program | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +116,9 @@ def _load(
     report = Report()
     reader = _Reader(fetch, place, report)
     unit = reader.root(root)
-    program = None if unit is None else build(unit, report, today=today)
-    return Loaded(program, _own(report.diagnostics(), lost=reader.lost), tuple(reader.files))
+    meant = None if unit is None else build(unit, report, today=today)
+    program = None if report.failed else meant
+    return Loaded(program, _own(report.diagnostics(), lost=reader.lost), tuple(reader.files), meant)
 
 
 def _own(found: tuple[Diagnostic, ...], *, lost: bool) -> tuple[Diagnostic, ...]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import fields, is_dataclass
 
 from policyd.policy.builtins import IDENTITY_NAMES
-from policyd.resolve.files import Placed
+from policyd.resolve.files import Placed, Space
 from policyd.syntax.nodes import (
     Budget,
     Compare,
@@ -31,16 +31,16 @@ __all__ = ["identity_names_read"]
 _WORD = re.compile(rf"\b(?:{'|'.join(IDENTITY_NAMES)})\b")
 
 
-def identity_names_read(statements: Iterable[Placed]) -> frozenset[str]:
-    """The identity's usual names that some statement reads, declared or not."""
-    found: set[str] = set()
+def identity_names_read(statements: Iterable[Placed]) -> Iterator[tuple[str, Space]]:
+    """The identity's usual names that some statement reads, and where, declared or not."""
     worth: dict[int, bool] = {}
     for item in statements:
         source: Source = item.statement.span.source
         # A file without the word, the common case, is not walked.
         if worth.setdefault(id(source), _WORD.search(source.text) is not None):
-            found.update(n for n in _read(item.statement) if n in IDENTITY_NAMES)
-    return frozenset(found)
+            for name in dict.fromkeys(_read(item.statement)):
+                if name in IDENTITY_NAMES:
+                    yield name, item.space
 
 
 def _read(node: object) -> Iterator[str]:
@@ -58,6 +58,9 @@ def _read(node: object) -> Iterator[str]:
             yield from _read(part)
     elif is_dataclass(node):
         for f in fields(node):
+            # In a predicate a bare name is a fact.
+            if f.name in {"span", "predicate"}:
+                continue
             value = getattr(node, f.name)
-            if isinstance(value, tuple) or (is_dataclass(value) and f.name != "span"):
+            if isinstance(value, tuple) or is_dataclass(value):
                 yield from _read(value)

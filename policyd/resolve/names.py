@@ -98,8 +98,10 @@ def collect_names(statements: Iterable[Placed], report: Report) -> Names:
         declared = _declared(item)
         if declared is not None:
             _enter(tables, declared, report)
-    for name in sorted(identity_names_read(statements)):
-        tables["word"].setdefault(name, Declared("word", "feature", name, root, None, None))
+    names = Names(tables)
+    for name, space in tuple(identity_names_read(statements)):
+        if names.find("word", name, space) is None:
+            tables["word"][name] = Declared("word", "feature", name, root, None, None)
     _one_meaning(tables, report)
     return Names(tables)
 

@@ -38,7 +38,8 @@ _NOWHERE = Otherwise("", 403, Severity.NOTE)
 
 
 def build(root: Unit, report: Report, *, today: date | None = None) -> Program | None:
-    """The program, or None where anything is wrong. `today` decides which exceptions have expired."""
+    """The program, or None where anything is wrong but its tests: what it means can be proved without them, and the
+    report says that they are wrong. `today` decides which exceptions have expired."""
     statements = placed(root)
     top = _top(root)
     if all(isinstance(item.statement, Edition) for item in statements):
@@ -74,6 +75,7 @@ def build(root: Unit, report: Report, *, today: date | None = None) -> Program |
     routes = read_routes(names, targets, conditions, scopes, report)
     otherwise = read_otherwise(statements, top, report)
     assertions = read_assertions(names, conditions, predicates, scopes)
+    meant = not report.failed
     cases = read_cases(statements, conditions, report)
     program = Program(
         axes.features,
@@ -91,7 +93,7 @@ def build(root: Unit, report: Report, *, today: date | None = None) -> Program |
     )
     if not report.failed:
         _cases_stand_inside(program, cases, scopes, report)
-    return None if report.failed else program
+    return program if meant else None
 
 
 def _top(root: Unit) -> Span:

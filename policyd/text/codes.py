@@ -82,6 +82,7 @@ _ROWS = (
     Code("PD225", _E, "bad string or finding name"),
     Code("PD226", _W, "test that the domain decides"),
     Code("PD227", _W, "constant outside the domain"),
+    Code("PD228", _W, "finding that no detector makes"),
     Code("PD230", _E, "unknown fact"),
     Code("PD231", _E, "target without a mandatory fact"),
     Code("PD232", _E, "bad value of a fact"),

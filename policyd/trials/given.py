@@ -69,6 +69,14 @@ def read_line(program: Program, text: str) -> GivenRequest:
             problems.append(_unknown_name(name, features))
         elif name in values:
             problems.append(_problem("PD004", f"`{name}` is given twice", "give each feature once"))
+        elif raw is not None and _stray(feature, raw):
+            problems.append(
+                _problem(
+                    "PD004",
+                    f"`{_shown(raw)}` has a mark that a value without quotes does not have",
+                    f'entries are separated by spaces; if it belongs to the value, quote it: {name}="…"',
+                )
+            )
         elif negated and raw is not None:
             problems.append(
                 _problem("PD004", f"`not {name}={_shown(raw)}` has a value", f"write `not {name}`")
@@ -151,6 +159,12 @@ def _impossible(request: Request, given: frozenset[str]) -> tuple[Diagnostic, ..
             cure = "leave `context_needed` out"
         found.append(_problem("PD284", f"no request is like this: {message}", cure))
     return tuple(found)
+
+
+def _stray(feature: Feature, raw: str) -> bool:
+    """A comma, semicolon or apostrophe in a value without quotes: two entries run into one, most likely."""
+    marks = ";'" if isinstance(feature.domain, NamesDomain) else ",;'"
+    return not raw.startswith('"') and any(mark in raw for mark in marks)
 
 
 class _DuplicateKey(ValueError):
