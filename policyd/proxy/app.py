@@ -183,6 +183,7 @@ class Sidecar:
         for decisions in range(1, MOST_DECISIONS + 1):
             live = self.live
             # Asked again: while the body came or another policy was asked, a key may have been revoked.
+            request.record.decided = None
             claims = _identified(request, live)
             if isinstance(claims, Refusal):
                 return claims

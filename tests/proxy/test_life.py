@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -282,3 +283,22 @@ def test_an_error_of_ours_is_refused_and_told_without_content(
     said = capfd.readouterr().err
     assert "KeyError" in said
     assert "the secret text" not in said + json.dumps(records(tmp_path / "decisions.jsonl"))
+
+
+def test_a_refusal_is_recorded_with_its_caller_and_its_size(tmp_path: Path) -> None:
+    identity = 'kind = "loopback"\nteam = "blocked"\nuser = "ana"'
+
+    sizes: list[int] = []
+
+    async def test() -> None:
+        async with three(tmp_path, identity=identity) as running:
+            answer = await running.ask(post("/v1/chat/completions", CHAT, x_latency="batch"))
+            assert answer.status == 403
+            sizes.append(len(answer.body))
+
+    run(test())
+    (record,) = records(tmp_path / "decisions.jsonl")
+    assert record["caller"] == {"team": "blocked", "user": "ana"}
+    assert [record["bytes_out"]] == sizes
+    assert record["features"]["max_output"] is None
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d", record["features"]["date"])

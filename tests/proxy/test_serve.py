@@ -14,6 +14,8 @@ import pytest
 from tests.proxy.bench import CHAT, LOOPBACK, POLICY, Recorder, deployment_text, exchange, get, post, records
 from tests.upstream.scripted import run, until, unused_port
 
+URLS = {"home": "http://127.0.0.1:9", "cloud": "http://127.0.0.1:10", "spare": "http://127.0.0.1:11"}
+
 
 @dataclass(frozen=True, slots=True)
 class Process:
@@ -24,9 +26,9 @@ class Process:
 
 
 @asynccontextmanager
-async def started(folder: Path, urls: dict[str, str]) -> AsyncIterator[Process]:
+async def started(folder: Path, urls: dict[str, str], policy: str = POLICY) -> AsyncIterator[Process]:
     """A process that serves; it is told to stop at the end unless it has."""
-    (folder / "sidecar.policy").write_text(POLICY)
+    (folder / "sidecar.policy").write_text(policy)
     with unused_port() as proxy, unused_port() as admin:
         text = deployment_text(urls, LOOPBACK, "", {}).replace("8484", str(proxy)).replace("8485", str(admin))
     (folder / "policyd.toml").write_text(text)
@@ -81,6 +83,34 @@ def test_it_serves_reloads_and_ends_in_order(tmp_path: Path) -> None:
     assert len(records(tmp_path / "decisions.jsonl")) == 2
 
 
+def test_it_says_how_many_warnings_there_are_and_where_to_see_them(tmp_path: Path) -> None:
+    quiet = POLICY.replace("latency == batch and ", "")
+    dead = quiet.replace("otherwise", 'route late  to home  when team == "blocked"\notherwise')
+    worse = dead.replace("otherwise", 'route later  to home  when team == "blocked"\notherwise')
+
+    async def test() -> None:
+        for policy, said in ((quiet, []), (dead, ["1 warning"]), (worse, ["2 warnings"])):
+            async with started(tmp_path, URLS, policy) as running:
+                lines = [line for line in running.said if "warning" in line]
+            toml = tmp_path / "policyd.toml"
+            assert lines == [f"policyd: {count}: see `policyd check --deployment {toml}`\n" for count in said]
+
+    run(test())
+
+
+def test_a_hangup_reads_the_deployment_again(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with Recorder() as moved, started(tmp_path, URLS) as running:
+            toml = tmp_path / "policyd.toml"
+            toml.write_text(toml.read_text().replace(URLS["cloud"], moved.url))
+            running.process.send_signal(signal.SIGHUP)
+            await until(lambda: any("and the deployment of" in line for line in running.said))
+            answer = await exchange(running.port, post("/v1/chat/completions", CHAT))
+            assert (answer.status, len(moved.requests)) == (200, 1)
+
+    run(test())
+
+
 async def refused(folder: Path) -> tuple[int, str]:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "policyd", "serve", str(folder / "policyd.toml"), stderr=asyncio.subprocess.PIPE
@@ -91,7 +121,6 @@ async def refused(folder: Path) -> tuple[int, str]:
     return process.returncode, said.decode()
 
 
-URLS = {"home": "http://127.0.0.1:9", "cloud": "http://127.0.0.1:10", "spare": "http://127.0.0.1:11"}
 REFUSED = {
     "mistakes in the policy, all at once": (
         POLICY.replace("to cloud, spare, home", "to clout").replace("team == \"cloud-only\"", "tam == \"x\""),
