@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final, TypeAlias
-from zoneinfo import ZoneInfo
 
-from policyd.policy.builtins import WEEKDAYS
+from policyd.deploy.zone import zone_of
+from policyd.policy.builtins import DATES, WEEKDAYS
 from policyd.policy.program import MAX_NUMBER, Feature, Program, Value
 from policyd.policy.request import Inadmissible, admit_value
 from policyd.proxy.identity import Claims
@@ -62,9 +62,9 @@ class Sight:
     def __init__(self, program: Program, deployment: Mapping[str, object], zone: str) -> None:
         self.headers = policy_headers(program)
         self.model = next(f for f in program.features if f.name == "model")
-        self._zone = ZoneInfo(zone)
+        self._zone = zone_of(zone)
         self._minute = -1
-        self._now: Values = {}
+        self._now: Values | Refusal = {}
         self._by_header: dict[bytes, list[_FromHeader]] = {}
         for feature in program.features:
             if feature.where.kind in {"header", "label"}:
@@ -83,13 +83,18 @@ class Sight:
             name: value for name, value in fixed.items() if not isinstance(value, Inadmissible)
         }
 
-    def at(self, clock: float) -> Values:
-        """`hour`, `weekday` and `date` at a POSIX time. Zones change on whole minutes, so a minute has one answer."""
+    def at(self, clock: float) -> Values | Refusal:
+        """`hour`, `weekday` and `date` at a POSIX time. Zones change on whole minutes, so a minute has one answer. A clock
+        outside the calendar that policies are proved over is refused: it is wrong."""
         minute = int(clock) // 60
         if minute != self._minute:
             now = datetime.fromtimestamp(clock, UTC).astimezone(self._zone)
             self._minute = minute
-            self._now = {"hour": now.hour, "weekday": WEEKDAYS[now.weekday()], "date": now.toordinal()}
+            day = now.toordinal()
+            if DATES.low <= day <= DATES.high:
+                self._now = {"hour": now.hour, "weekday": WEEKDAYS[now.weekday()], "date": day}
+            else:
+                self._now = refuse("internal_error", f"the clock says {now.date()}, which no policy is about")
         return self._now
 
     def before_body(
@@ -102,7 +107,10 @@ class Sight:
         who = self._of(claims)
         if isinstance(who, Refusal):
             return who
-        values: Values = {"endpoint": endpoint, **self.at(clock), **fixed, **who}
+        now = self.at(clock)
+        if isinstance(now, Refusal):
+            return now
+        values: Values = {"endpoint": endpoint, **now, **fixed, **who}
         if not self._by_header:
             return values
         raw: dict[bytes, bytes] = {}
