@@ -11,9 +11,10 @@ from policyd.traffic.endpoints import EndpointName
 from policyd.traffic.images import SCALED_IMAGE_TOKENS
 from policyd.traffic.openai_chat import MESSAGE_TOKENS
 from policyd.traffic.parts import encrypted, file_data, image, loose_keys, remote, server_held
-from policyd.traffic.reach import apply_reach, is_set
+from policyd.traffic.reach import is_set
 from policyd.traffic.reading import Draft, Flag, Reading
 from policyd.traffic.tools import read_tool, read_tools
+from policyd.traffic.top_level import read_top_level
 
 __all__ = ["BLOCKS", "read_count_tokens", "read_messages"]
 
@@ -86,7 +87,7 @@ def read_count_tokens(body: Mapping[str, Any]) -> Reading:
 
 def _read(body: Mapping[str, Any], endpoint: EndpointName) -> Reading:
     draft = Draft(body)
-    apply_reach(draft, endpoint)
+    read_top_level(draft, endpoint)
     draft.model = draft.text("model")
     if draft.truth("stream"):
         draft.flag(Flag.STREAM, "stream")

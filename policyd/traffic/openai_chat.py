@@ -6,9 +6,10 @@ from typing import Any, Final
 from policyd.traffic.endpoints import EndpointName
 from policyd.traffic.openai_parts import read_content
 from policyd.traffic.parts import encrypted, loose_keys, server_held
-from policyd.traffic.reach import apply_reach, is_set
+from policyd.traffic.reach import is_set
 from policyd.traffic.reading import Draft, Flag, Reading
 from policyd.traffic.tools import read_tools
+from policyd.traffic.top_level import read_top_level
 
 __all__ = ["MESSAGE_TOKENS", "asks_for_json", "asks_to_reason", "read_chat"]
 
@@ -33,7 +34,7 @@ OUTPUT_LIMITS: Final = ("max_completion_tokens", "max_tokens")
 def read_chat(body: Mapping[str, Any]) -> Reading:
     """The reading of a chat completion request."""
     draft = Draft(body)
-    apply_reach(draft, EndpointName.CHAT)
+    read_top_level(draft, EndpointName.CHAT)
     draft.model = draft.text("model")
     if draft.truth("stream"):
         draft.flag(Flag.STREAM, "stream")

@@ -12,9 +12,10 @@ from policyd.traffic.endpoints import EndpointName
 from policyd.traffic.openai_chat import MESSAGE_TOKENS, asks_for_json, asks_to_reason
 from policyd.traffic.openai_parts import read_content, read_part
 from policyd.traffic.parts import encrypted, image, image_url, loose_keys, server_held
-from policyd.traffic.reach import apply_reach, is_set
+from policyd.traffic.reach import is_set
 from policyd.traffic.reading import Draft, Flag, Reading
 from policyd.traffic.tools import read_tools
+from policyd.traffic.top_level import read_top_level
 
 __all__ = ["ITEMS", "read_responses"]
 
@@ -77,7 +78,7 @@ ITEMS: Final[dict[str, tuple[Item, frozenset[str]]]] = {
 def read_responses(body: Mapping[str, Any]) -> Reading:
     """The reading of a responses request."""
     draft = Draft(body)
-    apply_reach(draft, EndpointName.RESPONSES)
+    read_top_level(draft, EndpointName.RESPONSES)
     draft.model = draft.text("model")
     if draft.truth("stream"):
         draft.flag(Flag.STREAM, "stream")

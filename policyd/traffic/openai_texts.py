@@ -10,8 +10,10 @@ from typing import Any
 from policyd.traffic.endpoints import EndpointName
 from policyd.traffic.openai_chat import JSON_KEYS, MESSAGE_TOKENS, asks_for_json, asks_to_reason
 from policyd.traffic.openai_parts import read_content
-from policyd.traffic.reach import apply_reach, is_set
+from policyd.traffic.reach import is_set
 from policyd.traffic.reading import Draft, Flag, Reading
+from policyd.traffic.tools import read_tools
+from policyd.traffic.top_level import read_top_level
 
 __all__ = ["read_completions", "read_embeddings"]
 
@@ -19,7 +21,7 @@ __all__ = ["read_completions", "read_embeddings"]
 def read_completions(body: Mapping[str, Any]) -> Reading:
     """The reading of a text completion request."""
     draft = Draft(body)
-    apply_reach(draft, EndpointName.COMPLETIONS)
+    read_top_level(draft, EndpointName.COMPLETIONS)
     draft.model = draft.text("model")
     if draft.truth("stream"):
         draft.flag(Flag.STREAM, "stream")
@@ -31,18 +33,20 @@ def read_completions(body: Mapping[str, Any]) -> Reading:
         if is_set(body.get(key)):
             draft.flag(Flag.JSON, key)
     asks_to_reason(draft)
+    read_tools(draft, body.get("tools"), "tools")
     return draft.done()
 
 
 def read_embeddings(body: Mapping[str, Any]) -> Reading:
     """The reading of an embeddings request. It has no answer in tokens. `messages` is a model server's chat form of it."""
     draft = Draft(body)
-    apply_reach(draft, EndpointName.EMBEDDINGS)
+    read_top_level(draft, EndpointName.EMBEDDINGS, "messages")
     draft.model = draft.text("model")
     if draft.truth("stream"):
         draft.flag(Flag.STREAM, "stream")
     draft.max_output = 0
     _texts(draft, "input")
+    read_tools(draft, body.get("tools"), "tools")
     for index, message in enumerate(draft.items("messages")):
         if isinstance(message, dict):
             read_content(draft, message.get("content"), f"messages[{index}].content")

@@ -20,6 +20,7 @@ __all__ = [
     "file_data",
     "image",
     "image_url",
+    "is_url",
     "loose_keys",
     "remote",
     "server_held",

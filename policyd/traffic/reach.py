@@ -5,8 +5,9 @@ keys against it.
 
 The one idea: a closed table. A key either becomes a feature that the policy sees (`server_tools`, `stored`,
 `remote_content`, `opaque`) or a 400. It is one table for all dialects, because a server of one dialect may be a gateway
-that understands the keys of another; rows say where they differ. A key counts when it is *set*: null, false, and empty
-lists, objects and strings ask for nothing, except where the row says that absence asks for something.
+that understands the keys of another; rows say where they differ. A key counts when it is *there*: only null and false ask for
+nothing. An empty object is the usual way to switch a feature on with its defaults. Two kinds of rows differ and say so: those
+that hold a list of things, where an empty list names none, and those where absence itself asks for something.
 
 A spelling that differs from a reach key, or from a key that the readers read, only in case, hyphens, underscores or
 compatibility characters is refused: some servers match keys without regard to case, so such a key would be read there and
@@ -16,11 +17,13 @@ Not here: the types of tools and content parts, which the readers hold in tables
 what a target that forwards may receive at all.
 """
 
+import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 from policyd.traffic.endpoints import EndpointName
 from policyd.traffic.reading import Draft, Flag
@@ -34,7 +37,10 @@ __all__ = [
     "Outcome",
     "ReachKey",
     "apply_reach",
+    "asks",
+    "check_cache",
     "check_spelling",
+    "is_set",
 ]
 
 
@@ -51,17 +57,28 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ReachKey:
-    """One row. `only` limits it to some endpoints; `absent_counts` means that leaving the key out, or null, sets it."""
+    """One row. `only` limits it to some endpoints; `absent_counts` means that everything but `false` sets it, leaving it
+    out too; `listed` means that the value is a list of things, so an empty one asks for nothing."""
 
     key: str
     outcome: Outcome
     because: str
     only: frozenset[EndpointName] | None = None
     absent_counts: bool = False
+    listed: bool = False
 
 
 def _rows(outcome: Outcome, because: str, *keys: str) -> tuple[ReachKey, ...]:
-    return tuple(ReachKey(key, outcome, because) for key in keys)
+    return tuple(ReachKey(key, outcome, because, listed=key in LISTED) for key in keys)
+
+
+LISTED: Final = frozenset({
+    "models", "fallbacks", "fallback_models", "context_window_fallbacks", "content_policy_fallbacks", "default_fallbacks",
+    "transforms", "plugins", "model_list", "tags", "callbacks", "success_callback", "failure_callback", "input_callback",
+    "service_callback", "guardrails", "data_sources", "dataSources", "mcp_servers", "file_ids", "files", "image_data",
+    "images", "image_urls", "audios", "videos", "input_ids", "prompt_token_ids", "token_ids", "logits_processors", "documents",
+})  # fmt: skip
+"""Keys whose value is a list of things: an empty list asks for nothing."""
 
 
 RESPONSES: Final = frozenset({EndpointName.RESPONSES})
@@ -103,6 +120,11 @@ REACH_KEYS: Final[tuple[ReachKey, ...]] = (
         "kv_transfer_params", "ec_transfer_params", "bootstrap_host", "bootstrap_port", "bootstrap_room",
     ),
     *_rows(
+        Outcome.REFUSED,
+        "has a model server run code, or load weights, that the caller names",
+        "custom_logit_processor", "logits_processors", "lora_path", "lora_request",
+    ),
+    *_rows(
         Outcome.SERVER_TOOLS,
         "the server searches the web, runs code or calls tools by itself, and takes content along",
         "mcp_servers", "web_search_options", "search_parameters", "enable_search", "search_options", "web_search",
@@ -114,11 +136,19 @@ REACH_KEYS: Final[tuple[ReachKey, ...]] = (
         Outcome.STATE,
         "names content that the server holds: it is not in the request and cannot be scanned",
         "previous_response_id", "conversation", "conversation_id", "thread", "thread_id", "file_ids", "assistant_id",
+        "file_id", "session_params", "session_id", "cached_content", "cachedContent",
     ),
     *_rows(
         Outcome.OPAQUE,
         "content that is not text",
         "prompt_embeds", "input_embeds", "image_data", "images", "audios", "videos", "multimodal_data", "mm_data",
+        "image_url", "image_urls", "audio_url", "video_url", "file", "files", "file_url", "file_data",
+    ),
+    *_rows(Outcome.OPAQUE, "tokens that stand for text", "input_ids", "prompt_token_ids", "token_ids"),
+    *_rows(
+        Outcome.OPAQUE,
+        "the server's template puts the text together after it was scanned",
+        "chat_template", "documents",
     ),
     ReachKey("store", Outcome.STORED, "the server keeps the request and its answer"),
     ReachKey(
@@ -151,7 +181,12 @@ PASSED: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
      ("include", "stream_options", "logprobs", "top_logprobs", "n", "best_of", "echo", "seed", "stop", "stop_sequences", "temperature",
       "top_p", "top_k", "frequency_penalty", "presence_penalty", "logit_bias", "modalities", "audio", "verbosity",
       "parallel_tool_calls", "max_tool_calls", "function_call", "dimensions", "encoding_format", "betas")),
-    ("are text that the model reads: scanned", ("chat_template", "documents", "prediction")),
+    ("are text that the model reads: scanned", ("prediction",)),
+    ("set switches of the server's template; a longer text, a list or an object among them is `opaque`", ("chat_template_kwargs",)),
+    ("are settings of model servers that shape the answer only",
+     ("stop_token_ids", "allowed_token_ids", "bad_words", "min_tokens", "min_p", "repetition_penalty", "ignore_eos",
+      "add_generation_prompt", "continue_final_message", "skip_special_tokens", "enable_thinking", "thinking_budget",
+      "guided_json", "guided_regex", "guided_choice", "guided_grammar", "structured_outputs", "json_schema", "grammar")),
 )  # fmt: skip
 """Keys that were considered and pass, with the reason."""
 
@@ -160,11 +195,13 @@ READ_KEYS: Final[frozenset[str]] = frozenset({
     "stream", "max_tokens", "max_completion_tokens", "max_output_tokens", "response_format", "text", "output_config",
     "output_format", "reasoning", "reasoning_effort", "thinking", "container", "vector_store_ids",
     "prompt_cache_retention", "prompt_cache_options", "content", "role", "type", "image_url", "file_id", "file_url",
-    "file_data", "source", "url",
+    "file_data", "source", "url", "cache_control", "annotations", "signature",
 })  # fmt: skip
 """Keys that a reader looks at: another spelling of one would be read by some servers and not here."""
 
-LONG_CACHES: Final = frozenset({"24h", "12h"})
+CACHE_KEYS: Final = ("cache_control", "prompt_cache_breakpoint", "prompt_cache_options")
+BRIEF: Final = re.compile(r"0*(?:[0-9]{1,3}s|[1-5]?[0-9]m|60m|1h)", re.ASCII)
+"""How long a prompt cache may live without being `stored`: an hour."""
 
 
 def _folded(key: str) -> str:
@@ -198,8 +235,15 @@ def check_spelling(draft: Draft, key: str, place: str) -> None:
 
 
 def is_set(value: object) -> bool:
-    """Whether a key with this value asks for anything. Zero does: it is a value."""
+    """Whether there is anything in this value. For keys inside shapes; a reach key `asks` already when it is there."""
     return value is not None and value is not False and value not in ("", [], {})
+
+
+def asks(row: ReachKey, value: object) -> bool:
+    """Whether a reach key with this value asks for something. Zero and empty objects and strings do."""
+    if row.absent_counts:
+        return value is not False
+    return value is not None and value is not False and not (row.listed and value == [])
 
 
 def apply_reach(draft: Draft, endpoint: EndpointName) -> None:
@@ -208,40 +252,45 @@ def apply_reach(draft: Draft, endpoint: EndpointName) -> None:
     for key, value in body.items():
         rows = _BY_KEY.get(key)
         if rows is not None:
-            if is_set(value):
-                for row in rows:
-                    if row.only is None or endpoint in row.only:
-                        _apply(draft, row)
-                        break
-        elif key.startswith(REFUSED_PREFIXES):
-            if is_set(value):
-                _refuse(draft, key, "names an account, a place or a log of another service")
+            for row in rows:
+                if (row.only is None or endpoint in row.only) and asks(row, value):
+                    _apply(draft, row)
+                    break
         else:
-            check_spelling(draft, key, "")
-            if key.lower().startswith(REFUSED_PREFIXES):
-                _refuse(draft, key, "names an account, a place or a log of another service")
+            prefix = next((p for p in REFUSED_PREFIXES if key.lower().startswith(p)), None)
+            if prefix is not None:
+                if not key.startswith(prefix) or (value is not None and value is not False):
+                    _refuse(draft, prefix + "…", "names an account, a place or a log of another service")
+            else:
+                check_spelling(draft, key, "")
     for row in REACH_KEYS:
-        if row.absent_counts and row.only is not None and endpoint in row.only and body.get(row.key) is None:
+        if row.absent_counts and row.only is not None and endpoint in row.only and row.key not in body:
             _apply(draft, row)
     _apply_compound(draft)
 
 
 def _apply_compound(draft: Draft) -> None:
     body = draft.body
-    if is_set(body.get("container")):
+    if body.get("container") not in (None, False):
         draft.flag(Flag.SERVER_TOOLS, "container")
         _state(draft, "container")
-    if is_set(body.get("vector_store_ids")):
+    if body.get("vector_store_ids") not in (None, False, []):
         draft.flag(Flag.SERVER_TOOLS, "vector_store_ids")
         _state(draft, "vector_store_ids")
-    if is_set(body.get("prompt_cache_retention")) and body["prompt_cache_retention"] not in (
-        "in_memory",
-        "in-memory",
-    ):
+    retention = body.get("prompt_cache_retention")
+    if retention not in (None, False, "in_memory", "in-memory"):
         draft.flag(Flag.STORED, "prompt_cache_retention")
-    options = body.get("prompt_cache_options")
-    if isinstance(options, dict) and isinstance(options.get("ttl"), str) and options["ttl"] in LONG_CACHES:
-        draft.flag(Flag.STORED, "prompt_cache_options.ttl")
+    check_cache(draft, body, "")
+
+
+def check_cache(draft: Draft, value: Mapping[str, Any], place: str) -> None:
+    """The keys by which a body, a message, a part or a tool asks a server to remember it. More than an hour is keeping."""
+    for key in CACHE_KEYS:
+        if key in value:
+            control = value[key]
+            ttl = control.get("ttl") if isinstance(control, dict) else None
+            if ttl is not None and (not isinstance(ttl, str) or BRIEF.fullmatch(ttl) is None):
+                draft.flag(Flag.STORED, f"{place}.{key}.ttl".lstrip("."))
 
 
 def _apply(draft: Draft, row: ReachKey) -> None:
@@ -259,7 +308,7 @@ def _apply(draft: Draft, row: ReachKey) -> None:
         case Outcome.OPAQUE:
             draft.opaque(row.key)
             draft.uncountable()
-            if row.key in {"images", "image_data", "videos"}:
+            if row.key in {"images", "image_data", "videos", "image_url", "image_urls", "video_url"}:
                 draft.flag(Flag.IMAGES, row.key)
         case Outcome.STATE:
             _state(draft, row.key)

@@ -22,7 +22,8 @@ A reach key is anything in a request by which the *receiving* server would send 
 The list is closed. Each becomes a feature that a policy can test (`server_tools`, `stored`, `remote_content`, `opaque`), or
 the request is refused with status 400 and the code `caller_reach_key`.
 
-A key counts when it is set: `null`, `false`, and empty strings, lists and objects ask for nothing. Keys are compared exactly,
+A key counts when it is there: only `null` and `false` ask for nothing, and an empty list where the table says that the key
+holds a list. An empty object or string counts: it is the usual way to ask for a feature's defaults. Keys are compared exactly,
 and a key that differs from a known one only in case, hyphens, underscores or compatibility characters is refused with the code
 `caller_ambiguous_key`, because some servers would read it as the known one.
 
@@ -31,7 +32,12 @@ This page is written from the tables in `policyd/traffic`; do not edit it.
 
 NOTES: Final = """\
 Three keys say more than one thing. `container` and `vector_store_ids` are `server_tools`, `stored` and `opaque`.
-`prompt_cache_retention` other than `in_memory`, and `prompt_cache_options` with a `ttl` of 12 hours or more, are `stored`.
+`prompt_cache_retention` other than `in_memory`, and a `ttl` of more than an hour in `cache_control` (of a body, a message, a part
+or a tool), `prompt_cache_options` or `prompt_cache_breakpoint`, are `stored`.
+
+A key that the endpoint's vendor does not document and that is in none of these tables may mean content to some server. Its text
+is scanned. An object, a list of anything but strings, a `data:` URL, and a long string without spaces in it (base64) make the request
+`opaque`; a URL makes it `remote_content` and `opaque`.
 """
 
 CONTENT: Final = """\
@@ -62,7 +68,8 @@ def _keys() -> str:
     lines = ["## Top-level keys", "", "| keys | where | become | because such a key |", "|---|---|---|---|"]
     grouped: dict[tuple[str, str, str], list[str]] = {}
     for row in REACH_KEYS:
-        grouped.setdefault((_where(row), row.outcome.value, row.because), []).append(f"`{row.key}`")
+        shown = f"`{row.key}` (list)" if row.listed else f"`{row.key}`"
+        grouped.setdefault((_where(row), row.outcome.value, row.because), []).append(shown)
     for (where, outcome, because), keys in grouped.items():
         lines.append(f"| {', '.join(keys)} | {where} | {outcome} | {because} |")
     prefixes = ", ".join(f"`{p}…`" for p in REFUSED_PREFIXES)
@@ -72,7 +79,7 @@ def _keys() -> str:
 
 def _where(row: ReachKey) -> str:
     where = "everywhere" if row.only is None else ", ".join(sorted(name.value for name in row.only))
-    return f"{where}, also when absent" if row.absent_counts else where
+    return f"{where}, unless `false`, also when absent" if row.absent_counts else where
 
 
 def _passed() -> str:

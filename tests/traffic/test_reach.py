@@ -12,6 +12,7 @@ from policyd.traffic.reach_page import reach_page
 from policyd.traffic.read import read_request
 from policyd.traffic.reading import Reading
 from policyd.traffic.refused import CallerFault
+from policyd.traffic.top_level import unknown_top_level_keys
 
 MINIMAL: dict[EndpointName, dict[str, Any]] = {
     EndpointName.CHAT: {"messages": [{"role": "user", "content": "hi"}]},
@@ -55,14 +56,75 @@ def test_every_reach_key_does_what_its_row_says(row: ReachKey, name: EndpointNam
         assert set(row.outcome.value.split(", ")) <= flags(reading)
 
 
-@pytest.mark.parametrize("value", [None, False, "", [], {}])
+@pytest.mark.parametrize("row", [row for row in REACH_KEYS if row.only is None], ids=lambda row: row.key)
+def test_a_reach_key_counts_when_it_is_there(row: ReachKey) -> None:
+    def counts(value: Any) -> bool:
+        reading = read(EndpointName.CHAT, {row.key: value})
+        return reading.refused is not None or bool(flags(reading))
+
+    assert not counts(None)
+    assert not counts(False)
+    assert counts({})
+    assert counts("")
+    assert counts([]) is not row.listed
+
+
+@pytest.mark.parametrize("key", ["web_search_options", "search_parameters"])
+def test_an_empty_object_switches_search_on(key: str) -> None:
+    assert flags(read(EndpointName.CHAT, {key: {}})) == {"server_tools"}
+
+
+URL = "https://x.example/a"
+
+
 @pytest.mark.parametrize(
-    "key", sorted({row.key for row in REACH_KEYS if not row.absent_counts} - {"store", "prompt"})
-)
-def test_a_reach_key_that_asks_for_nothing_is_passed_on(key: str, value: Any) -> None:
-    reading = read(EndpointName.CHAT, {key: value})
+    ("name", "body", "expected"),
+    [
+        (EndpointName.CHAT, {"input_ids": [1, 2, 3]}, {"opaque"}),
+        (EndpointName.CHAT, {"prompt_token_ids": [1, 2, 3]}, {"opaque"}),
+        (EndpointName.CHAT, {"prompt": [1, 2, 3]}, {"opaque"}),
+        (EndpointName.CHAT, {"x": [1]}, {"opaque"}),
+        (EndpointName.CHAT, {"x": ["plain", "words"]}, set()),
+        (EndpointName.CHAT, {"x": {"y": "z"}}, {"opaque"}),
+        (EndpointName.CHAT, {"image_url": {"url": URL}}, {"images", "opaque", "remote_content"}),
+        (EndpointName.CHAT, {"image": "data:image/png;base64,iVBO"}, {"images", "opaque"}),
+        (EndpointName.RESPONSES, {"image": {"detail": "high"}}, set()),
+        (EndpointName.CHAT, {"x": "aGVs" * 100}, {"opaque"}),
+        (EndpointName.CHAT, {"files": [{"url": URL}]}, {"opaque", "remote_content"}),
+        (EndpointName.CHAT, {"file_url": URL}, {"opaque", "remote_content"}),
+        (EndpointName.MESSAGES, {"file_id": "file_1"}, {"opaque", "stored"}),
+        (EndpointName.MESSAGES, {"input": [{"role": "user"}]}, {"opaque"}),
+        (EndpointName.RESPONSES, {"messages": [{"role": "user", "content": "x"}]}, {"opaque"}),
+        (EndpointName.EMBEDDINGS, {"inputs": [{"content": [{"type": "image_url", "image_url": {"url": URL}}]}]}, {"images", "opaque", "remote_content"}),
+        (EndpointName.COMPLETIONS, {"tools": [{"type": "mcp", "server_url": URL}]}, {"tools", "server_tools", "opaque", "remote_content"}),
+        (EndpointName.CHAT, {"session_params": {"id": "s"}}, {"stored", "opaque"}),
+        (EndpointName.CHAT, {"chat_template": "{{ a + b }}"}, {"opaque"}),
+        (EndpointName.CHAT, {"chat_template_kwargs": {"enable_thinking": False, "effort": "high"}}, set()),
+        (EndpointName.CHAT, {"chat_template_kwargs": {"extra": "words " * 20}}, {"opaque"}),
+        (EndpointName.CHAT, {"chat_template_kwargs": {"parts": ["a"]}}, {"opaque"}),
+        (EndpointName.CHAT, {"documents": [{"text": "a"}]}, {"opaque"}),
+        (EndpointName.CHAT, {"stop_token_ids": [1], "guided_json": {}}, set()),
+    ],
+)  # fmt: skip
+def test_a_top_level_key_that_no_reader_reads_hides_no_content(
+    name: EndpointName, body: dict[str, Any], expected: set[str]
+) -> None:
+    reading = read(name, body)
     assert reading.refused is None
-    assert flags(reading) == set()
+    assert flags(reading) == expected
+
+
+@pytest.mark.parametrize("key", ["custom_logit_processor", "logits_processors", "lora_path"])
+def test_code_and_weights_that_the_caller_names_are_refused(key: str) -> None:
+    refused = read(EndpointName.CHAT, {key: "x"}).refused
+    assert refused is not None
+    assert refused.fault is CallerFault.REACH_KEY
+
+
+def test_undocumented_keys_are_named_in_the_order_they_came() -> None:
+    body = {"zeta": 1, "messages": [], "model": "m", "input": "x", "alpha": 2}
+    assert unknown_top_level_keys(EndpointName.CHAT, body) == ("zeta", "input", "alpha")
+    assert unknown_top_level_keys(EndpointName.RESPONSES, body) == ("zeta", "messages", "alpha")
 
 
 @pytest.mark.parametrize("prefix", REFUSED_PREFIXES)
@@ -143,6 +205,8 @@ def test_what_a_tool_is_called_with_is_not_a_reach_key(arguments: dict[str, Any]
         ({"store": False}, False),
         ({"store": "false"}, True),
         ({"store": 0}, True),
+        ({"store": ""}, True),
+        ({"store": []}, True),
     ],
 )
 def test_responses_are_stored_unless_the_request_says_false(store: dict[str, Any], stored: bool) -> None:
@@ -163,6 +227,8 @@ def test_responses_are_stored_unless_the_request_says_false(store: dict[str, Any
         ({"prompt_cache_retention": "in_memory"}, set()),
         ({"prompt_cache_options": {"ttl": "12h"}}, {"stored"}),
         ({"prompt_cache_options": {"ttl": "30m"}}, set()),
+        ({"cache_control": {"type": "ephemeral", "ttl": "24h"}}, {"stored"}),
+        ({"cache_control": {"type": "ephemeral", "ttl": "1h"}}, set()),
         ({"images": ["iVBOR"]}, {"images", "opaque"}),
         ({"enable_search": True}, {"server_tools"}),
     ],

@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from policyd.traffic.anthropic_messages import BLOCKS
+from policyd.traffic.endpoints import EndpointName
 from policyd.traffic.openai_parts import PART_KEYS
 from policyd.traffic.openai_responses import ITEMS
 from policyd.traffic.reach import PASSED, REACH_KEYS, READ_KEYS
 from policyd.traffic.reading import Draft, Flag
 from policyd.traffic.tools import CLIENT_TOOLS, EITHER, SERVER_TOOLS, read_tool
+from policyd.traffic.top_level import unknown_top_level_keys
 
 anthropic_blocks = pytest.importorskip(
     "anthropic.types.beta.beta_content_block_param", reason="needs the anthropic SDK with beta types"
@@ -128,3 +130,21 @@ def test_every_top_level_key_of_the_sdks_was_considered(module: str, name: str) 
     considered = {row.key for row in REACH_KEYS} | READ_KEYS | {key for _, keys in PASSED for key in keys}
     assert len(keys) > 3
     assert keys - considered == set()
+
+
+PARAMETERS_OF = {
+    "openai.types.chat.completion_create_params": EndpointName.CHAT,
+    "openai.types.completion_create_params": EndpointName.COMPLETIONS,
+    "openai.types.embedding_create_params": EndpointName.EMBEDDINGS,
+    "openai.types.responses.response_create_params": EndpointName.RESPONSES,
+    "anthropic.types.beta.message_create_params": EndpointName.MESSAGES,
+    "anthropic.types.beta.message_count_tokens_params": EndpointName.COUNT_TOKENS,
+}
+
+
+@pytest.mark.parametrize(
+    ("module", "name"), CREATE_PARAMS[:6], ids=[f"{m}.{n}" for m, n in CREATE_PARAMS[:6]]
+)
+def test_every_parameter_of_the_sdks_is_documented_for_its_endpoint(module: str, name: str) -> None:
+    keys = set(getattr(importlib.import_module(module), name).__annotations__)
+    assert unknown_top_level_keys(PARAMETERS_OF[module], dict.fromkeys(keys)) == ()
