@@ -8,7 +8,7 @@ from policyd.traffic.openai_parts import read_content
 from policyd.traffic.parts import encrypted, loose_keys, server_held
 from policyd.traffic.reach import is_set
 from policyd.traffic.reading import Draft, Flag, Reading
-from policyd.traffic.tools import read_tools
+from policyd.traffic.tools import read_functions, read_tools
 from policyd.traffic.top_level import read_top_level
 
 __all__ = ["MESSAGE_TOKENS", "asks_for_json", "asks_to_reason", "read_chat"]
@@ -46,8 +46,7 @@ def read_chat(body: Mapping[str, Any]) -> Reading:
     for index, message in enumerate(messages):
         _message(draft, message, f"messages[{index}]")
     read_tools(draft, body.get("tools"), "tools")
-    if is_set(body.get("functions")):
-        draft.flag(Flag.TOOLS, "functions")
+    read_functions(draft, body.get("functions"), "functions")
     prediction = body.get("prediction")
     if isinstance(prediction, dict):
         read_content(draft, prediction.get("content"), "prediction.content")

@@ -97,7 +97,8 @@ def _types() -> str:
     lines = [
         "## Types of tools",
         "",
-        f"- Run by the client (`tools`): {names(CLIENT_TOOLS)}, {dated_client}, and a tool without a type.",
+        f"- Run by the client (`tools`): {names(CLIENT_TOOLS)}, {dated_client}, and a tool without a type that has a `name` and an `input_schema`;"
+        " each with its own documented keys: with any other key it is run by the server.",
         f"- Run by the server (`tools`, `server_tools`): {names(SERVER_TOOLS)}, {dated_server}.",
         f"- Run by the server unless they say the client: {names(EITHER)}.",
         "- Every other type is run by the server, and opaque.",

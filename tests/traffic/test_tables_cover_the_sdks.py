@@ -14,7 +14,7 @@ from policyd.traffic.openai_parts import PART_KEYS
 from policyd.traffic.openai_responses import ITEMS
 from policyd.traffic.reach import PASSED, REACH_KEYS, READ_KEYS
 from policyd.traffic.reading import Draft, Flag
-from policyd.traffic.tools import CLIENT_TOOLS, EITHER, SERVER_TOOLS, read_tool
+from policyd.traffic.tools import CLIENT_KEYS, CLIENT_TOOLS, EITHER, SERVER_TOOLS, read_tool
 from policyd.traffic.top_level import unknown_top_level_keys
 
 anthropic_blocks = pytest.importorskip(
@@ -111,6 +111,19 @@ def test_every_anthropic_tool_is_known() -> None:
         reading = draft.done()
         assert Flag.TOOLS in reading.flags
         assert Flag.OPAQUE not in reading.flags, f"`{kind}` is in no table"
+
+
+@pytest.mark.parametrize(
+    "union", [openai_tools.ToolParam, anthropic_tools.BetaToolUnionParam], ids=["openai", "anthropic"]
+)
+def test_every_key_of_a_tool_that_the_client_runs_is_known(union: Any) -> None:
+    read = 0
+    for kind, keys in shapes(union).items():
+        known = CLIENT_KEYS.get(kind) or CLIENT_KEYS.get(kind.rpartition("_")[0])
+        if known is not None:
+            read += 1
+            assert keys - known == set(), kind
+    assert read >= 8
 
 
 CREATE_PARAMS = [
