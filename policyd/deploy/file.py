@@ -91,6 +91,7 @@ class LimitsFile(Table):
     body: Size = 32 * 1024 * 1024
     header: Size = 64 * 1024
     in_flight: Size = 512 * 1024 * 1024
+    unread: Seconds = 60.0
 
 
 class LogFile(Table):

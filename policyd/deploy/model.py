@@ -177,11 +177,13 @@ Identity: TypeAlias = LoopbackIdentity | ApiKeyIdentity
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bytes: of a request's body, and of its header section. `in_flight` bounds the bodies held at once."""
+    """Bytes: of a request's body, and of its header section. `in_flight` bounds the bodies held at once. `unread`: seconds
+    after which a client that takes nothing of what waits for it is left."""
 
     body: int = 32 * 1024 * 1024
     header: int = 64 * 1024
     in_flight: int = 512 * 1024 * 1024
+    unread: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)

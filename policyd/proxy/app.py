@@ -71,6 +71,11 @@ class Sidecar:
         self._draw = draw
         self._room = Room(live.limits.in_flight)
 
+    @property
+    def held(self) -> int:
+        """Bytes of bodies that are held now."""
+        return self._room.held
+
     def serve(self, live: Live) -> None:
         """From now on by this policy and deployment."""
         self.live = live

@@ -32,8 +32,11 @@ class Room:
         self.limit = limit
         self.held = 0
 
+    def fits(self, size: int) -> bool:
+        return self.held + size <= self.limit
+
     def take(self, size: int) -> bool:
-        if self.held + size > self.limit:
+        if not self.fits(size):
             return False
         self.held += size
         return True
@@ -49,9 +52,10 @@ async def take_body(
     where there is none. Raises `Gone`."""
     if expected > limit:
         return _too_large(limit)
-    if not room.take(expected):
+    # Bytes that are only promised hold no place, or a client could keep all of it by sending none.
+    if not room.fits(expected):
         return refuse("internal_overload", "the bodies in flight fill what the deployment allows")
-    intake = _Intake(receive, expected, limit, room)
+    intake = _Intake(receive, limit, room)
     try:
         async with asyncio.timeout(seconds):
             return await intake.run()
@@ -73,11 +77,10 @@ def take_whole(body: bytes, limit: int, room: Room) -> bytes | Refusal:
 class _Intake:
     """One body on its way in, and the bytes that are held for it."""
 
-    __slots__ = ("_done", "_held", "_limit", "_receive", "_room", "_size")
+    __slots__ = ("_done", "_limit", "_receive", "_room", "_size")
 
-    def __init__(self, receive: Receive, held: int, limit: int, room: Room) -> None:
+    def __init__(self, receive: Receive, limit: int, room: Room) -> None:
         self._receive = receive
-        self._held = held
         self._limit = limit
         self._room = room
         self._size = 0
@@ -90,20 +93,19 @@ class _Intake:
             if message["type"] == "http.disconnect":
                 raise Gone
             piece = message["body"]
-            self._size += len(piece)
-            if self._size > self._limit:
+            if self._size + len(piece) > self._limit:
                 return _too_large(self._limit)
-            if self._size > self._held:
-                if not self._room.take(self._size - self._held):
-                    return refuse("internal_overload", "the bodies in flight fill what the deployment allows")
-                self._held = self._size
+            if not self._room.take(len(piece)):
+                return refuse("internal_overload", "the bodies in flight fill what the deployment allows")
+            self._size += len(piece)
             pieces.append(piece)
             self._done = not message["more_body"]
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def settle(self) -> None:
-        """Gives back what is not held for a body that was taken."""
-        self._room.give(self._held - self._size if self._done else self._held)
+        """Gives back what is held, unless for a body that was taken."""
+        if not self._done:
+            self._room.give(self._size)
 
 
 def _too_large(limit: int) -> Refusal:

@@ -160,11 +160,14 @@ async def serving(
     def header_bytes() -> int:
         return sidecar.live.limits.header
 
+    def unread_seconds() -> float:
+        return sidecar.live.limits.unread
+
     reloader = Reloader(path, environ, live, publish, _tell_load, seconds=watch_seconds)
     running = Running(sidecar, reloader, log)
     servers = (
-        _Server(_config(sidecar, header_bytes, drain_seconds)),
-        _Server(_config(admin_app(running.standing), header_bytes, 1)),
+        _Server(_config(sidecar, bounded_protocol(header_bytes, unread_seconds), drain_seconds)),
+        _Server(_config(admin_app(running.standing), bounded_protocol(header_bytes, unread_seconds), 1)),
     )
     tasks = [
         loop.create_task(server.serve(sockets=[listener]))
@@ -221,10 +224,10 @@ class _Server(uvicorn.Server):
         await asyncio.gather(*cancelled, return_exceptions=True)
 
 
-def _config(app: Any, header_bytes: Callable[[], int], drain_seconds: int) -> uvicorn.Config:
+def _config(app: Any, protocol: type[asyncio.Protocol], drain_seconds: int) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http=bounded_protocol(header_bytes),
+        http=protocol,
         ws="none",
         lifespan="off",
         log_config=None,
