@@ -10,8 +10,8 @@ from typing import Any, Final
 from policyd.traffic.endpoints import EndpointName
 from policyd.traffic.images import SCALED_IMAGE_TOKENS
 from policyd.traffic.openai_chat import MESSAGE_TOKENS
-from policyd.traffic.parts import encrypted, file_data, image, loose_keys, remote, server_held
-from policyd.traffic.reach import is_set
+from policyd.traffic.parts import encrypted, file_data, image, loose_keys, remote, server_held, thinking
+from policyd.traffic.reach import check_cache, is_set
 from policyd.traffic.reading import Draft, Flag, Reading
 from policyd.traffic.tools import read_tool, read_tools
 from policyd.traffic.top_level import read_top_level
@@ -160,6 +160,9 @@ def _read_block(draft: Draft, block: Any, place: str) -> None:
         return
     who, keys = row
     loose_keys(draft, block, keys, place)
+    check_cache(draft, block, place)
+    if is_set(block.get("citations")):
+        _server_result(draft, block["citations"], f"{place}.citations")
     caller = block.get("caller")
     if who is Block.SERVER or (isinstance(caller, dict) and caller.get("type") != "direct"):
         draft.flag(Flag.SERVER_TOOLS, place)
@@ -178,7 +181,7 @@ def _read_kind(draft: Draft, kind: str, block: Mapping[str, Any], place: str) ->
         case "document":
             _source(draft, block.get("source"), f"{place}.source", is_image=False)
         case "thinking":
-            _thinking(draft, block, place)
+            thinking(draft, block.get("thinking"), block.get("signature"), place)
         case "redacted_thinking":
             draft.flag(Flag.REASONING, place)
             draft.opaque(place)
@@ -186,23 +189,19 @@ def _read_kind(draft: Draft, kind: str, block: Mapping[str, Any], place: str) ->
         case "compaction":
             encrypted(draft, block.get("encrypted_content"), f"{place}.encrypted_content")
             _content(draft, block.get("tool_changes"), f"{place}.tool_changes")
+            _content(draft, block.get("content"), f"{place}.content")
         case "tool_addition" | "tool_removal":
             _tool_change(draft, block.get("tool"), f"{place}.tool")
         case "container_upload":
             server_held(draft, place)
         case "tool_result" | "search_result" | "mcp_tool_result":
             _content(draft, block.get("content"), f"{place}.content")
+        case "browser_state" | "fallback" | "mcp_tool_listing":
+            _server_result(draft, [item for key, item in block.items() if key not in COMMON], place)
         case _ if kind.endswith("_tool_result"):
             _server_result(draft, block.get("content"), f"{place}.content")
         case _:
             pass
-
-
-def _thinking(draft: Draft, block: Mapping[str, Any], place: str) -> None:
-    """Thinking with its text is scanned. Without, the signature is all there is of it, and only the vendor can read that."""
-    draft.flag(Flag.REASONING, place)
-    if not is_set(block.get("thinking")):
-        encrypted(draft, block.get("signature"), f"{place}.signature")
 
 
 def _source(draft: Draft, source: object, place: str, *, is_image: bool) -> None:

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from policyd.traffic.endpoints import EndpointName
-from policyd.traffic.openai_parts import read_content
-from policyd.traffic.parts import encrypted, loose_keys, server_held
-from policyd.traffic.reach import is_set
+from policyd.traffic.openai_parts import read_annotations, read_content
+from policyd.traffic.parts import encrypted, loose_keys, server_held, thinking
+from policyd.traffic.reach import check_cache, is_set
 from policyd.traffic.reading import Draft, Flag, Reading
 from policyd.traffic.tools import read_functions, read_tools
 from policyd.traffic.top_level import read_top_level
@@ -20,6 +20,8 @@ MESSAGE_KEYS: Final = frozenset({
     "role", "content", "name", "tool_calls", "tool_call_id", "function_call", "refusal", "audio", "annotations",
     "reasoning_content", "reasoning", "reasoning_details", "prefix", "partial", "cache_control", "id", "weight",
 })  # fmt: skip
+
+DETAIL_KEYS: Final = frozenset({"type", "text", "summary", "signature", "format", "index", "id"})
 
 CALL_KEYS: Final = frozenset({"id", "type", "index", "function", "custom"})
 
@@ -100,6 +102,9 @@ def _message(draft: Draft, message: Any, place: str) -> None:
     calls = message.get("tool_calls")
     if calls is not None:
         _calls(draft, calls, f"{place}.tool_calls")
+    check_cache(draft, message, place)
+    if is_set(message.get("annotations")):
+        read_annotations(draft, message["annotations"], f"{place}.annotations")
     if is_set(message.get("audio")):
         server_held(draft, f"{place}.audio")
     for key in ("reasoning_content", "reasoning"):
@@ -123,6 +128,9 @@ def _calls(draft: Draft, calls: object, place: str) -> None:
         draft.flag(Flag.TOOLS, at)
         draft.extra_tokens += MESSAGE_TOKENS
         loose_keys(draft, call, CALL_KEYS, at)
+        for key in ("function", "custom"):
+            if isinstance(call.get(key), dict):
+                loose_keys(draft, call[key], frozenset({"name", "arguments", "input"}), f"{at}.{key}")
 
 
 def _details(draft: Draft, details: object, place: str) -> None:
@@ -133,6 +141,8 @@ def _details(draft: Draft, details: object, place: str) -> None:
     for index, block in enumerate(details):
         at = f"{place}[{index}]"
         if isinstance(block, dict) and block.get("type") in ("reasoning.text", "reasoning.summary"):
+            loose_keys(draft, block, DETAIL_KEYS, at)
+            thinking(draft, block.get("text") or block.get("summary"), block.get("signature"), at)
             continue
         encrypted(draft, block.get("data") if isinstance(block, dict) else block, at)
         draft.opaque(at)

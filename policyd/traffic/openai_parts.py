@@ -14,11 +14,12 @@ from policyd.traffic.parts import (
     loose_keys,
     remote,
     server_held,
+    thinking,
 )
-from policyd.traffic.reach import is_set
+from policyd.traffic.reach import check_cache, is_set
 from policyd.traffic.reading import Draft, Flag
 
-__all__ = ["PART_KEYS", "read_content", "read_part"]
+__all__ = ["PART_KEYS", "read_annotations", "read_content", "read_nested", "read_part"]
 
 COMMON: Final = frozenset({"type", "cache_control", "prompt_cache_breakpoint"})
 
@@ -74,6 +75,9 @@ def read_part(draft: Draft, part: Any, place: str) -> None:
         return
     draft.extra_tokens += 3
     loose_keys(draft, part, known, place)
+    check_cache(draft, part, place)
+    if is_set(part.get("annotations")):
+        read_annotations(draft, part["annotations"], f"{place}.annotations")
     match kind:
         case "image_url":
             image_url(draft, part.get("image_url"), place)
@@ -90,7 +94,7 @@ def read_part(draft: Draft, part: Any, place: str) -> None:
         case "input_file":
             _file(draft, part, place)
         case "thinking":
-            draft.flag(Flag.REASONING, place)
+            thinking(draft, part.get("thinking"), part.get("signature"), place)
         case "reasoning_text" | "summary_text":
             draft.flag(Flag.REASONING, place)
         case "encrypted_content":
@@ -99,6 +103,60 @@ def read_part(draft: Draft, part: Any, place: str) -> None:
             text = part.get("refusal" if kind == "refusal" else "text")
             if text is not None and not isinstance(text, str):
                 draft.wrong_shape(f"{place}.{'refusal' if kind == 'refusal' else 'text'}", "a string")
+
+
+CITATIONS: Final = frozenset({"url_citation", "file_citation", "container_file_citation", "file_path"})
+"""Annotations that say where an answer comes from. No server reads content from them."""
+
+CITED: Final = frozenset({
+    "type", "url", "title", "start_index", "end_index", "index", "file_id", "filename", "container_id", "content", "url_citation",
+    "file_citation", "file_path",
+})  # fmt: skip
+
+
+def read_annotations(draft: Draft, annotations: object, place: str) -> None:
+    """What a message's annotations hold: citations, or a gateway's copy of a file that it parsed, with its pages."""
+    if not isinstance(annotations, list):
+        draft.wrong_shape(place, "a list")
+        return
+    for index, annotation in enumerate(annotations):
+        at = f"{place}[{index}]"
+        kind = annotation.get("type") if isinstance(annotation, dict) else None
+        if not isinstance(annotation, dict):
+            draft.wrong_shape(at, "an object")
+        elif kind == "file" and isinstance(annotation.get("file"), dict):
+            loose_keys(draft, annotation, COMMON | {"file"}, at)
+            loose_keys(draft, annotation["file"], frozenset({"hash", "name", "content"}), f"{at}.file")
+            read_content(draft, annotation["file"].get("content"), f"{at}.file.content")
+        elif isinstance(kind, str) and kind in CITATIONS:
+            loose_keys(draft, annotation, CITED, at)
+            read_nested(draft, list(annotation.values()), at)
+        else:
+            draft.opaque(at)
+            draft.uncountable()
+            read_nested(draft, annotation, at)
+
+
+def read_nested(draft: Draft, value: object, place: str) -> None:
+    """Free-form values, such as a tool's output: an object in them with the type of a part is that part, and an object with
+    the keys of an image or a file is one, whatever its type."""
+    stack = [value]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, list):
+            stack.extend(entry for entry in item if isinstance(entry, dict | list))
+        elif isinstance(item, dict):
+            if item.get("type") in _READ_INSIDE or not item.keys().isdisjoint(CONTENT_KEYS):
+                read_part(draft, item, place)
+            stack.extend(entry for entry in item.values() if isinstance(entry, dict | list))
+
+
+_READ_INSIDE: Final = [
+    kind for kind in PART_KEYS if kind not in ("text", "input_text", "output_text", "summary_text", "reasoning_text", "refusal")
+]  # fmt: skip
+CONTENT_KEYS: Final = frozenset(
+    {"image_url", "audio_url", "video_url", "input_audio", "file_data", "file_url"}
+)
 
 
 def _file(draft: Draft, file: object, place: str) -> None:

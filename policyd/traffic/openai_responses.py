@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from policyd.traffic.endpoints import EndpointName
 from policyd.traffic.openai_chat import MESSAGE_TOKENS, asks_for_json, asks_to_reason
-from policyd.traffic.openai_parts import read_content, read_part
+from policyd.traffic.openai_parts import read_content, read_nested, read_part
 from policyd.traffic.parts import encrypted, image, image_url, loose_keys, server_held
 from policyd.traffic.reach import is_set
 from policyd.traffic.reading import Draft, Flag, Reading
@@ -181,7 +181,11 @@ def _read_kind(draft: Draft, kind: str, item: Mapping[str, Any], place: str) -> 
             text = item.get("text")
             if isinstance(text, dict):
                 asks_for_json(draft, text.get("format"), f"{place}.text.format")
-        case "function_call_output" | "custom_tool_call_output" | "mcp_call":
+        case "shell_call_output" | "local_shell_call_output" | "apply_patch_call_output" | "mcp_call":
+            read_nested(draft, item.get("output"), f"{place}.output")
+        case "computer_call" | "local_shell_call" | "apply_patch_call" | "program_output" | "mcp_list_tools":
+            read_nested(draft, [value for key, value in item.items() if key not in COMMON], place)
+        case "function_call_output" | "custom_tool_call_output":
             read_content(draft, item.get("output"), f"{place}.output")
         case "computer_call_output":
             read_part(draft, item.get("output"), f"{place}.output")
@@ -191,6 +195,7 @@ def _read_kind(draft: Draft, kind: str, item: Mapping[str, Any], place: str) -> 
         case "tool_search_call":
             _run_by(draft, item, kind, place)
         case "shell_call":
+            read_nested(draft, item.get("action"), f"{place}.action")
             environment = item.get("environment")
             if isinstance(environment, dict) and environment.get("type") != "local":
                 draft.flag(Flag.SERVER_TOOLS, f"{place}.environment")

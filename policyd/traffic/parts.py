@@ -20,11 +20,13 @@ __all__ = [
     "file_data",
     "image",
     "image_url",
+    "is_data",
     "is_url",
     "loose_keys",
     "remote",
     "server_held",
     "text_of_base64",
+    "thinking",
 ]
 
 TEXT_MEDIA: Final = frozenset({
@@ -48,13 +50,22 @@ def loose_keys(draft: Draft, value: Mapping[str, Any], known: frozenset[str], pl
                 draft.opaque(place)
                 draft.uncountable()
         elif isinstance(item, str) and is_url(item):
-            remote(draft, place)
+            if is_data(item):
+                draft.opaque(place)
+                draft.uncountable()
+            else:
+                remote(draft, place)
 
 
 def is_url(text: str) -> bool:
     """Whether a server could take this string for a place to fetch from, or for embedded data."""
     head = text[:48].lstrip().lower()
     return "://" in head or head.startswith(("data:", "//"))
+
+
+def is_data(text: str) -> bool:
+    """Whether a URL holds the content itself."""
+    return text[:48].lstrip().lower().startswith("data:")
 
 
 def remote(draft: Draft, place: str) -> None:
@@ -69,6 +80,14 @@ def server_held(draft: Draft, place: str) -> None:
     draft.flag(Flag.STORED, place)
     draft.opaque(place)
     draft.uncountable()
+
+
+def thinking(draft: Draft, text: object, signature: object, place: str) -> None:
+    """Thinking with its text is scanned, and its signature vouches for that text. Without the text, the signature is all
+    there is of it, and only the vendor can read that."""
+    draft.flag(Flag.REASONING, place)
+    if not isinstance(text, str) or not text.strip():
+        encrypted(draft, signature, f"{place}.signature")
 
 
 def encrypted(draft: Draft, value: object, place: str) -> None:
@@ -128,12 +147,14 @@ def file_data(draft: Draft, data: object, media: str | None, place: str) -> None
         draft.wrong_shape(place, "a string")
         return
     payload = data
+    charset: str | None = "utf-8"
     if data.startswith("data:"):
         head, _, payload = data[5:].partition(",")
-        media = head.partition(";")[0]
-        if not head.endswith(";base64"):
+        media, *parameters = head.split(";")
+        charset = charset_of(parameters)
+        if not parameters or parameters[-1].strip().lower() != "base64":
             payload = ""
-    text = text_of_base64(payload) if payload else None
+    text = text_of_base64(payload, charset) if payload and charset is not None else None
     if text is not None:
         draft.decoded(text)
     if text is None or not is_text_media(media):
@@ -148,10 +169,27 @@ def is_text_media(media: str | None) -> bool:
     return name.startswith("text/") or name in TEXT_MEDIA
 
 
-def text_of_base64(payload: str) -> str | None:
+CHARSETS: Final = {
+    "": "utf-8", "utf-8": "utf-8", "utf8": "utf-8", "us-ascii": "ascii", "ascii": "ascii", "iso-8859-1": "latin-1",
+    "latin-1": "latin-1", "latin1": "latin-1",
+}  # fmt: skip
+"""The charsets of a `data:` URL that are read. In any other (UTF-7) the server would see another text than is scanned."""
+
+
+def charset_of(parameters: list[str]) -> str | None:
+    """How the bytes of a `data:` URL are to be decoded, or None where they are not read."""
+    named = {
+        value.strip().strip('"').lower()
+        for name, _, value in (parameter.partition("=") for parameter in parameters)
+        if name.strip().lower() == "charset"
+    }
+    return CHARSETS.get(named.pop() if named else "") if len(named) <= 1 else None
+
+
+def text_of_base64(payload: str, charset: str = "utf-8") -> str | None:
     """The text that a base64 string holds, if it holds text."""
     try:
-        text = base64.b64decode(payload, validate=True).decode("utf-8")
+        text = base64.b64decode(payload, validate=True).decode(charset)
     except (binascii.Error, ValueError):
         return None
     return None if "\0" in text else text

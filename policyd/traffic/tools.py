@@ -42,7 +42,7 @@ OFFERED: Final = frozenset({
 
 NAMED: Final = OFFERED | {"description", "async", "eager_input_streaming"}
 FUNCTION: Final = NAMED | {"parameters", "output_schema", "function"}
-INNER: Final = frozenset({"name", "description", "parameters", "strict"})
+INNER: Final = frozenset({"name", "description", "parameters", "strict", "cache_control"})
 ANTHROPIC: Final = NAMED | {"input_schema"}
 
 CLIENT_KEYS: Final[dict[str, frozenset[str]]] = {
@@ -128,6 +128,8 @@ def read_tool(draft: Draft, tool: object, place: str) -> None:
             inner = tool.get(kind)
             if inner is not None:
                 _closed(draft, inner, INNER if kind == "function" else INNER | {"format"}, f"{place}.{kind}")
+                if isinstance(inner, dict):
+                    check_cache(draft, inner, f"{place}.{kind}")
         case "namespace":
             _closed(draft, tool, CLIENT_KEYS[kind], place)
             read_tools(draft, tool.get("tools"), f"{place}.tools")

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from policyd.traffic.endpoints import EndpointName
-from policyd.traffic.parts import is_url, remote
+from policyd.traffic.parts import is_data, is_url, remote
 from policyd.traffic.reach import PASSED, REACH_KEYS, Outcome, apply_reach
 from policyd.traffic.reading import Draft, Flag
 
@@ -126,7 +126,7 @@ def loose_content(draft: Draft, name: str, value: object, place: str) -> None:
         key, item = stack.pop()
         if isinstance(item, str):
             if is_url(item):
-                if item[:48].lstrip().lower().startswith("data:"):
+                if is_data(item):
                     _opaque(draft, key, place)
                 else:
                     remote(draft, place)

@@ -112,6 +112,13 @@ def strings(value: object) -> list[str]:
         pytest.param({"type": "input_file", "file_url": "https://x.example/a.pdf"}, {"opaque", "remote_content"}, False, id="a file by URL"),
         pytest.param({"type": "file", "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64," + PDF}}, {"opaque", "images"}, False, id="a PDF"),
         pytest.param({"type": "file", "file": {"filename": "a.txt", "file_data": "data:text/plain;base64," + base64_of("x" * 99)}}, set(), True, id="a text file"),
+        pytest.param({"type": "text", "text": "hi", "cache_control": {"type": "ephemeral", "ttl": "24h"}}, {"stored"}, True, id="text that is cached for a day"),
+        pytest.param({"type": "file", "file": {"filename": "a.txt", "file_data": "data:text/plain;charset=utf-7;base64," + base64_of("x" * 99)}}, {"opaque", "images"}, False, id="a text file in UTF-7"),
+        pytest.param({"type": "file", "file": {"filename": "a.txt", "file_data": "data:text/plain;charset=US-ASCII;base64," + base64_of("x" * 99)}}, set(), True, id="a text file in ASCII"),
+        pytest.param({"type": "thinking", "thinking": "", "signature": "Em" * 60}, {"reasoning", "opaque"}, True, id="thinking without its text"),
+        pytest.param({"type": "thinking", "thinking": "hm", "signature": "Em" * 60}, {"reasoning"}, True, id="thinking with its text"),
+        pytest.param({"type": "output_text", "text": "hi", "annotations": [{"type": "url_citation", "url": "https://x.example", "title": "t", "start_index": 0, "end_index": 1}]}, set(), True, id="text with a citation"),
+        pytest.param({"type": "output_text", "text": "hi", "annotations": [{"type": "new"}]}, {"opaque"}, False, id="text with an unknown annotation"),
         pytest.param({"type": "mystery", "x": "y"}, {"opaque"}, False, id="an unknown type"),
         pytest.param({"type": ["text"], "text": "hi"}, {"opaque"}, False, id="a type that is no string"),
         pytest.param({"text": "hi"}, {"opaque"}, False, id="no type"),
@@ -165,6 +172,9 @@ def source(**kind: Any) -> dict[str, Any]:
         pytest.param({"type": "container_upload", "file_id": "file_1"}, {"server_tools", "stored", "opaque"}, False, id="an upload to a container"),
         pytest.param({"type": "tool_addition", "tool": {"type": "tool_definition", "definition": {"type": "web_search_20260318", "name": "web_search"}}}, {"tools", "server_tools"}, True, id="a server tool added in mid-conversation"),
         pytest.param({"type": "tool_addition", "tool": {"type": "mcp_toolset_reference", "server_name": "s"}}, {"tools", "server_tools"}, True, id="an MCP toolset added in mid-conversation"),
+        pytest.param({"type": "text", "text": "hi", "cache_control": {"type": "ephemeral", "ttl": "24h"}}, {"stored"}, True, id="text that is cached for a day"),
+        pytest.param({"type": "text", "text": "hi", "cache_control": {"type": "ephemeral", "ttl": "1h"}}, set(), True, id="text that is cached for an hour"),
+        pytest.param({"type": "text", "text": "hi", "citations": [{"type": "web_search_result_location", "encrypted_index": "Em" * 60}]}, {"opaque"}, True, id="an encrypted citation"),
         pytest.param({"type": "hologram", "data": "x"}, {"opaque"}, False, id="an unknown block"),
     ],
 )  # fmt: skip
@@ -197,6 +207,9 @@ def test_blocks_of_anthropic_messages(block: dict[str, Any], expected: set[str],
         pytest.param({"type": "tool_search_call", "arguments": {}}, {"tools", "server_tools"}, id="a tool search that does not say who ran it"),
         pytest.param({"type": "function_call", "name": "f", "arguments": "{}", "call_id": "c", "caller": {"type": "program", "caller_id": "p"}}, {"tools", "server_tools"}, id="a call made by a program on the server"),
         pytest.param({"type": "configuration_update", "text": {"format": {"type": "json_schema"}}}, {"json"}, id="a new output format"),
+        pytest.param({"type": "shell_call_output", "call_id": "c", "output": [{"stdout": "a", "stderr": "", "outcome": {"type": "exit", "exit_code": 0}}]}, {"tools"}, id="a shell's output"),
+        pytest.param({"type": "shell_call_output", "call_id": "c", "output": [{"type": "input_image", "image_url": "https://x.example/a.png"}]}, {"tools", "images", "opaque", "remote_content"}, id="an image in a shell's output"),
+        pytest.param({"type": "shell_call_output", "call_id": "c", "output": [{"stdout": {"deep": [{"image_url": PNG}]}}]}, {"tools", "images", "opaque"}, id="an image deep in a shell's output"),
         pytest.param({"type": "telepathy", "content": "x"}, {"opaque", "server_tools"}, id="an unknown item"),
         pytest.param(17, {"opaque"}, id="a token id"),
     ],
@@ -205,6 +218,34 @@ def test_items_of_responses(item: Any, expected: set[str]) -> None:
     reading = read(RESPONSES, items(item))
     assert reading.refused is None
     assert flags(reading) == expected
+
+
+@pytest.mark.parametrize(
+    ("annotation", "expected"),
+    [
+        ({"type": "url_citation", "url_citation": {"url": "https://x.example", "title": "t"}}, set()),
+        ({"type": "file", "file": {"hash": "h", "name": "a.pdf", "content": [{"type": "text", "text": "hi"}]}}, set()),
+        ({"type": "file", "file": {"hash": "h", "content": [{"type": "image_url", "image_url": {"url": PNG}}]}}, {"images", "opaque"}),
+        ({"type": "file", "file": {"content": [{"type": "image_url", "image_url": "https://x.example/a"}]}}, {"images", "opaque", "remote_content"}),
+        ({"type": "file", "file": {"data": ["x"]}}, {"opaque"}),
+        ({"type": "other", "x": {"image_url": PNG}}, {"images", "opaque"}),
+    ],
+)  # fmt: skip
+def test_annotations_of_a_message_are_read(annotation: dict[str, Any], expected: set[str]) -> None:
+    message = {"role": "assistant", "content": "hi", "annotations": [annotation]}
+    reading = read(CHAT, {"model": "m", "messages": [message]})
+    assert reading.refused is None
+    assert flags(reading) == expected
+
+
+def test_reasoning_without_its_text_is_opaque() -> None:
+    def details(text: str) -> set[str]:
+        block = {"type": "reasoning.text", "text": text, "signature": "Em" * 60}
+        message = {"role": "assistant", "content": "hi", "reasoning_details": [block]}
+        return flags(read(CHAT, {"model": "m", "messages": [message]}))
+
+    assert details("") == {"reasoning", "opaque"}
+    assert details("hm") == {"reasoning"}
 
 
 @pytest.mark.parametrize(
