@@ -33,10 +33,11 @@ from policyd.proxy.conversation import (
     begin,
     step,
 )
+from policyd.proxy.ending import ending_for
 from policyd.proxy.gate import Gate, GateClosed, Permit, PolicyChanged, Refused, Ticket
 from policyd.proxy.order import Observed
 from policyd.proxy.outbound import Headers, answer_headers
-from policyd.proxy.upstream.errors import UpstreamError
+from policyd.proxy.upstream.errors import Kind, UpstreamBroken, UpstreamError
 from policyd.proxy.upstream.protocol import Exchange, Upstream
 
 __all__ = ["LARGE", "Attempt", "Errand", "Outcome", "Road", "Send", "forward"]
@@ -251,11 +252,15 @@ class _Courier:
         headers = answer_headers(
             answer.headers, self._errand.own_headers(attempt.target, len(outcome.attempts))
         )
+        if answer.status == 204:
+            # What has no body says nothing of its length (RFC 9110, section 8.6).
+            headers = [pair for pair in headers if pair[0] != b"content-length"]
         outcome.status = answer.status
         outcome.target = attempt.target
         self._streams = _is_open_stream(headers)
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         piece = self._held
+        ending = ending_for(answer.headers) if answer.framing == "until-close" else None
         try:
             while True:
                 if not piece and not answer.finished:
@@ -265,9 +270,14 @@ class _Courier:
                     piece += answer.take()
                 outcome.sent += len(piece)
                 self._tail = piece[-4:] or self._tail
+                if ending is not None:
+                    ending.feed(piece)
+                    last = last and ending.is_whole()
                 await send({"type": "http.response.body", "body": piece, "more_body": not last})
                 if last:
                     return _ENDED
+                if answer.finished:
+                    raise UpstreamBroken(Kind.TRUNCATED, attempt.target, "closed inside the answer's body")
                 piece = b""
         except UpstreamError as error:
             return self._fault(attempt, error)

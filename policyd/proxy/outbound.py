@@ -52,8 +52,11 @@ _QUERY_CREDENTIALS: Final = frozenset(key.decode() for key in CREDENTIAL_QUERY_K
     "auth_token", "subscription-key", "ocp-apim-subscription-key", "x-amz-signature", "x-amz-credential", "code",
 }  # fmt: skip
 
-_ANSWER_DROPPED: Final = _HOP | {b"set-cookie", b"set-cookie2", b"alt-svc", b"refresh"}
-"""Hop-by-hop headers, and those by which a target would make the client keep state with it or leave the sidecar."""
+_ANSWER_DROPPED: Final = _HOP | {b"set-cookie", b"set-cookie2", b"alt-svc", b"refresh", b"location", b"content-location", b"link",
+    b"x-should-retry",
+}  # fmt: skip
+"""Hop-by-hop headers, those by which a target would make the client keep state with it or leave the sidecar, and the one
+by which an SDK is told to send again whatever the status."""
 
 
 def onward_headers(headers: Iterable[tuple[bytes, bytes]], policy_headers: frozenset[bytes]) -> Headers:
@@ -99,7 +102,7 @@ def answer_headers(headers: Sequence[tuple[bytes, bytes]], ours: Headers) -> Hea
             if name == b"connection" and pair[1].lower() not in {b"keep-alive", b"close"}:
                 named = {token.strip().lower() for token in pair[1].split(b",")} | (named or set())
             continue
-        if name.startswith(b"x-policyd-"):
+        if name.startswith((b"x-policyd", b"x_policyd")):
             continue
         out.append(pair)
     if named is not None:

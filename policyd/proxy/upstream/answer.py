@@ -196,8 +196,8 @@ class Answer:
             self._interim = True
             self.headers.clear()
             return
-        if status > 999:
-            self._refuse("the status has four digits")
+        if status > 599:
+            self._refuse("the status is none that HTTP has")
         self._interim = False
         self.status = status
         self.framing = framing = self._framing(status)

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from policyd.deploy.model import BoundTarget
 from policyd.proxy.gate import Permit
+from policyd.proxy.upstream.answer import Framing
 
 __all__ = ["Exchange", "Upstream"]
 
@@ -25,6 +26,10 @@ class Exchange(Protocol):
     @property
     def headers(self) -> list[tuple[bytes, bytes]]:
         """Names in lower case, values as received, in the order of arrival."""
+
+    @property
+    def framing(self) -> Framing:
+        """How the body's end is known. `until-close` cannot tell a cut from an end."""
 
     @property
     def trailers(self) -> list[tuple[bytes, bytes]]:

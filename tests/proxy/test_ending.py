@@ -1,0 +1,126 @@
+"""Answers that end with their connection: whole, or cut."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from policyd.proxy.ending import ending_for
+from tests.proxy.bench import CHAT, MESSAGES, post, records, three
+from tests.upstream.scripted import Peer, run
+
+EVENTS = (b"content-type", b"text/event-stream; charset=utf-8")
+JSON = (b"content-type", b"application/json")
+CHATTED = b'data: {"choices":[]}\n\ndata: [DONE]\n\n'
+SAID = b'event: ping\ndata: {}\n\nevent: message_stop\ndata: {"type":"message_stop"}\n\n'
+RESPONDED = b'data: {"type":"response.completed","response":{"output":[]}}\r\n\r\n'
+
+
+@pytest.mark.parametrize("body", [CHATTED, SAID, RESPONDED], ids=["chat", "messages", "responses"])
+@given(st.data())
+def test_a_stream_is_whole_at_its_last_event_and_nowhere_before(body: bytes, data: st.DataObject) -> None:
+    cut = data.draw(st.integers(0, len(body)))
+    sizes = data.draw(st.integers(1, 7))
+    ending = ending_for([EVENTS])
+    for at in range(0, cut, sizes):
+        ending.feed(body[at : min(at + sizes, cut)])
+    # The very last byte ends the line that ends the event.
+    assert ending.is_whole() is (cut == len(body))
+
+
+@given(st.integers(0, 26), st.integers(1, 5))
+def test_json_is_whole_when_it_is_complete(cut: int, size: int) -> None:
+    body = b'{"a": [1, "}", {"b": "]"}]}'
+    ending = ending_for([JSON])
+    for at in range(0, cut, size):
+        ending.feed(body[at : min(at + size, cut)])
+    assert not ending.is_whole()
+    ending.feed(body[cut:])
+    assert ending.is_whole()
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"data: [DONE]\n", b"data: [DONE]\n\ndata: {", b'data: {"type":"x"}\n\n'], ids=str
+)
+def test_what_does_not_end_as_its_api_ends_is_cut(body: bytes) -> None:
+    ending = ending_for([EVENTS])
+    ending.feed(body)
+    assert not ending.is_whole()
+
+
+def test_compressed_answers_count_as_cut() -> None:
+    ending = ending_for([JSON, (b"content-encoding", b"gzip")])
+    ending.feed(b"{}")
+    assert not ending.is_whole()
+
+
+def closing_after(kind: bytes, body: bytes) -> object:
+    async def answer(peer: Peer, _: bytes) -> None:
+        await peer.send(b"HTTP/1.1 200 OK\r\ncontent-type: " + kind + b"\r\n\r\n" + body)
+        peer.close()
+
+    return answer
+
+
+CASES = {
+    "a stream": (post("/v1/chat/completions", CHAT | {"stream": True}), b"text/event-stream", CHATTED, True),
+    "a stream that is cut in an event": (
+        post("/v1/chat/completions", CHAT | {"stream": True}), b"text/event-stream", CHATTED[:30], False,
+    ),
+    "a stream that is cut between events": (
+        post("/v1/messages", MESSAGES | {"stream": True}), b"text/event-stream", SAID[:23], False,
+    ),
+    "JSON": (post("/v1/chat/completions", CHAT), b"application/json", b'{"a":[1]}', True),
+    "JSON that is cut": (post("/v1/chat/completions", CHAT), b"application/json", b'{"a":[1]', False),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("request_", "kind", "body", "whole"), CASES.values(), ids=CASES.keys())
+def test_a_cut_answer_never_ends_cleanly(
+    tmp_path: Path, request_: bytes, kind: bytes, body: bytes, whole: bool
+) -> None:
+    async def test() -> None:
+        async with three(tmp_path) as running:
+            running.recorders["cloud"].answer = closing_after(kind, body)  # type: ignore[assignment]
+            answer = await running.ask(request_)
+            assert answer.body.startswith(body)
+            assert answer.clean is whole
+            assert (b"upstream_broke" in answer.body) is (not whole and kind != b"application/json")
+
+    run(test())
+    (record,) = records(tmp_path / "decisions.jsonl")
+    assert record["outcome"] == ("answered" if whole else "upstream_broke")
+
+
+@pytest.mark.parametrize("status", [b"600", b"999", b"199", b"99"])
+def test_a_status_that_http_does_not_have_is_no_answer(tmp_path: Path, status: bytes) -> None:
+    async def test() -> None:
+        async def answering(peer: Peer, _: bytes) -> None:
+            await peer.send(b"HTTP/1.1 " + status + b" X\r\ncontent-length: 2\r\n\r\n{}")
+            peer.close()
+
+        async with three(tmp_path) as running:
+            running.recorders["cloud"].answer = answering
+            answer = await running.ask(post("/v1/chat/completions", CHAT))
+            assert (answer.status, answer.headers[b"x-policyd-target"]) == (200, b"spare")
+
+    run(test())
+
+
+def test_an_answer_without_a_body_ends_at_its_head(tmp_path: Path) -> None:
+    async def test() -> None:
+        async def answering(peer: Peer, _: bytes) -> None:
+            await peer.send(b"HTTP/1.1 204 No Content\r\ncontent-length: 5\r\n\r\n")
+
+        async with three(tmp_path) as running:
+            running.recorders["cloud"].answer = answering
+            async with asyncio.timeout(5):
+                answer = await running.ask(post("/v1/chat/completions", CHAT))
+            assert (answer.status, answer.body) == (204, b"")
+            assert b"content-length" not in answer.headers
+
+    run(test())
+    (record,) = records(tmp_path / "decisions.jsonl")
+    assert (record["status"], record["outcome"]) == (204, "answered")
