@@ -38,7 +38,7 @@ PRIVATE_KEYS: Final = (
     _token("private-key.putty", r"PuTTY-User-Key-File-[1-4]:", "putty-user-key-file-"),
     _token("private-key.pem", r"LS0tLS1CRUdJTi(?:BSU0EgUFJJVkFURSBLRVk|BQUklWQVRFIEtFWS|BFQyBQUklWQVRFIEtFWS|BFTkNSWVBURUQgUFJJVkFURSBLRVk|BEU0EgUFJJVkFURSBLRVk)", "ls0tls1crudjti"),
     _token("private-key.openssh", r"LS0tLS1CRUdJTiBPUEVOU1NIIFBSSVZBVEUg|b3BlbnNzaC1rZXktdjEA[A-Za-z0-9+/]{40}", "ls0tls1crudjti", "b3blbnnzac1rzxktdjea"),
-    _token("private-key.jwk", r'"d"\s*:\s*"[A-Za-z0-9_-]{32,}"', '"kty"'),
+    _token("private-key.jwk", r'"d"\s*:\s*"[A-Za-z0-9_-]{32,}', '"kty"'),
     _token("private-key.age", r"AGE-SECRET-KEY-1[02-9AC-HJ-NP-Z]{58}", "age-secret-key-1"),
     _token("private-key.wireguard", r"PrivateKey\s*=\s*[A-Za-z0-9+/]{43}=", "privatekey"),
 )  # fmt: skip

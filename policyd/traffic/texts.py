@@ -3,22 +3,21 @@
 Comes in: the body, the strings that a reader sealed (by identity), the attachments that it decoded. Goes out: texts.
 
 The one idea: collect everything and leave out only what a reader named, so that a shape nobody has thought of is still
-scanned. Three things a plain walk would miss are added: whole numbers long enough to be a card number, the JSON that
-stands inside a string of JSON (a tool call's arguments, where escapes could hide a key), and the seams between adjacent
-parts, where a secret may be cut in two.
+scanned. What a plain walk would miss is added: whole numbers long enough to be a card number, the JSON that stands inside a
+string of JSON (a tool call's arguments, where escapes could hide a key), and the contexts of each text: its object as JSON,
+and the seams to the texts before and after it, where a secret may be cut in two (`contexts`).
 
 Not here: what the text contains (`detect`), and images, which nobody reads.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 import orjson
 
-__all__ = ["SEAM", "collect_texts", "counted_texts", "seams"]
+from policyd.traffic.contexts import compact, neighbours, number_row, outlines, seams
 
-SEAM: Final = 512
-"""Characters on each side of the border between two parts that are scanned once more, joined."""
+__all__ = ["collect_texts", "counted_texts"]
 
 SHORT: Final = 24
 """Strings up to this length are collected once each, in one text, a line each."""
@@ -39,6 +38,9 @@ def collect_texts(
     _collect(body, sealed, out, short, 0)
     if short:
         out.append("\n".join(short))
+    out.extend(seams(list(decoded)))
+    out.extend(outlines(body, sealed))
+    out.extend(neighbours(body, sealed))
     return tuple(out)
 
 
@@ -69,12 +71,16 @@ def _collect(
                     if inner < INNER_DEPTH and "\\" in item:
                         found = _inner_json(item)
                         if found is not None:
+                            out.append(compact(found))
                             _collect(found, frozenset(), out, short, inner + 1)
                 elif item is not None and item is not True and item is not False:
                     stack.append(item)
         elif isinstance(value, list):
             if len(value) > 1:
                 out.extend(seams(_parts(value)))
+                row = number_row(value)
+                if row is not None:
+                    out.append(row)
             stack.extend(reversed(value))
         elif isinstance(value, int) and (value >= LONG_NUMBER or value <= -LONG_NUMBER):
             out.append(str(value))
@@ -102,23 +108,6 @@ def _parts(value: list[Any]) -> list[str]:
     return parts
 
 
-def seams(parts: list[str]) -> Iterator[str]:
-    """What stands across the borders of adjacent parts: the last `SEAM` characters before a border and the first after
-    it; runs of parts shorter than that are joined whole. Linear in the length of the parts."""
-    if len(parts) < 2:
-        return
-    run = [parts[0][-SEAM:]]
-    for part in parts[1:]:
-        if len(part) <= SEAM:
-            run.append(part)
-            continue
-        run.append(part[:SEAM])
-        yield "".join(run)
-        run = [part[-SEAM:]]
-    if len(run) > 1:
-        yield "".join(run)
-
-
 SETTINGS: Final = frozenset({
     "model", "stream", "stream_options", "metadata", "user", "safety_identifier", "store", "include", "service_tier",
     "prompt_cache_key", "prompt_cache_retention", "prompt_cache_options", "betas", "container", "mcp_servers",
@@ -130,12 +119,17 @@ WALKED: Final = frozenset({"messages", "input", "system", "instructions", "promp
 """Top-level keys whose strings are counted one by one; every other value is counted as JSON, as servers show it."""
 
 FRAMING: Final = frozenset({
-    "type", "role", "id", "call_id", "tool_use_id", "tool_call_id", "status", "cache_control", "media_type", "detail",
+    "type", "id", "call_id", "tool_use_id", "tool_call_id", "status", "cache_control", "media_type", "detail",
     "prompt_cache_breakpoint", "signature", "phase",
 })  # fmt: skip
 """Keys inside messages whose short strings a model does not read as such; the framing constant covers them."""
 
 LONGEST_FRAMING: Final = 128
+
+ROLES: Final = frozenset(
+    {"system", "developer", "user", "assistant", "tool", "function", "critic", "discriminator"}
+)
+"""Roles that the framing constant covers. A role of any other name is shown to the model as it is."""
 
 AS_JSON: Final = frozenset(
     {"input", "arguments", "parameters", "input_schema", "schema", "tools", "action", "definition"}
@@ -169,7 +163,9 @@ def _count(root: object, sealed: frozenset[int], out: list[str]) -> None:
             for key, item in value.items():
                 if item is None or item is True or item is False:
                     continue
-                if key in FRAMING and (not isinstance(item, str) or len(item) <= LONGEST_FRAMING):
+                if isinstance(item, str) and (
+                    len(item) <= LONGEST_FRAMING if key in FRAMING else key == "role" and item in ROLES
+                ):
                     continue
                 if key in AS_JSON and not isinstance(item, str):
                     out.append(_as_json(item))

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policyd.traffic.anthropic_messages import BLOCKS
+from policyd.traffic.contexts import SEAM, seams
 from policyd.traffic.endpoints import EndpointName
 from policyd.traffic.openai_parts import PART_KEYS
 from policyd.traffic.openai_responses import ITEMS
 from policyd.traffic.reach import REACH_KEYS, READ_KEYS
 from policyd.traffic.read import read_request
-from policyd.traffic.texts import SEAM, seams
 from policyd.traffic.tools import CLIENT_TOOLS, EITHER, SERVER_TOOLS
 
 LONG = st.text(alphabet="abAB01+/=", min_size=64, max_size=70)

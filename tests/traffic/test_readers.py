@@ -519,6 +519,19 @@ def test_ids_and_settings_are_scanned_but_not_counted() -> None:
         assert any(counted in text for text in reading.prompt)
 
 
+def test_what_stands_under_a_framing_key_is_counted_unless_it_is_framing() -> None:
+    message = {
+        "role": "narrator of tales",
+        "id": {"words": "once upon"},
+        "type": ["a time"],
+        "content": "x",
+        "tool_call_id": "c1",
+    }
+    prompt = read(CHAT, {"messages": [message, {"role": "user", "content": "y"}]}).prompt
+    assert {"narrator of tales", "once upon", "a time"} <= set(prompt)
+    assert not {"user", "c1"} & set(prompt)
+
+
 def test_reasons_name_places_and_never_text() -> None:
     reading = read(RESPONSES, items({"type": "item_reference", "id": "secret-id"}))
     assert ("opaque", "input[0]") in reading.reasons

@@ -1,0 +1,137 @@
+"""What stands around a text: the object that it is a value in, and the text before and after it.
+
+Comes in: a parsed body and the strings that a reader sealed. Goes out: more texts for the detectors.
+
+The one idea: two things are lost when strings are looked at one by one. `{"password": "…"}` is a label and a value only
+as JSON, so every object is written out once more, compactly, with long strings cut to their ends. And a model reads one
+message after the other, so a key may be cut in two between them: the ends of neighbouring texts are joined.
+
+Both are linear in the body, and each message is a text of its own, so what did not change since the last turn is
+remembered by the scanner.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import orjson
+
+__all__ = ["NEIGHBOUR", "compact", "neighbours", "number_row", "outlines", "seams"]
+
+SEAM: Final = 512
+"""Characters on each side of the border between two parts of a list that are scanned once more, joined."""
+
+NEIGHBOUR: Final = 192
+"""The same for texts in neighbouring messages and blocks."""
+
+WHOLE: Final = 256
+"""A string up to this length stands whole in an outline: labelled secrets have at most 128 characters."""
+
+HEAD: Final = 192
+TAIL: Final = 48
+
+DEEPEST: Final = 128
+"""Levels that are outlined. JSON in a string may have more; its strings are scanned one by one all the same."""
+
+
+def outlines(body: Mapping[str, Any], sealed: frozenset[int]) -> Iterator[str]:
+    """The body as compact JSON: a text for each element of a top-level list and each other top-level object."""
+    plain: dict[str, Any] = {}
+    for key, value in body.items():
+        if isinstance(value, list):
+            for item in value:
+                if isinstance(item, dict | list):
+                    yield compact(item, sealed)
+            if not any(isinstance(item, dict | list) for item in value):
+                plain[key] = value
+        elif isinstance(value, dict):
+            yield compact({key: value}, sealed)
+        else:
+            plain[key] = value
+    if plain:
+        yield compact(plain, sealed)
+
+
+def compact(value: object, sealed: frozenset[int] = frozenset()) -> str:
+    """One value as JSON, without what is sealed."""
+    return orjson.dumps(_cut(value, sealed, DEEPEST)).decode()
+
+
+def _cut(value: object, sealed: frozenset[int], depth: int) -> object:
+    if isinstance(value, str):
+        if id(value) in sealed:
+            return ""
+        return value if len(value) <= WHOLE else f"{value[:HEAD]}…{value[-TAIL:]}"
+    if isinstance(value, dict):
+        if depth == 0:
+            return None
+        return {key: _cut(item, sealed, depth - 1) for key, item in value.items()}
+    if isinstance(value, list):
+        if depth == 0:
+            return None
+        return [_cut(item, sealed, depth - 1) for item in value]
+    return value
+
+
+def number_row(row: list[Any]) -> str | None:
+    """A short list of whole numbers as one number: a card may come in groups, and JSON drops a group's leading zeros."""
+    if not 2 <= len(row) <= 19 or not all(type(item) is int and 0 <= item < 10**8 for item in row):
+        return None
+    if len(row) == 4:
+        return " ".join(f"{item:04d}" for item in row)
+    return "".join(str(item) for item in row)
+
+
+SPOKEN: Final = (
+    "reasoning_content", "reasoning", "reasoning_details", "thinking", "summary", "source", "data", "text", "content", "refusal",
+    "output", "input", "stdout", "stderr", "prompt_string",
+)  # fmt: skip
+"""Keys whose strings a model reads in a row, in the order in which a server shows them, whatever order they came in. Names, ids and
+titles between them do not separate them here."""
+
+FIRST: Final = ("system", "instructions", "documents", "messages", "input", "prompt", "suffix")
+"""The top-level keys that hold them."""
+
+
+def neighbours(body: Mapping[str, Any], sealed: frozenset[int]) -> Iterator[str]:
+    """The seams between each text that a model reads and the next."""
+    spoken: list[str] = []
+    for key in FIRST:
+        if key in body:
+            _speak(body[key], sealed, spoken)
+    return seams(spoken, NEIGHBOUR)
+
+
+def _speak(value: object, sealed: frozenset[int], out: list[str]) -> None:
+    if isinstance(value, str):
+        if value and id(value) not in sealed:
+            out.append(value)
+    elif isinstance(value, list):
+        for item in value:
+            _speak(item, sealed, out)
+    elif isinstance(value, dict):
+        for key in SPOKEN:
+            item = value.get(key)
+            if item is None:
+                continue
+            if isinstance(item, str):
+                if key != "source" and item and id(item) not in sealed:
+                    out.append(item)
+            elif not (key == "input" and isinstance(item, dict)):
+                _speak(item, sealed, out)
+
+
+def seams(parts: list[str], width: int = SEAM) -> Iterator[str]:
+    """What stands across the borders of adjacent parts: the last `width` characters before a border and the first after
+    it; runs of parts shorter than that are joined whole. Linear in the length of the parts."""
+    if len(parts) < 2:
+        return
+    run = [parts[0][-width:]]
+    for part in parts[1:]:
+        if len(part) <= width:
+            run.append(part)
+            continue
+        run.append(part[:width])
+        yield "".join(run)
+        run = [part[-width:]]
+    if len(run) > 1:
+        yield "".join(run)
