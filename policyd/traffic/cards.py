@@ -94,28 +94,44 @@ REGULAR: Final = (
     rb"(?:^|[^0-9])([0-9]{4}[ .\-][0-9]{6}[ .\-][0-9]{4,5}|[0-9](?:[ .\-][0-9]){12,18}|[0-9]{2}(?:[ .\-][0-9]{2}){6,9}"
     rb"|[0-9]{8}[ .\-][0-9]{8}|[0-9]{6}[ .\-][0-9]{13})(?:$|[^0-9])"
 )
-LOOSE: Final = rb"(?:[0-9][ .\-]?){12,}[0-9]"
+LOOSE: Final = rb"(?:[0-9][ .\-\t\n]?){12,}[0-9]"
+
+APART: Final = rb"""(?: {0,2}["']? ?[,;|/] ?["']? {0,2}| ?[\t\r\n]{1,2} {0,8}| {2,4})"""
+"""What stands between the groups of a number in a list, a table or a column."""
+
+SPREAD: Final = (
+    rb"(?:^|[^0-9])([0-9]{4}(?:" + APART + rb"[0-9]{4}){3}(?:" + APART + rb"[0-9]{1,3})?"
+    rb"|3[47][0-9]{2}" + APART + rb"[0-9]{6}" + APART + rb"[0-9]{5})(?:$|[^0-9])"
+)
+MORE_BEFORE: Final = re.compile(rb"(?:^|[^0-9])[0-9]{4}" + APART + rb"$")
+MORE_BEHIND: Final = re.compile(APART + rb"[0-9]{4}(?:$|[^0-9])")
+
+ANY: Final = rb"""(?:[0-9][ .\-,;|/"'\t\r\n]{0,12}){12,}[0-9]"""
+"""Without this there is no card number in any form."""
 
 LONGEST_ROW: Final = 8
 """Groups of four that may stand in one row before it is a table of numbers."""
 
 
 @lru_cache(maxsize=1)
-def _expressions() -> tuple[Any, Any, Any, Any]:
+def _expressions() -> tuple[Any, Any, Any, Any, Any, Any]:
     import re2  # type: ignore[import-untyped]  # noqa: PLC0415
 
     options = re2.Options()
     options.encoding = options.Encoding.LATIN1
-    contiguous, fours, regular, loose = (re2.compile(e, options) for e in (CONTIGUOUS, FOURS, REGULAR, LOOSE))
-    return contiguous, fours, regular, loose
+    forms = (ANY, CONTIGUOUS, FOURS, REGULAR, SPREAD, LOOSE)
+    possible, contiguous, fours, regular, spread, loose = (re2.compile(form, options) for form in forms)
+    return possible, contiguous, fours, regular, spread, loose
 
 
 def has_card(text: bytes) -> bool:
     """Whether a card number stands in the text."""
-    contiguous, fours, regular, loose = _expressions()
-    if loose.search(text) is None:
+    possible, contiguous, fours, regular, spread, loose = _expressions()
+    if possible.search(text) is None:
         return False
     if _any(contiguous, text, _plain) or _any(fours, text, _row) or _any(regular, text, _whole):
+        return True
+    if _any(spread, text, _apart):
         return True
     return CARD_WORDS.search(text) is not None and _near_words(loose, text)
 
@@ -149,6 +165,19 @@ def _row(text: bytes, start: int, end: int) -> bool:
     digits = _digits(text, start, end)
     starts = range(0, len(digits) - 15, 4)
     return any(is_card(digits[i : i + 16]) for i in starts) or is_card(digits[starts[-1] :])
+
+
+def _apart(text: bytes, start: int, end: int) -> bool:
+    """Groups that are apart. Where more groups of four stand in front or behind it is a table of numbers, unless the text
+    around it speaks of cards."""
+    if not _row_of(_digits(text, start, end)):
+        return False
+    more = MORE_BEFORE.search(text[max(0, start - 16) : start]) or MORE_BEHIND.match(text[end : end + 16])
+    return more is None or near_card_words(text, start, end)
+
+
+def _row_of(digits: str) -> bool:
+    return is_card(digits) or is_card(digits[:16])
 
 
 def _near_words(loose: Any, text: bytes) -> bool:

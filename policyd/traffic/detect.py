@@ -51,14 +51,19 @@ def known_findings() -> frozenset[str]:
 
 UNSEEN: Final = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
-    "\ufeff\uffa0\U0001bca0-\U0001bca3\U000e0000-\U000e0fff]"
+    "\ufeff\uffa0\ufff9-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff\u0080-\u009f]"
 )
-"""Characters that show nothing (Unicode's Default_Ignorable_Code_Point)."""
+"""Characters that show nothing (Unicode's Default_Ignorable_Code_Point, the interlinear marks, and C1 controls)."""
+
+CONTROLS: Final = bytes((*range(9), *range(11, 13), *range(14, 32), 127))
+"""ASCII's control characters but tab and line ends: they show nothing either."""
 
 DASHES: Final = re.compile("[\u2010-\u2015\u2212\ufe58\ufe63\uff0d]")
 FOLDED: Final = re.compile(
-    "[\u00a0\u2000-\u200a\u202f\u205f\u3000\uff01-\uff5e\U0001d400-\U0001d7ff\u2460-\u24ff\u0660-\u0669\u06f0-\u06f9]"
+    "[\u00a0\u2000-\u200a\u202f\u205f\u3000\uff01-\uff5e\U0001d400-\U0001d7ff\u2460-\u24ff\u00b2\u00b3\u00b9"
+    "\u2070-\u2079\u2080-\u208e\U0001f100-\U0001f10a]"
 )
+"""Compatibility forms of letters, digits and spaces."""
 
 
 def visible(text: str) -> str:
@@ -69,8 +74,8 @@ def visible(text: str) -> str:
     text = DASHES.sub("-", text)
     if FOLDED.search(text):
         text = unicodedata.normalize("NFKC", text)
-        text = "".join(str(unicodedata.digit(c)) if not c.isascii() and c.isdigit() else c for c in text)
-    return text
+    digits = {ord(c): str(unicodedata.digit(c)) for c in set(text) if c.isdecimal() and not c.isascii()}
+    return text.translate(digits) if digits else text
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +168,7 @@ SHORTEST: Final = 8
 
 def find(text: str) -> Iterator[str]:
     """The findings of one text, some perhaps twice."""
-    data = visible(text).encode("utf-8", "replace")
+    data = visible(text).encode("utf-8", "replace").translate(None, CONTROLS)
     engines = _engines()
     for index in sorted(_possible(engines, data)):
         pattern, expression = engines.rules[index]

@@ -223,6 +223,35 @@ def test_numbers_of_programs_are_not_cards() -> None:
         assert "card-number" not in found(text)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "4111\t1111\t1111\t1111",
+        "4111\n1111\n1111\n1111",
+        "4111\r\n1111\r\n1111\r\n1111\r\n",
+        "[4111,1111,1111,1111]",
+        "[ 4111, 1111, 1111, 1111 ]",
+        '{"n":["4111","1111","1111","1111"]}',
+        "3782, 822463, 10005",
+        "card: 4111,1111,1111,1111,2027",
+        "\uff14\uff11\uff11\uff11" + "\uff11" * 12,
+        "\u2074" + "\u00b9" * 15,
+        "\u096a" + "\u0967" * 15,
+        "\U0001d7d2" + "\U0001d7cf" * 15,
+    ],
+)
+def test_a_card_is_found_in_columns_lists_and_other_digits(text: str) -> None:
+    assert found(text) == {"card-number"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1000,4111,1111,1111,1111,2000", "4111\n1111\n1111\n1111\n1111\n1111\n", "[4111,1111,1111,1112]", "4111,11111,111,1111"],
+)  # fmt: skip
+def test_tables_of_numbers_are_not_cards(text: str) -> None:
+    assert found(text) == set()
+
+
 @given(st.integers(10**14, 10**15 - 1))
 def test_luhn_accepts_exactly_one_last_digit(prefix: int) -> None:
     assert sum(luhn(f"{prefix}{digit}") for digit in range(10)) == 1
@@ -309,11 +338,31 @@ def test_other_numbers_are_not_national_ids(text: str) -> None:
     assert found(text) == set()
 
 
-@pytest.mark.parametrize("hidden", ["\u200b", "\u00ad", "\u2060", "\ufeff", "\u200d", "\u202e", "\U000e0041"])
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        "\u200b",
+        "\u00ad",
+        "\u2060",
+        "\ufeff",
+        "\u200d",
+        "\u202e",
+        "\U000e0041",
+        "\U0001d173",
+        "\ufff9",
+        "\ufffb",
+        "\u0085",
+        "\x00",
+        "\x08",
+        "\x0c",
+        "\x1b",
+        "\x7f",
+    ],
+)
 def test_characters_that_nobody_sees_hide_nothing(hidden: str) -> None:
     key = "ghp_" + letters(36)
     assert found(hidden.join(key)) == {"secret.github"}
-    assert visible(hidden.join(key)) == key
+    assert hidden.isascii() or visible(hidden.join(key)) == key
 
 
 def test_visible_text_stays_as_it_is() -> None:
