@@ -17,14 +17,14 @@ reader uses it, and the readers take whole numbers below 2^53 and refuse every o
 Not here: the size limit (the server stops reading before this is called), the meaning of any key, `Transfer-Encoding`.
 """
 
-import json
 import re
 from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
 
-from policyd.traffic.refused import CallerFault, Refused, quoted
+from policyd.traffic.duplicates import place_of_duplicate
+from policyd.traffic.refused import CallerFault, Refused
 
 __all__ = ["DEEPEST", "Body", "read_body", "replace_model"]
 
@@ -78,7 +78,7 @@ def read_body(raw: bytes, content_type: str | None, content_encoding: str | None
     if written != raw and _lost_keys(raw, written):
         return Refused(
             CallerFault.DUPLICATE_KEY,
-            f"the key {quoted(_duplicate(raw))} occurs twice in one object; parsers disagree about which counts, send it once",
+            f"the key {place_of_duplicate(raw)} occurs twice in one object; parsers disagree about which counts, send it once",
         )
     return Body(raw, parsed)
 
@@ -163,27 +163,6 @@ def _outside_strings(text: bytes) -> list[bytes]:
 
 def _count_keys(text: bytes) -> int:
     return b"".join(_outside_strings(text)).count(b":")
-
-
-class _Twice(Exception):
-    """Carries the repeated key out of the slow parser."""
-
-
-def _duplicate(raw: bytes) -> str:
-    """The first repeated key of a body that is known to have one."""
-
-    def no_repeats(pairs: list[tuple[str, object]]) -> None:
-        seen: set[str] = set()
-        for key, _ in pairs:
-            if key in seen:
-                raise _Twice(key)
-            seen.add(key)
-
-    try:
-        json.loads(raw, object_pairs_hook=no_repeats)
-    except _Twice as twice:
-        return str(twice.args[0])
-    raise AssertionError("INVARIANT: fewer keys were written back than came, so one of them was repeated")
 
 
 KEY: Final = b'"model"'

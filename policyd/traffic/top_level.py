@@ -18,6 +18,7 @@ from policyd.traffic.endpoints import EndpointName
 from policyd.traffic.parts import is_data, is_url, remote
 from policyd.traffic.reach import PASSED, REACH_KEYS, Outcome, apply_reach
 from policyd.traffic.reading import Draft, Flag
+from policyd.traffic.refused import quoted
 
 __all__ = ["DOCUMENTED", "loose_content", "read_top_level", "unknown_top_level_keys"]
 
@@ -80,6 +81,9 @@ KNOWN_MEANING: Final = frozenset(
 ENCODED: Final = re.compile(r"[A-Za-z0-9+/_=\r\n-]{256,}")
 """A string of this shape could be a file, an image or a tensor."""
 
+SHOWN: Final = 12
+"""Characters of an unknown key in the reasons of a reading."""
+
 LONGEST_SWITCH: Final = 64
 """Characters of a string that a template's switch (`"high"`, `"de"`) may have."""
 
@@ -104,7 +108,12 @@ def read_top_level(draft: Draft, endpoint: EndpointName, *read: str) -> None:
             continue
         if key == "chat_template_kwargs" and _switches(value):
             continue
-        loose_content(draft, key, value, key if len(key) <= 8 else key[:8] + "…")
+        loose_content(draft, key, value, _place_of(key))
+
+
+def _place_of(key: str) -> str:
+    """A place to say: unknown keys are a caller's text, of which no more than the beginning is repeated."""
+    return quoted(key if len(key) <= SHOWN else key[:SHOWN] + "…").strip("`")
 
 
 def _switches(value: object) -> bool:

@@ -67,6 +67,17 @@ def test_a_body_that_parsers_could_read_differently_is_refused(
     assert says in refused.message
 
 
+def test_a_duplicate_is_named_by_its_place_and_never_by_what_it_could_hold() -> None:
+    secret = "hunter2-and-more-of-it"
+    raw = f'{{"messages":[{{"content":[{{"input":{{"path-of-mine":{{"{secret}":1,"{secret}":2}}}}}}]}}]}}'.encode()
+    refused = read(raw)
+    assert isinstance(refused, Refused)
+    assert refused.fault is CallerFault.DUPLICATE_KEY
+    assert "`hunter2-…` in `messages[0].content[0].input.path-of-…`" in refused.message
+    assert secret not in refused.message
+    assert "path-of-mine" not in refused.message
+
+
 @pytest.mark.parametrize(
     ("content_type", "encoding", "fault"),
     [
