@@ -9,7 +9,7 @@ from policyd.proxy.asked import Asked
 from policyd.proxy.forward import Outcome, Send
 from policyd.proxy.outbound import Headers
 from policyd.proxy.record import Record
-from policyd.proxy.refusals import REFUSALS, Refusal, body_of, headers_of, refuse
+from policyd.proxy.refusals import REFUSALS, Refusal, body_of, for_the_log, headers_of, refuse
 
 __all__ = ["note_outcome", "of_upstreams", "own_headers", "send_alive", "send_refusal", "send_whole"]
 
@@ -17,7 +17,7 @@ __all__ = ["note_outcome", "of_upstreams", "own_headers", "send_alive", "send_re
 async def send_refusal(request: Asked, refusal: Refusal) -> None:
     """The refusal, in the dialect's shape."""
     record = request.record
-    record.said, record.by = refusal.message, refusal.by
+    record.said, record.by = for_the_log(refusal), refusal.by
     record.outcome = refusal.code
     body = body_of(refusal, request.dialect, record.decision)
     plan = record.decided if isinstance(record.decided, Plan) else None

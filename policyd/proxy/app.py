@@ -37,7 +37,7 @@ from policyd.proxy.intake import Gone, Receive, Room, take_body, take_whole
 from policyd.proxy.live import Live
 from policyd.proxy.models import listing
 from policyd.proxy.order import in_order_to_try
-from policyd.proxy.outbound import Headers, onward_headers, onward_query
+from policyd.proxy.outbound import Headers, is_plain_query, onward_headers, onward_query
 from policyd.proxy.record import Record, line_of
 from policyd.proxy.refusals import Refusal, refuse, refuse_unread, stream_error
 from policyd.proxy.wire import line_of_scope
@@ -45,11 +45,16 @@ from policyd.traffic.body import Body, read_body, replace_model
 from policyd.traffic.endpoints import Endpoint, EndpointName
 from policyd.traffic.read import read_request
 from policyd.traffic.reading import Reading
-from policyd.traffic.refused import CallerFault, Refused
+from policyd.traffic.refused import CallerFault, Refused, quoted
+from policyd.traffic.top_level import unknown_top_level_keys
 
 __all__ = ["Sidecar"]
 
 _NOBODY: Final[Claims] = {}
+_NONE: Final[frozenset[str]] = frozenset()
+
+MOST_KEYS: Final = 8
+"""Keys that a refusal names."""
 
 
 class Sidecar:
@@ -140,6 +145,11 @@ class Sidecar:
         request.dialect = endpoint.dialect.value
         request.record.endpoint = endpoint.name.value
         live = self.live
+        if request.query and not is_plain_query(request.query):
+            return refuse(
+                "caller_bad_query",
+                "the query has a character that must be written as %XX, or none that a query has",
+            )
         claims = _identified(request, live)
         if isinstance(claims, Refusal):
             return claims
@@ -197,7 +207,10 @@ class Sidecar:
                 return decided
             if isinstance(decided.decision, Reject):
                 return await refusal_of(live, decided)
-            errand = self._errand(request, endpoint, live, decided.decision, body, reading, decisions)
+            barred = _barred(live, decided.decision, endpoint.name, body)
+            if isinstance(barred, Refusal):
+                return barred
+            errand = self._errand(request, endpoint, live, decided.decision, body, reading, decisions, barred)
             request.outcome.again = False
             await forward(errand, self._road, request.send, watch.is_gone, request.outcome)
             if not request.outcome.again:
@@ -214,8 +227,10 @@ class Sidecar:
         body: Body,
         reading: Reading,
         decisions: int,
+        barred: frozenset[str],
     ) -> Errand:
         targets = in_order_to_try(plan, self._road.observed.standing(live.price_in), self._draw)
+        targets = tuple(t for t in targets if t not in barred) if barred else targets
         decision, route, tag = request.record.decision, plan.route, live.tag
 
         def body_for(binding: Binding) -> bytes:
@@ -232,12 +247,13 @@ class Sidecar:
         seconds = max([live.bindings[t].timeouts.total for t in targets])
         return Errand(
             # The plan's own targets: what chose their order is among what the gate checks.
-            ticket=Ticket(decision, live.serving.digest, frozenset(plan.targets)),
+            ticket=Ticket(decision, live.serving.digest, frozenset(plan.targets) - barred),
             targets=targets,
             bindings=live.bindings,
             path=endpoint.path.encode(),
             query=onward_query(request.query),
             headers=onward_headers(request.headers, live.sight.headers),
+            onward=live.onward,
             body_for=body_for,
             size=len(body.raw),
             deadline=asyncio.get_running_loop().time() + seconds,
@@ -259,6 +275,22 @@ class Sidecar:
         headers += own_headers(request.record.decision, live.tag, None, None, 0)
         await send_whole(request, 200, headers, body)
         return None
+
+
+def _barred(live: Live, plan: Plan, endpoint: EndpointName, body: Body) -> frozenset[str] | Refusal:
+    """The plan's targets that may not have this body: where a target sends requests on, a key that its API does not have
+    could say to where. A refusal where no other is left."""
+    onward = live.onward.intersection(plan.targets) if live.onward else live.onward
+    keys = unknown_top_level_keys(endpoint, body.parsed) if onward else ()
+    if not keys:
+        return _NONE
+    if len(onward) < len(set(plan.targets)):
+        return onward
+    shown = ", ".join(quoted(key) for key in keys[:MOST_KEYS]) + (", …" if len(keys) > MOST_KEYS else "")
+    return refuse(
+        "caller_unknown_key",
+        f"the API does not have {shown}, and every target that the policy allows sends requests on: leave it out",
+    )
 
 
 def _identified(request: Asked, live: Live) -> Claims | Refusal:

@@ -36,7 +36,7 @@ from policyd.proxy.conversation import (
 from policyd.proxy.ending import ending_for
 from policyd.proxy.gate import Gate, GateClosed, Permit, PolicyChanged, Refused, Ticket
 from policyd.proxy.order import Observed
-from policyd.proxy.outbound import Headers, answer_headers
+from policyd.proxy.outbound import Headers, answer_headers, known_headers, known_query
 from policyd.proxy.upstream.errors import Kind, UpstreamBroken, UpstreamError
 from policyd.proxy.upstream.protocol import Exchange, Upstream
 
@@ -51,7 +51,7 @@ LARGE = 128 * 1024
 @dataclass(slots=True)
 class Errand:
     """What is to be carried; it does not change (and is not frozen because one is made for every request). `body_for` gives the bytes for a binding (its model put in); `path` and `query` are the
-    caller's without its credentials, `headers` those that may pass; `deadline` is of the loop's clock. `own_headers` makes
+    caller's without its credentials, `headers` those that may pass, of which `onward` targets get the known ones only; `deadline` is of the loop's clock. `own_headers` makes
     policyd's headers for an answer of a target at an attempt, `told` the error event for a stream with this tail."""
 
     ticket: Ticket
@@ -60,6 +60,7 @@ class Errand:
     path: bytes
     query: bytes
     headers: Headers
+    onward: frozenset[str]
     body_for: Callable[[Binding], bytes]
     size: int
     deadline: float
@@ -208,12 +209,15 @@ class _Courier:
         errand = self._errand
         binding = errand.bindings[target]
         path = binding.endpoint.prefix.encode() + errand.path
+        headers, query = errand.headers, errand.query
+        if target in errand.onward:
+            headers, query = known_headers(headers), known_query(query)
         return self._road.gate.permit(
             errand.ticket,
             target,
             method=b"POST",
-            path=path + b"?" + errand.query if errand.query else path,
-            headers=errand.headers,
+            path=path + b"?" + query if query else path,
+            headers=headers,
             body=errand.body_for(binding),
         )
 

@@ -26,6 +26,7 @@ CALLER_CREDENTIALS: Final = frozenset(
         b"authorization", b"proxy-authorization", b"x-api-key", b"api-key", b"x-goog-api-key", b"cookie", b"cookie2",
         b"x-amz-security-token", b"x-amz-date", b"x-amz-content-sha256", b"x-auth-token", b"x-access-token",
         b"x-forwarded-access-token", b"x-forwarded-client-cert", b"x-ms-token-aad-access-token", b"ocp-apim-subscription-key",
+        b"x-goog-iap-jwt-assertion", b"x-functions-key", b"x-spiffe-id", b"openai-organization", b"openai-project",
     }
 )  # fmt: skip
 """Headers that carry a caller's credential. None may be in what the proxy hands over: the gate adds the target's own."""
@@ -39,15 +40,28 @@ HOP_BY_HOP: Final = frozenset(
 
 _WRITTEN_HERE: Final = frozenset({b"host", b"content-length"})
 _ABOUT_THE_CALLER: Final = frozenset(
-    {b"baggage", b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-user", b"x-real-ip"}
-)
+    {
+        b"baggage", b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-user", b"x-real-ip", b"tracestate",
+        b"remote-user", b"ssl-client-cert", b"x-client-cert-chain",
+    }
+)  # fmt: skip
 
 NEVER_SENT: Final = CALLER_CREDENTIALS | HOP_BY_HOP | _WRITTEN_HERE | _ABOUT_THE_CALLER
 """Lower-case names that a request to a target may not hold, besides the policy's own headers and `x-policyd-*`."""
 
 CREDENTIAL_QUERY_KEYS: Final = frozenset(
-    {b"key", b"api_key", b"api-key", b"apikey", b"x-api-key", b"access_token", b"token", b"auth", b"authorization", b"sig", b"signature"}
+    {b"key", b"api_key", b"api-key", b"apikey", b"x-api-key", b"access_token", b"token", b"auth", b"authorization", b"sig", b"signature",
+        b"x-goog-api-key", b"apitoken", b"password", b"client_secret", b"jwt"}
 )  # fmt: skip
+
+_LIKE_A_CREDENTIAL: Final = re.compile(
+    rb"(?:^|[^a-z0-9])(?:api[^a-z0-9]?keys?|authori[sz]ation|auth|access[^a-z0-9]?key|token|secret|credentials?|jwt|password|passwd)"
+    rb"(?:$|[^a-z0-9])"
+)
+"""A word in a lower-case name by which it carries a credential, whoever invented the name."""
+
+_FOR_A_GATEWAY: Final = re.compile(rb"(?:x-policyd|x-portkey|x-litellm|helicone|cf-aig|x-openrouter|x-bf)-")
+"""Headers that send a request on, at a gateway that knows them, to another place than the policy chose."""
 
 _METHODS: Final = frozenset({b"GET", b"HEAD", b"POST"})
 _TOKEN: Final = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -296,21 +310,33 @@ def _refuse_path(target: BoundTarget, method: bytes, path: bytes) -> Refused | N
         if b"//" in decoded or b"%" in decoded or _DOTS.search(decoded):
             return Refused(Reason.MALFORMED, "the path has empty or dotted segments")
     if query:
-        keys = {unquote_to_bytes(pair.partition(b"=")[0]).lower() for pair in re.split(b"[&;]", query)}
-        if keys & CREDENTIAL_QUERY_KEYS:
+        keys = {_plain_key(pair.partition(b"=")[0]) for pair in re.split(b"[&;]", query)}
+        if keys & CREDENTIAL_QUERY_KEYS or any(_LIKE_A_CREDENTIAL.search(key) for key in keys):
             return Refused(Reason.CREDENTIAL, "the query holds a credential of the caller")
     return None
+
+
+def _plain_key(key: bytes) -> bytes:
+    """A query's key without what some servers cut off: `key[]` and a NUL with all behind it."""
+    return re.split(rb"[\[\0]", unquote_to_bytes(key).lower())[0].strip()
 
 
 def _refuse_headers(
     policy_headers: frozenset[bytes], headers: Sequence[tuple[bytes, bytes]]
 ) -> Refused | None:
     for name, _ in headers:
-        lower = name.lower()
-        if lower in NEVER_SENT or lower in policy_headers or lower.startswith(b"x-policyd-"):
-            return Refused(Reason.CREDENTIAL, f"the header `{lower.decode('latin-1')}` was left in")
         if not name or name.translate(None, _TOKEN):
             return Refused(Reason.MALFORMED, "a header's name is not a token")
+        lower = name.lower()
+        # Some servers do not tell `_` from `-`.
+        dashed = lower.replace(b"_", b"-")
+        if (
+            dashed in NEVER_SENT
+            or lower in policy_headers
+            or _FOR_A_GATEWAY.match(dashed)
+            or _LIKE_A_CREDENTIAL.search(lower)
+        ):
+            return Refused(Reason.CREDENTIAL, f"the header `{lower.decode('latin-1')}` was left in")
     return None
 
 

@@ -26,7 +26,7 @@ class Live:
     """`serving.digest` is the generation: the policy's digest and how often policy or deployment changed. `tag` is the
     digest as a header's value; `files` were read for this, and `findings` did not stop it; `loaded_at` is a POSIX time; `exact` names the token features
     whose number itself matters, because a split hashes it; `read` every feature that the policy reads, `dates` those that
-    are days."""
+    are days; `onward` the targets that send requests on."""
 
     ready: Ready
     deployment: Deployment
@@ -40,6 +40,7 @@ class Live:
     bindings: Mapping[str, Binding]
     price_in: Mapping[str, int]
     exact: frozenset[str]
+    onward: frozenset[str]
     read: frozenset[str]
     dates: frozenset[str]
     tag: bytes
@@ -79,6 +80,7 @@ def live_from(
         limits=deployment.limits,
         bindings={t.name: t.binding for t in bound.targets},
         price_in={name: price for name, price in prices.items() if isinstance(price, int)},
+        onward=frozenset(t.name for t in program.targets if t.fact("onward") is True),
         exact=hashed & {"tokens", "context_needed"},
         read=hashed | {axis.feature for axis in ready.compiled.matrix.axes},
         dates=frozenset(

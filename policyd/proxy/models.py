@@ -18,6 +18,7 @@ from policyd.proxy.decide import decide_known
 from policyd.proxy.live import Live
 from policyd.proxy.observe import Values
 from policyd.proxy.refusals import Dialect, Refusal, refuse
+from policyd.traffic.refused import quoted
 
 __all__ = ["listing", "models_of"]
 
@@ -56,7 +57,9 @@ def listing(live: Live, caller: Values, dialect: Dialect, wanted: str | None) ->
     names = models_of(live, caller, dialect)
     if wanted is not None:
         if wanted not in names:
-            return refuse("caller_unknown_model", f"`{wanted}` is not a model that this caller may use here")
+            return refuse(
+                "caller_unknown_model", f"{quoted(wanted)} is not a model that this caller may use here"
+            )
         return orjson.dumps(_entry(wanted, dialect))
     entries = [_entry(name, dialect) for name in names]
     if dialect == "openai":

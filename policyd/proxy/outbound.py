@@ -8,12 +8,16 @@ the target's own one is added where the request is built for that target.
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from itertools import pairwise
 from typing import Final, TypeAlias
-from urllib.parse import unquote_plus
+from urllib.parse import unquote_to_bytes
 
 from policyd.proxy.gate import CREDENTIAL_QUERY_KEYS, NEVER_SENT
 
-__all__ = ["Headers", "answer_headers", "onward_headers", "onward_query"]
+__all__ = [
+    "Headers", "answer_headers", "is_plain_query", "known_headers", "known_query", "onward_headers", "onward_query",
+]  # fmt: skip
 
 Headers: TypeAlias = list[tuple[bytes, bytes]]
 
@@ -41,16 +45,38 @@ _DROPPED: Final = NEVER_SENT | _HOP | _TRUSTED_HOP | _OVERRIDES | {b"content-enc
 """What the gate refuses to send, and more. `content-encoding` is `identity` here, or the request was refused."""
 
 _DROPPED_PREFIXES: Final = (
-    b"x-policyd-",
+    b"x-policyd",
     b"x-forwarded-",
     b"x-amzn-oidc-",
     b"x-ms-client-principal",
     b"cf-access-",
+    b"x-client-cert", b"x-ssl-client", b"ssl-client-",
+    # By these a gateway that knows them sends a request to another place than the policy chose.
+    b"x-portkey-", b"x-litellm-", b"helicone-", b"cf-aig-", b"x-openrouter-", b"x-bf-",
+)  # fmt: skip
+
+_CREDENTIAL_WORDS: Final = frozenset(
+    {
+        "apikey", "apikeys", "accesskey", "auth", "authorization", "authorisation", "token", "secret", "credential",
+        "credentials", "jwt", "password", "passwd",
+    }
+)  # fmt: skip
+_CREDENTIAL_PAIRS: Final = frozenset({("api", "key"), ("api", "keys"), ("access", "key")})
+"""Words of a name, in a row, by which it carries a credential, whoever invented the name. Counts (`max-tokens`) do not."""
+
+_ONWARD_KNOWN: Final = frozenset(
+    {b"accept", b"content-type", b"user-agent", b"anthropic-version", b"anthropic-beta"}
 )
+_ONWARD_QUERY: Final = frozenset({b"beta=true", b"beta=false"})
 
 _QUERY_CREDENTIALS: Final = frozenset(key.decode() for key in CREDENTIAL_QUERY_KEYS) | {
+    "accesstoken", "authtoken", "clientsecret",
     "auth_token", "subscription-key", "ocp-apim-subscription-key", "x-amz-signature", "x-amz-credential", "code",
 }  # fmt: skip
+
+_QUERY: Final = re.compile(rb"[!$-;=?-Z\[\]_a-z~|]*")
+_HUMP: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_BETWEEN_WORDS: Final = re.compile(r"[^a-z0-9]+")
 
 _ANSWER_DROPPED: Final = _HOP | {b"set-cookie", b"set-cookie2", b"alt-svc", b"refresh", b"location", b"content-location", b"link",
     b"x-should-retry",
@@ -69,10 +95,43 @@ def onward_headers(headers: Iterable[tuple[bytes, bytes]], policy_headers: froze
             if name == b"connection" and pair[1].lower() not in {b"keep-alive", b"close"}:
                 named = {token.strip().lower() for token in pair[1].split(b",")} | (named or set())
             continue
-        if name in policy_headers or name.startswith(_DROPPED_PREFIXES):
+        if name in policy_headers or _is_private(name):
             continue
         out.append(pair)
     return out if named is None else [pair for pair in out if pair[0] not in named]
+
+
+@lru_cache(maxsize=4096)
+def _is_private(name: bytes) -> bool:
+    # Some servers do not tell the two apart.
+    plain = name.replace(b"_", b"-")
+    return (
+        plain in _DROPPED or plain.startswith(_DROPPED_PREFIXES) or _like_a_credential(name.decode("latin-1"))
+    )
+
+
+def _like_a_credential(name: str) -> bool:
+    """Whether a word of the name says so, however the words are joined: by signs, or in camel case."""
+    for spelling in (name.lower(), _HUMP.sub("-", name).lower()):
+        words = [word for word in _BETWEEN_WORDS.split(spelling) if word]
+        if not _CREDENTIAL_WORDS.isdisjoint(words) or not _CREDENTIAL_PAIRS.isdisjoint(pairwise(words)):
+            return True
+    return False
+
+
+def known_headers(headers: Headers) -> Headers:
+    """Of headers that may pass, those that a target may see which sends requests on."""
+    return [p for p in headers if p[0] in _ONWARD_KNOWN or p[0].startswith(b"x-stainless-")]
+
+
+def known_query(query: bytes) -> bytes:
+    """The same for the query."""
+    return b"&".join(pair for pair in re.split(rb"[&;]", query) if pair in _ONWARD_QUERY)
+
+
+def is_plain_query(query: bytes) -> bool:
+    """Whether the query has only characters that a query may have (RFC 3986), and those that servers do not disagree on."""
+    return _QUERY.fullmatch(query) is not None
 
 
 def onward_query(query: bytes) -> bytes:
@@ -88,8 +147,10 @@ def onward_query(query: bytes) -> bytes:
 
 
 def _is_credential(pair: bytes) -> bool:
-    name = unquote_plus(pair.split(b"=", 1)[0].decode("latin-1"))
-    return name.strip().lower() in _QUERY_CREDENTIALS
+    name = unquote_to_bytes(pair.split(b"=", 1)[0].replace(b"+", b" ")).decode("latin-1")
+    # Some servers cut a key off at a NUL, and some read `key[]` as a list.
+    plain = re.split(r"[\[\0]", name)[0]
+    return any(n.strip().lower() in _QUERY_CREDENTIALS or _like_a_credential(n) for n in (name, plain))
 
 
 def answer_headers(headers: Sequence[tuple[bytes, bytes]], ours: Headers) -> Headers:

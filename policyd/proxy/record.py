@@ -25,6 +25,9 @@ _PLAIN: Final = frozenset({int, bool})
 LONGEST: Final = 200
 """Characters of a string that a record repeats."""
 
+LONGEST_MODEL: Final = 64
+"""The same of the model's name, which is any text that a caller likes."""
+
 MOST_CLAIMS: Final = 32
 """Claims of a caller that a record repeats."""
 
@@ -64,6 +67,9 @@ def line_of(record: Record) -> bytes:
     features: dict[str, Any] = {
         name: value if value.__class__ in _PLAIN else shown(value) for name, value in record.features.items()
     }
+    model = features.get("model")
+    if isinstance(model, str) and len(model) > LONGEST_MODEL:
+        features["model"] = model[:LONGEST_MODEL] + "…"
     for name in record.dates & features.keys():
         features[name] = _day(features[name])
     for name in _UNBOUNDED & features.keys():

@@ -23,6 +23,7 @@ __all__ = [
     "Refusal",
     "Row",
     "body_of",
+    "for_the_log",
     "headers_of",
     "refuse",
     "refuse_unread",
@@ -46,6 +47,9 @@ _ROWS: Final = (
     Row("caller_unidentified", 401, False, "no API key, or one that the deployment does not know"),
     Row("caller_unknown_model", 404, False, "this caller may not use a model of this name"),
     Row("caller_bad_header", 400, False, "a header that the policy reads is not text, or was sent twice"),
+    Row("caller_bad_query", 400, False, "the query has characters that a query may not have"),
+    Row("caller_bad_host", 400, False, "the request was made for another host than this sidecar"),
+    Row("caller_unknown_key", 400, False, "a key that the API does not have, and every target sends requests on"),
     Row("caller_bad_value", 400, False, "a claimed feature is outside its domain"),
     Row("caller_too_large", 413, False, "the body is larger than the deployment allows"),
     Row("caller_slow", 400, False, "the body did not arrive in time"),
@@ -91,6 +95,15 @@ def refuse(
 ) -> Refusal:
     """A refusal with the table's status, or the one that the policy asks for."""
     return Refusal(code, REFUSALS[code].status if status is None else status, message, by, field)
+
+
+def for_the_log(refusal: Refusal) -> str:
+    """What the log says of it. Where a request is at fault the message may repeat what the caller sent: that is for the
+    caller alone, and the log gets the row's meaning and the name of the feature or header."""
+    if not refusal.code.startswith("caller_") and refusal.code != "policy_unknown":
+        return refusal.message
+    meaning = REFUSALS[refusal.code].meaning
+    return meaning if refusal.field is None else f"{meaning}: {refusal.field}"
 
 
 def refuse_unread(refused: Refused) -> Refusal:

@@ -52,6 +52,10 @@ CASES: dict[str, tuple[bytes, int, str]] = {
     ),
     "dots in a path": (post("/v1/x/../chat/completions", CHAT), 404, "caller_unknown_path"),
     "an encoded path": (post("/v1/chat%2Fcompletions", CHAT), 404, "caller_unknown_path"),
+    **{
+        f"a query with {char}": (post(f"/v1/chat/completions?a={char}", CHAT), 400, "caller_bad_query")
+        for char in '{"^`'
+    },
     "a wrong method": (get("/v1/chat/completions", "DELETE"), 405, "caller_method_not_allowed"),
     "an upgrade to a websocket": (
         get("/v1/responses").replace(b"connection: close", b"connection: upgrade\r\nupgrade: websocket"),
@@ -100,6 +104,31 @@ def test_a_bad_request_is_refused_and_nothing_is_sent(
     run(test())
     (record,) = records(tmp_path / "decisions.jsonl")
     assert (record["status"], record["outcome"]) == (status, code)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        post("/v1/WORD", CHAT),
+        get("/v1/models/WORD"),
+        post("/v1/chat/completions", CHAT, x_latency="WORD"),
+        post("/v1/chat/completions", CHAT, x_data_class="WORD"),
+        post("/v1/chat/completions", b'{"model": "gpt-5", "messages": [], "WORD": 1, "WORD": 2}'),
+    ],
+    ids=["path", "model", "header", "label", "key"],
+)
+def test_what_the_caller_wrote_is_told_to_the_caller_and_not_to_the_log(
+    tmp_path: Path, request_: bytes
+) -> None:
+    async def test() -> None:
+        async with three(tmp_path) as running:
+            answer = await running.ask(request_)
+            assert b"WORD" in answer.body
+
+    run(test())
+    assert b"WORD" not in (tmp_path / "decisions.jsonl").read_bytes()
+    (record,) = records(tmp_path / "decisions.jsonl")
+    assert record["said"]
 
 
 def test_a_body_that_is_streamed_beyond_the_limit_is_refused(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ def keyed(key: str, team: str) -> str:
 
 
 def test_a_request_arrives_as_it_was_sent_but_for_credentials_hop_and_model(tmp_path: Path) -> None:
-    body = b'{ "unknown": {"a": 1.50, "b": [ ]},\n "model" : "gpt-5" ,"messages":[{"role":"user","content":"\\u00e9"}]}'
+    body = b'{ "logit_bias": {"1": 1.50 }, "stop": [ ],\n "model" : "gpt-5" ,"messages":[{"role":"user","content":"\\u00e9"}]}'
 
     async def test() -> None:
         (tmp_path / "token").write_text("target-secret")

@@ -1,9 +1,19 @@
 """What of a request's and an answer's envelope is passed on."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from policyd.proxy.gate import CALLER_CREDENTIALS, NEVER_SENT
-from policyd.proxy.outbound import answer_headers, onward_headers, onward_query
+from policyd.proxy.gate import CALLER_CREDENTIALS, NEVER_SENT, Permit
+from policyd.proxy.outbound import (
+    answer_headers,
+    is_plain_query,
+    known_headers,
+    known_query,
+    onward_headers,
+    onward_query,
+)
+from tests.gate.test_gate import ask
 
 PASSING = [
     (b"content-type", b"application/json"),
@@ -35,13 +45,13 @@ def test_headers_about_the_hop_and_overrides_are_taken_out(name: bytes) -> None:
 
 
 def test_headers_that_the_policy_reads_are_taken_out() -> None:
-    given = [(b"x-data-class", b"internal"), *PASSING, (b"x-latency", b"batch")]
-    assert onward_headers(given, frozenset({b"x-data-class", b"x-latency"})) == PASSING
+    sent = [(b"x-data-class", b"internal"), *PASSING, (b"x-latency", b"batch")]
+    assert onward_headers(sent, frozenset({b"x-data-class", b"x-latency"})) == PASSING
 
 
 def test_headers_that_connection_names_are_taken_out_wherever_they_stand() -> None:
-    given = [(b"x-hop", b"1"), (b"connection", b"close, X-Hop"), *PASSING, (b"x-hop", b"2")]
-    assert onward_headers(given, frozenset()) == PASSING
+    sent = [(b"x-hop", b"1"), (b"connection", b"close, X-Hop"), *PASSING, (b"x-hop", b"2")]
+    assert onward_headers(sent, frozenset()) == PASSING
 
 
 @pytest.mark.parametrize(
@@ -63,7 +73,7 @@ def test_query(query: bytes, onward: bytes) -> None:
 
 
 def test_an_answer_keeps_its_headers_but_for_the_hop_cookies_and_our_names() -> None:
-    given = [
+    came = [
         (b"content-type", b"text/event-stream"),
         (b"connection", b"keep-alive, x-hop"),
         (b"x-hop", b"1"),
@@ -75,9 +85,105 @@ def test_an_answer_keeps_its_headers_but_for_the_hop_cookies_and_our_names() -> 
         (b"request-id", b"req_1"),
     ]
     ours = [(b"x-policyd-target", b"claude")]
-    assert answer_headers(given, ours) == [given[0], given[7], given[8], *ours]
+    assert answer_headers(came, ours) == [came[0], came[7], came[8], *ours]
 
 
 def test_connection_cannot_take_the_length_away() -> None:
-    given = [(b"content-length", b"5"), (b"connection", b"content-length")]
-    assert answer_headers(given, []) == given[:1]
+    came = [(b"content-length", b"5"), (b"connection", b"content-length")]
+    assert answer_headers(came, []) == came[:1]
+
+
+CREDENTIALS = [
+    b"x-litellm-api-key", b"x-portkey-api-key", b"helicone-auth", b"cf-aig-authorization", b"x-functions-key",
+    b"x-vault-token", b"private-token", b"x-auth-key", b"x-token", b"x-jwt-assertion", b"x-goog-iap-jwt-assertion",
+    b"x_api_key", b"x-spiffe-id", b"x-client-cert-chain", b"ssl-client-cert", b"remote-user", b"openai-organization",
+    b"openai-project", b"tracestate", b"x-my-secret", b"x-service-credential", b"apikey", b"password",
+]  # fmt: skip
+ROUTING = [
+    b"x-portkey-config",
+    b"x-litellm-tags",
+    b"helicone-target-url",
+    b"cf-aig-metadata",
+    b"x-bf-vk",
+    b"x_portkey-config",
+]
+HARMLESS = [
+    b"x-max-tokens",
+    b"x-stainless-lang",
+    b"x-author",
+    b"idempotency-key",
+    b"x-authored-by",
+    b"traceparent",
+]
+
+
+@pytest.mark.parametrize("name", CREDENTIALS + ROUTING, ids=bytes.decode)
+def test_credentials_and_directions_for_gateways_are_taken_out_and_refused(name: bytes) -> None:
+    assert onward_headers([*PASSING, (name, b"x")], frozenset()) == PASSING
+    assert not isinstance(ask(headers=[(name, b"x")]), Permit)
+
+
+@pytest.mark.parametrize("name", HARMLESS, ids=bytes.decode)
+def test_names_that_only_sound_alike_pass(name: bytes) -> None:
+    assert onward_headers([(name, b"x")], frozenset()) == [(name, b"x")]
+    assert isinstance(ask(headers=[(name, b"x")]), Permit)
+
+
+WORDS = ["x", "api", "key", "auth", "token", "jwt", "portkey", "litellm", "helicone", "cf", "aig", "bf", "policyd", "real",
+         "ip", "forwarded", "for", "Token", "Key", "tOken", "access", "secret", "code", "cert", "client", "", "1"]  # fmt: skip
+JOINS = ["-", "_", "", ".", "--", "-_"]
+NAMES = st.lists(st.tuples(st.sampled_from(WORDS), st.sampled_from(JOINS)), min_size=1, max_size=5).map(
+    lambda parts: "".join(word + join for word, join in parts)
+)
+
+
+@settings(max_examples=400)
+@given(NAMES.filter(bool))
+def test_the_gate_refuses_no_header_that_is_passed_on(name: str) -> None:
+    passed = onward_headers([(name.lower().encode(), b"x")], frozenset())
+    assert isinstance(ask(headers=passed), Permit)
+
+
+CODED = st.sampled_from(["%00", "[]", "%5B", "%E2%84%AA", "%C4%B0", "%20", "+", "%61", "%ff", "[a]", "%2D"])
+
+
+@settings(max_examples=400)
+@given(st.lists(st.one_of(NAMES, CODED, st.sampled_from(["&", ";", "=", "=1"])), max_size=8).map("".join))
+def test_the_gate_refuses_no_query_that_is_passed_on(query: str) -> None:
+    raw = query.encode()
+    assert is_plain_query(raw)
+    passed = onward_query(raw)
+    path = b"/v1/chat/completions"
+    assert isinstance(ask(path=path + b"?" + passed if passed else path), Permit)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "x-goog-api-key",
+        "apiToken",
+        "password",
+        "client_secret",
+        "jwt",
+        "key[]",
+        "key%00",
+        "key[0]",
+        "myAccessToken",
+        "%6aWt",
+    ],
+)
+def test_credentials_in_the_query_are_taken_out_and_refused(key: str) -> None:
+    assert onward_query(f"a=1&{key}=SECRET".encode()) == b"a=1"
+
+
+@pytest.mark.parametrize("query", [b"a={}", b'a="', b"a=^", b"a=`", b"a=\\", b"a=<", b"a=\xff"])
+def test_a_query_with_other_characters_is_not_plain(query: bytes) -> None:
+    assert not is_plain_query(query)
+
+
+def test_a_target_that_sends_requests_on_sees_known_headers_only() -> None:
+    sent = [*PASSING, (b"x-stainless-os", b"Linux"), (b"accept", b"*/*"), (b"x-custom", b"1")]
+    assert [name for name, _ in known_headers(sent)] == [
+        b"content-type", b"anthropic-version", b"anthropic-beta", b"anthropic-beta", b"user-agent", b"x-stainless-os", b"accept",
+    ]  # fmt: skip
+    assert known_query(b"beta=true&route=elsewhere") == b"beta=true"

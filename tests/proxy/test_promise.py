@@ -14,7 +14,7 @@ CONFIDENTIAL: dict[str, bytes] = {
     "a label": post("/v1/messages", MESSAGES, x_data_class="confidential"),
     "a secret in a message": post("/v1/chat/completions", CHAT | {"messages": [{"role": "user", "content": SECRET}]}),
     "a secret in the system prompt": post("/v1/messages", MESSAGES | {"system": SECRET}),
-    "a secret in an unknown key": post("/v1/messages", MESSAGES | {"new_key": {"deep": [SECRET]}}),
+    "a secret in an unknown key": post("/v1/messages", MESSAGES | {"new_key": SECRET}),
     "a secret in a tool result": post(
         "/v1/messages",
         MESSAGES
@@ -75,6 +75,16 @@ def test_what_is_confidential_never_leaves(tmp_path: Path, request_: bytes, home
     run(test())
     (record,) = records(tmp_path / "decisions.jsonl")
     assert record["removed"] == {"cloud": ["stays_home"], "spare": ["stays_home"]}
+
+
+def test_what_cannot_be_read_is_sent_nowhere_that_may_not_have_it(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with three(tmp_path) as running:
+            answer = await running.ask(post("/v1/messages", MESSAGES | {"new_key": {"deep": [SECRET]}}))
+            assert answer.code == "policy_denied"
+            assert running.sent_anywhere() == 0
+
+    run(test())
 
 
 def test_a_request_without_a_permitted_target_is_refused_with_every_reason(tmp_path: Path) -> None:

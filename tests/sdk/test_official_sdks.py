@@ -273,7 +273,7 @@ def test_what_an_sdk_sends_arrives_byte_for_byte(tmp_path: Path) -> None:
                 messages=[{"role": "user", "content": "é \U0001f600"}],
                 tools=[OPENAI_TOOL],
                 temperature=0.1,
-                extra_body={"new_key": {"deep": [1.0, None]}},
+                extra_body={"new_key": 1.0},
                 extra_query={"beta": "true"},
                 extra_headers={"x-trace": "7"},
             )
