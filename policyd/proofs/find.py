@@ -142,6 +142,7 @@ class Finder:
         self._deadline = 0.0
         self._left = 0
         self._ranges = tuple(_Ranges(rows) for rows in matrix.rows)
+        self._full = tuple(axis.full for axis in matrix.axes)
         self._every = (1 << len(matrix.boxes)) - 1
         self._union: dict[tuple[int, int], int] = {}
         self._common: dict[tuple[int, int], int] = {}
@@ -213,7 +214,7 @@ class Finder:
             raise OutOfBudget
 
     def _or(self, axis: int, mask: int) -> int:
-        if mask == self.matrix.axes[axis].full:
+        if mask == self._full[axis]:
             return self._every
         key = (axis, mask)
         value = self._union.get(key)

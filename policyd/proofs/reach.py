@@ -4,9 +4,9 @@ A route is *live* for a request when its condition holds and a target of it is a
 "route i decides" means: no deny, its condition, one of its targets allowed, and no earlier route live. An earlier route
 is not live either outside its condition, or where the guards have removed every target it has.
 
-`Reach.past` searches for a request of a box that is past a set of routes. It asks `find` for a candidate; where a route
-is live there, it first looks outside that route's condition, and only if the refutation rested on that route does it
-look inside, one guard clause at a time. Exact, within the budget of the finder.
+Past a set of routes, a request is first looked for outside all their conditions. Where those cover the box, only the routes
+of the cover can stand in the way, and each is looked into: inside its condition, its targets have to be removed, one guard
+clause at a time. Exact, within the budget of the finder.
 """
 
 from collections.abc import Iterator, Sequence
@@ -47,9 +47,7 @@ class Reach:
         for target in question.allowed:
             avoid |= self.matrix.guards_on[target]
         try:
-            return self._removing(
-                question.box, avoid, question.removed, question.past, frozenset(question.allowed)
-            )
+            return self._removing(question.box, avoid, question.removed, question.past)
         except RecursionError:
             # A question nested this deeply has outgrown its budget like any other.
             raise OutOfBudget from None
@@ -71,35 +69,32 @@ class Reach:
         last = self.matrix.routes.span(route).stop
         return self.matrix.all_routes >> last << last
 
-    def _past(self, box: Box, avoid: int, past: int, allowed: frozenset[str]) -> Found | Covered:
-        """Past the routes whose clauses are `past`, in the box."""
-        surely = self._surely_allowed(box, allowed)
-        for route in self._owners(self.finder.touching(box, past)):
-            if self._targets[route] & surely:
-                avoid |= self.matrix.routes[route]
-                past &= ~self.matrix.routes[route]
+    def _past(self, box: Box, avoid: int, past: int) -> Found | Covered:
+        """Past the routes whose clauses are `past`, in the box.
+
+        Outside every condition no route is live, so that is tried first. Where the conditions cover the box, only the
+        routes of the cover stand in the way: for each of them in turn, inside its condition and outside of those before,
+        its targets have to be removed."""
+        answer = self.finder.find(box, avoid | past)
+        if isinstance(answer, Found):
+            return answer
+        cover = answer.clauses
         left: list[tuple[int, int, int]] = []
-        while isinstance(answer := self.finder.find(box, avoid), Found):
-            blocker = self.first_live(self.finder.matched(answer.cell), past)
-            if blocker is None:
-                return answer
+        for blocker in self._owners(cover & past & ~avoid):
             past &= ~self.matrix.routes[blocker]
             left.append((blocker, avoid, past))
             avoid |= self.matrix.routes[blocker]
-        cover = answer.clauses
         while left:
             blocker, avoid, past = left.pop()
             if not cover & self.matrix.routes[blocker]:
                 continue
-            inside = self._inside(blocker, box, avoid, past, allowed)
+            inside = self._inside(blocker, box, avoid, past)
             if isinstance(inside, Found):
                 return inside
             cover |= inside.clauses
         return Covered(cover)
 
-    def _inside(
-        self, route: int, box: Box, avoid: int, past: int, allowed: frozenset[str]
-    ) -> Found | Covered:
+    def _inside(self, route: int, box: Box, avoid: int, past: int) -> Found | Covered:
         """Past the routes, where this route's condition holds and its targets are all removed."""
         cover = 0
         targets = self.program.routes[route].targets
@@ -107,7 +102,7 @@ class Reach:
             part = meet(box, self.matrix.boxes[number])
             if part is None:
                 continue
-            answer = self._removing(part, avoid, targets, past, allowed)
+            answer = self._removing(part, avoid, targets, past)
             if isinstance(answer, Found):
                 return answer
             cover |= answer.clauses
@@ -122,22 +117,18 @@ class Reach:
                 last = owner
                 yield owner
 
-    def _removing(
-        self, box: Box, avoid: int, targets: Sequence[str], past: int, allowed: frozenset[str]
-    ) -> Found | Covered:
+    def _removing(self, box: Box, avoid: int, targets: Sequence[str], past: int) -> Found | Covered:
         """Past the routes, in the part of the box where guards have removed all the targets."""
         self.finder.spend()
-        target = next((t for t in targets if not self._surely_removed(box, t)), None)
+        ways, cover, target = self._fewest_ways(box, avoid, targets)
         if target is None:
-            return self._past(box, avoid, past, allowed)
+            return self._past(box, avoid, past)
         rest = tuple(t for t in targets if t != target)
-        ways = self.finder.touching(box, self.matrix.guards_on[target] & ~avoid)
-        cover = self.matrix.guards_on[target] & avoid
         for number in sorted(bits(ways), key=lambda i: -self._breadth(i, rest)):
             part = meet(box, self.matrix.boxes[number])
             if part is None:
                 continue
-            answer = self._removing(part, avoid, rest, past, allowed)
+            answer = self._removing(part, avoid, rest, past)
             if isinstance(answer, Found):
                 return answer
             cover |= answer.clauses
@@ -147,11 +138,15 @@ class Reach:
         """How many of the targets a guard's clause removes."""
         return sum(self.matrix.guards_on[t] >> clause & 1 for t in targets)
 
-    def _surely_removed(self, box: Box, target: str) -> bool:
-        """Some guard on the target holds all over the box."""
-        return self.finder.covered_by_one(box, self.matrix.guards_on[target])
-
-    def _surely_allowed(self, box: Box, allowed: frozenset[str]) -> frozenset[str]:
-        """Targets that no guard touches in the box, and those that the question asks to be allowed."""
-        free = (t for t, mask in self.matrix.guards_on.items() if not self.finder.touching(box, mask))
-        return allowed.union(free)
+    def _fewest_ways(self, box: Box, avoid: int, targets: Sequence[str]) -> tuple[int, int, str | None]:
+        """The target that is hardest to remove, with the clauses that could remove it and those of its guards that are
+        ruled out; None where all targets are surely removed."""
+        best: tuple[int, int, str | None] = (0, 0, None)
+        for target in targets:
+            guards = self.matrix.guards_on[target]
+            if self.finder.covered_by_one(box, guards):
+                continue
+            ways = self.finder.touching(box, guards & ~avoid)
+            if best[2] is None or ways.bit_count() < best[0].bit_count():
+                best = (ways, guards & avoid, target)
+        return best

@@ -120,6 +120,25 @@ def test_rows_decide_as_the_reference_does(data: st.DataObject) -> None:
             assert by_rows.removed == reference.removed
 
 
+intervals = st.tuples(st.integers(0, 9), st.integers(0, 9)).map(sorted)
+
+
+@given(st.lists(st.tuples(intervals, intervals), min_size=2, max_size=6))
+def test_boxes_inside_one_another_are_dropped_and_nothing_else(
+    corners: list[tuple[list[int], list[int]]],
+) -> None:
+    """Rectangles of two numbers, which often lie inside each other: the union stays, whatever is simplified."""
+    parts = [both(InRange("risk", *x), InRange("hour", *y)) for x, y in corners]
+    program = bare(Deny("d", either(*parts), 403, "x"))
+    matrix = matrix_of(program)
+    boxes = matrix.boxes_of(program.denies[0].condition)
+    request = next(grid(program, []))
+    for risk, hour in product(range(10), range(10)):
+        cell = cell_of(matrix, Request({**request.values, "risk": risk, "hour": hour}))
+        inside = any(all(m >> cell[v] & 1 for v, m in b.items()) for b in boxes)
+        assert inside == any(x[0] <= risk <= x[1] and y[0] <= hour <= y[1] for x, y in corners)
+
+
 @given(st.data())
 def test_boxes_hold_exactly_where_the_condition_does(data: st.DataObject) -> None:
     program = data.draw(programs(max_assertions=2))
