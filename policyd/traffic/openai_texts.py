@@ -10,6 +10,7 @@ from typing import Any
 from policyd.traffic.endpoints import EndpointName
 from policyd.traffic.openai_chat import JSON_KEYS, MESSAGE_TOKENS, asks_for_json, asks_to_reason
 from policyd.traffic.openai_parts import read_content
+from policyd.traffic.parts import loose_keys
 from policyd.traffic.reach import is_set
 from policyd.traffic.reading import Draft, Flag, Reading
 from policyd.traffic.tools import read_tools
@@ -49,6 +50,7 @@ def read_embeddings(body: Mapping[str, Any]) -> Reading:
     read_tools(draft, body.get("tools"), "tools")
     for index, message in enumerate(draft.items("messages")):
         if isinstance(message, dict):
+            loose_keys(draft, message, frozenset({"role", "content", "name"}), f"messages[{index}]")
             read_content(draft, message.get("content"), f"messages[{index}].content")
             draft.messages += 1
         else:

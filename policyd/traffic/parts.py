@@ -7,6 +7,7 @@ opaque, and what names content elsewhere says so too; the walk over all strings 
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from policyd.traffic.reach import check_spelling, is_set
 from policyd.traffic.reading import Draft, Flag
 
 __all__ = [
+    "ENCODED",
     "audio",
     "encrypted",
     "file_data",
@@ -38,7 +40,7 @@ TEXT_MEDIA: Final = frozenset({
 
 def loose_keys(draft: Draft, value: Mapping[str, Any], known: frozenset[str], place: str) -> None:
     """Keys that this shape does not have. Their text is scanned like all text; a list or an object could mean anything
-    to the server, and a string that is a URL could be fetched, so those make the request opaque."""
+    to the server, a string that is a URL could be fetched and one in base64 be decoded, so those make the request opaque."""
     if value.keys() <= known:
         return
     for key, item in value.items():
@@ -55,6 +57,13 @@ def loose_keys(draft: Draft, value: Mapping[str, Any], known: frozenset[str], pl
                 draft.uncountable()
             else:
                 remote(draft, place)
+        elif isinstance(item, str) and ENCODED.fullmatch(item):
+            draft.opaque(place)
+            draft.uncountable()
+
+
+ENCODED: Final = re.compile(r"[A-Za-z0-9+/_=\r\n-]{256,}")
+"""A string of this shape could be a file, an image, a tensor or an encrypted block."""
 
 
 def is_url(text: str) -> bool:

@@ -122,7 +122,7 @@ REACH_KEYS: Final[tuple[ReachKey, ...]] = (
     *_rows(
         Outcome.REFUSED,
         "has a model server run code, or load weights, that the caller names",
-        "custom_logit_processor", "logits_processors", "lora_path", "lora_request",
+        "custom_logit_processor", "logits_processors", "lora_path", "lora_request", "adapter_id",
     ),
     *_rows(
         Outcome.SERVER_TOOLS,
@@ -141,14 +141,14 @@ REACH_KEYS: Final[tuple[ReachKey, ...]] = (
     *_rows(
         Outcome.OPAQUE,
         "content that is not text",
-        "prompt_embeds", "input_embeds", "image_data", "images", "audios", "videos", "multimodal_data", "mm_data",
+        "prompt_embeds", "input_embeds", "image_data", "audio_data", "video_data", "images", "audios", "videos", "multimodal_data", "mm_data",
         "image_url", "image_urls", "audio_url", "video_url", "file", "files", "file_url", "file_data",
     ),
     *_rows(Outcome.OPAQUE, "tokens that stand for text", "input_ids", "prompt_token_ids", "token_ids"),
     *_rows(
         Outcome.OPAQUE,
         "the server's template puts the text together after it was scanned",
-        "chat_template", "documents",
+        "chat_template", "template", "documents",
     ),
     ReachKey("store", Outcome.STORED, "the server keeps the request and its answer"),
     ReachKey(

@@ -55,7 +55,7 @@ CONTENT: Final = """\
 | an encrypted block: `encrypted_content`, `redacted_thinking`, a thinking signature without its text | `opaque` |
 | token ids in place of text | `opaque` |
 | a type of part, item or block that is not listed below | `opaque` |
-| a key that a part does not have, with a list or an object | `opaque`; with a URL: `remote_content`, `opaque` |
+| a key that a part does not have, with a list, an object, or 256 characters of base64 | `opaque`; with a URL: `remote_content`, `opaque` |
 """
 
 

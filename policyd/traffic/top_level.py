@@ -10,12 +10,11 @@ the request opaque. A key that is documented for one endpoint is unknown at anot
 Not here: the reach keys, whose meaning is known (`reach`).
 """
 
-import re
 from collections.abc import Mapping
 from typing import Any, Final
 
 from policyd.traffic.endpoints import EndpointName
-from policyd.traffic.parts import is_data, is_url, remote
+from policyd.traffic.parts import ENCODED, is_data, is_url, remote
 from policyd.traffic.reach import PASSED, REACH_KEYS, Outcome, apply_reach
 from policyd.traffic.reading import Draft, Flag
 from policyd.traffic.refused import quoted
@@ -77,9 +76,6 @@ ELSEWHERE: Final = (
 KNOWN_MEANING: Final = frozenset(
     row.key for row in REACH_KEYS if row.outcome is not Outcome.OPAQUE and row.only is None
 )
-
-ENCODED: Final = re.compile(r"[A-Za-z0-9+/_=\r\n-]{256,}")
-"""A string of this shape could be a file, an image or a tensor."""
 
 SHOWN: Final = 12
 """Characters of an unknown key in the reasons of a reading."""

@@ -124,6 +124,7 @@ def strings(value: object) -> list[str]:
         pytest.param({"text": "hi"}, {"opaque"}, False, id="no type"),
         pytest.param({"image_url": "https://x.example/a.png"}, {"opaque", "images", "remote_content"}, False, id="a type to be guessed from the keys"),
         pytest.param({"type": "text", "text": "hi", "extra": {"url": 1}}, {"opaque"}, False, id="text with an unknown object"),
+        pytest.param({"type": "text", "text": "hi", "image": "iVBOR" * 99}, {"opaque"}, False, id="text with an unknown string in base64"),
         pytest.param({"type": "text", "text": "hi", "extra": "plain words"}, set(), True, id="text with an unknown string"),
         pytest.param({"type": "text", "text": "hi", "extra": "s3://bucket/x"}, {"opaque", "remote_content"}, False, id="text with an unknown URL"),
     ],
