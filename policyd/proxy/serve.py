@@ -50,7 +50,7 @@ LOOK_SECONDS = 0.02
 
 KEEP_ALIVE_SECONDS = 75
 MOST_THREADS = 4
-"""For large bodies, counting and scanning: one for each core beside the event loop's own, one at least. More would stand
+"""For reading and checking large bodies: one for each core beside the event loop's own, one at least. More would stand
 between the event loop and its core, or the interpreter lock, which goes to any of those that wait."""
 
 SWITCH_SECONDS = 0.001

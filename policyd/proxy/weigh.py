@@ -5,7 +5,6 @@ and the highest possible number of tokens lie between the same two constants of 
 the number, and nothing is counted. What fails or takes too long is unknown. It holds no text after it has answered.
 """
 
-import asyncio
 import os
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
@@ -15,6 +14,7 @@ from typing import Final, TypeVar
 
 from policyd.policy.program import MAX_NUMBER
 from policyd.policy.request import EVERYTHING, expand_names
+from policyd.proxy.lanes import Lanes, Stopped, shared_lanes, until_stopped
 from policyd.traffic.detect import DetectorFailed, Scanner
 from policyd.traffic.reading import Reading
 from policyd.traffic.tokens import TokenCounter, byte_bounds, preload
@@ -42,7 +42,8 @@ class Weight:
 class Weigher:
     """Counts and scans for one sidecar. What it remembers are keyed hashes, with a key of its own."""
 
-    def __init__(self, answer_reserve: int, *, seconds: float = SECONDS) -> None:
+    def __init__(self, answer_reserve: int, *, seconds: float = SECONDS, lanes: Lanes | None = None) -> None:
+        self._lanes = shared_lanes() if lanes is None else lanes
         self._reserve = answer_reserve
         self._seconds = seconds
         self._scanner = Scanner(salt=os.urandom(32))
@@ -51,9 +52,12 @@ class Weigher:
     async def findings(self, reading: Reading, size: int) -> frozenset[str]:
         """What the detectors find; everything where they do not finish."""
         try:
-            return expand_names(await self._run(lambda: self._scanner.scan(reading.texts), size))
+            return expand_names(await self._run(lambda stopped: self._scan(reading, stopped), size))
         except (DetectorFailed, TimeoutError):
             return EVERYTHING
+
+    def _scan(self, reading: Reading, stopped: Stopped) -> frozenset[str]:
+        return self._scanner.scan(until_stopped(reading.texts, stopped))
 
     def _answer(self, reading: Reading) -> int:
         return self._reserve if reading.max_output is None else reading.max_output
@@ -86,7 +90,9 @@ class Weigher:
         answer = self._answer(reading)
         marks = _marks(thresholds, answer)
         try:
-            low, high = await self._run(lambda: self._weigh(reading, marks, exact=bool(exact)), size)
+            low, high = await self._run(
+                lambda stopped: self._weigh(reading, marks, stopped, exact=bool(exact)), size
+            )
         except TimeoutError:
             return _UNKNOWN
         tokens, needed = min(high, MAX_NUMBER), min(high + answer, MAX_NUMBER)
@@ -95,7 +101,9 @@ class Weigher:
         between = {"tokens": (low, high), "context_needed": (low + answer, high + answer)}
         return Weight(tokens, needed, between)
 
-    def _weigh(self, reading: Reading, marks: tuple[int, ...], *, exact: bool) -> tuple[int, int]:
+    def _weigh(
+        self, reading: Reading, marks: tuple[int, ...], stopped: Stopped, *, exact: bool
+    ) -> tuple[int, int]:
         """At least and at most this many tokens, with no mark between."""
         texts, extra = reading.prompt, reading.extra_tokens
         most = extra + sum(
@@ -103,20 +111,25 @@ class Weigher:
         )
         if not exact and settled(extra, most, marks):
             return extra, most
-        low, high = byte_bounds(texts)
+        low, high = byte_bounds(until_stopped(texts, stopped))
         low, high = low + extra, high + extra
         if not exact and settled(low, high, marks):
             return low, high
         limit = MAX_NUMBER if exact else max(0, marks[-1] - extra)
-        counted = self._counter.count_till_limit(texts, limit) + extra
+        counted = extra
+        for running in until_stopped(self._counter.counting_steps(texts, limit), stopped):
+            counted = running + extra
         # Beyond the last mark counting stops, and only the bound is known.
         return counted, counted if counted - extra <= limit else max(counted, high)
 
-    async def _run(self, work: Callable[[], T], size: int) -> T:
+    async def _run(self, work: Callable[[Stopped], T], size: int) -> T:
         if size <= INLINE:
-            return work()
-        async with asyncio.timeout(self._seconds):
-            return await asyncio.get_running_loop().run_in_executor(None, work)
+            return work(_never)
+        return await self._lanes.run(work, size, self._seconds)
+
+
+def _never() -> bool:
+    return False
 
 
 @lru_cache(maxsize=256)
