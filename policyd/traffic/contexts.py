@@ -26,6 +26,9 @@ NEIGHBOUR: Final = 192
 WHOLE: Final = 256
 """A string up to this length stands whole in an outline: labelled secrets have at most 128 characters."""
 
+GROUP: Final = 1024
+"""Characters from which a text of outlines is long enough."""
+
 HEAD: Final = 192
 TAIL: Final = 48
 
@@ -34,7 +37,21 @@ DEEPEST: Final = 128
 
 
 def outlines(body: Mapping[str, Any], sealed: frozenset[int]) -> Iterator[str]:
-    """The body as compact JSON: a text for each element of a top-level list and each other top-level object."""
+    """The body as compact JSON, an element of a top-level list or another top-level object to a line. Short ones share a
+    text, because each text costs the scanner a look-up."""
+    group: list[str] = []
+    size = 0
+    for line in _lines(body, sealed):
+        group.append(line)
+        size += len(line)
+        if size >= GROUP:
+            yield "\n".join(group)
+            group, size = [], 0
+    if group:
+        yield "\n".join(group)
+
+
+def _lines(body: Mapping[str, Any], sealed: frozenset[int]) -> Iterator[str]:
     plain: dict[str, Any] = {}
     for key, value in body.items():
         if isinstance(value, list):
@@ -74,7 +91,7 @@ def _cut(value: object, sealed: frozenset[int], depth: int) -> object:
 
 def number_row(row: list[Any]) -> str | None:
     """A short list of whole numbers as one number: a card may come in groups, and JSON drops a group's leading zeros."""
-    if not 2 <= len(row) <= 19 or not all(type(item) is int and 0 <= item < 10**8 for item in row):
+    if not 2 <= len(row) <= 19 or type(row[0]) is not int or not all(type(item) is int and 0 <= item < 10**8 for item in row):
         return None
     if len(row) == 4:
         return " ".join(f"{item:04d}" for item in row)

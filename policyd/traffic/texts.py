@@ -80,7 +80,7 @@ def _collect(
                 out.extend(seams(_parts(value)))
                 row = number_row(value)
                 if row is not None:
-                    out.append(row)
+                    short[row] = None
             stack.extend(reversed(value))
         elif isinstance(value, int) and (value >= LONG_NUMBER or value <= -LONG_NUMBER):
             out.append(str(value))
