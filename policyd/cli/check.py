@@ -140,7 +140,8 @@ def _rules_text(checked: Checked) -> str:
     )
     plural = {"guard": "guards", "deny": "denies", "route": "routes"}
     listed = ", ".join(f"{n} {name if n == 1 else plural[name]}" for name, n in rules if n)
-    return f"{sum(n for _, n in rules)} rules ({listed})"
+    total = sum(n for _, n in rules)
+    return f"{total} {'rule' if total == 1 else 'rules'} ({listed})"
 
 
 def _proved_text(checked: Checked) -> str:

@@ -126,8 +126,9 @@ def _broken(case: Case, assertion: Assertion, witness: Witness) -> Finding:
     decision = witness.decision
     labels: tuple[Label, ...] = ()
     if isinstance(decision, Plan):
-        reached = ", ".join(f"`{t}`" for t in decision.targets if t in assertion.targets)
-        what = f"{reached} is a candidate of route `{decision.route}`"
+        reached = [f"`{t}`" for t in decision.targets if t in assertion.targets]
+        verb = "is a candidate" if len(reached) == 1 else "are candidates"
+        what = f"{', '.join(reached)} {verb} of route `{decision.route}`"
         span = next(r.span for r in case.program.routes if r.name == decision.route)
         help_ = (
             f"a guard rules it out for good: `guard … forbid … when …`; `assert` claims `{assertion.text}`"

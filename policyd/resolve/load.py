@@ -37,6 +37,7 @@ _LOST: Final = frozenset(
         "PD230",
         "PD231",
         "PD234",
+        "PD017",
         "PD236",
         "PD240",
         "PD241",

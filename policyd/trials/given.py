@@ -66,7 +66,7 @@ def read_line(program: Program, text: str) -> GivenRequest:
             continue
         feature = features.get(name)
         if feature is None:
-            problems.append(_unknown_name(name, features))
+            problems.append(_unknown_name(name, program))
         elif name in values:
             problems.append(_problem("PD004", f"`{name}` is given twice", "give each feature once"))
         elif raw is not None and _stray(feature, raw):
@@ -112,7 +112,7 @@ def read_json(program: Program, text: str) -> GivenRequest:
     for name, raw in loaded.items():
         feature = features.get(name)
         if feature is None:
-            problems.append(_unknown_name(name, features))
+            problems.append(_unknown_name(name, program))
             continue
         values[name] = _from_json(feature, raw)
         problems.extend(_checked(feature, values[name], raw))
@@ -253,8 +253,14 @@ def _domain_text(feature: Feature) -> str:
             return "one of: " + ", ".join(domain.values)
 
 
-def _unknown_name(name: str, features: Mapping[str, Feature]) -> Diagnostic:
-    near = _near(name, features)
+def _unknown_name(name: str, program: Program) -> Diagnostic:
+    if any(level.name == name for level in program.levels):
+        return _problem(
+            "PD005",
+            f"`{name}` is computed by `classify`",
+            "give what it is computed from, such as findings or a label",
+        )
+    near = _near(name, [f.name for f in program.features])
     return _problem(
         "PD005",
         f"the policy has no feature `{_shown(name)}`",
