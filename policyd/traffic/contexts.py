@@ -29,6 +29,8 @@ WHOLE: Final = 256
 GROUP: Final = 1024
 """Characters from which a text of outlines is long enough."""
 
+PLAIN: Final = frozenset({int, float, bool, type(None)})
+
 HEAD: Final = 192
 TAIL: Final = 48
 
@@ -81,17 +83,21 @@ def _cut(value: object, sealed: frozenset[int], depth: int) -> object:
     if isinstance(value, dict):
         if depth == 0:
             return None
-        return {key: _cut(item, sealed, depth - 1) for key, item in value.items()}
+        return {k: v if type(v) in PLAIN else _cut(v, sealed, depth - 1) for k, v in value.items()}
     if isinstance(value, list):
         if depth == 0:
             return None
-        return [_cut(item, sealed, depth - 1) for item in value]
+        return [v if type(v) in PLAIN else _cut(v, sealed, depth - 1) for v in value]
     return value
 
 
 def number_row(row: list[Any]) -> str | None:
     """A short list of whole numbers as one number: a card may come in groups, and JSON drops a group's leading zeros."""
-    if not 2 <= len(row) <= 19 or type(row[0]) is not int or not all(type(item) is int and 0 <= item < 10**8 for item in row):
+    if (
+        not 2 <= len(row) <= 19
+        or type(row[0]) is not int
+        or not all(type(item) is int and 0 <= item < 10**8 for item in row)
+    ):
         return None
     if len(row) == 4:
         return " ".join(f"{item:04d}" for item in row)

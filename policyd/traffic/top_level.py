@@ -77,6 +77,9 @@ KNOWN_MEANING: Final = frozenset(
     row.key for row in REACH_KEYS if row.outcome is not Outcome.OPAQUE and row.only is None
 )
 
+WORDS: Final = frozenset({str, type(None)})
+NUMBERS: Final = frozenset({int, float, bool, type(None)})
+
 SHOWN: Final = 12
 """Characters of an unknown key in the reasons of a reading."""
 
@@ -141,9 +144,11 @@ def loose_content(draft: Draft, name: str, value: object, place: str) -> None:
         elif isinstance(item, dict):
             stack.extend((key if "image" in key.lower() else inner, entry) for inner, entry in item.items())
         elif isinstance(item, list):
-            if any(not isinstance(entry, str | None) for entry in item):
+            kinds = set(map(type, item))
+            if not kinds <= WORDS:
                 _opaque(draft, key, place)
-            stack.extend((key, entry) for entry in item)
+            if not kinds <= NUMBERS:
+                stack.extend((key, entry) for entry in item)
 
 
 def _opaque(draft: Draft, key: str, place: str) -> None:
