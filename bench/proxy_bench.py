@@ -293,7 +293,7 @@ def client(seconds: float) -> None:
                 text = " ".join(random.choices(words, k=3600))
                 messages.append({"role": "user" if n % 2 else "assistant", "content": text})
             body = json.dumps({"model": "m", "messages": messages}).encode()
-            head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+            head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
             writer.write(head.encode() + body)
             answer = await reader.readuntil(b"\r\n\r\n")
             length = int(re.search(rb"content-length: (\d+)", answer)[1])  # type: ignore[index]

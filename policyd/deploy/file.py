@@ -113,6 +113,7 @@ class DeploymentFile(Table):
     targets: dict[str, TargetFile]
     features: dict[str, Annotated[str | int | bool, PlainValidator(values.scalar)]] = {}
     on_prem_networks: list[Annotated[Network, PlainValidator(values.network)]] = []
+    hosts: list[Words] = []
     answer_reserve: Annotated[int, Field(ge=0, le=1_000_000_000)] = 4096
     timezone: Annotated[str, PlainValidator(values.zone)] = "UTC"
     limits: LimitsFile = LimitsFile()

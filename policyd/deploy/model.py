@@ -190,7 +190,7 @@ class Limits:
 class Deployment:
     """Everything `policyd.toml` says. `policy` is an absolute path; `features` are the values of features that come from
     the deployment; `answer_reserve` is added to `tokens` where the caller sets no maximum; `log` is a path, or None for
-    standard output."""
+    standard output; `hosts` are names that requests may be made for besides loopback ones."""
 
     policy: str
     listen: Listen
@@ -203,6 +203,7 @@ class Deployment:
     timezone: str = "UTC"
     limits: Limits = Limits()
     log: str | None = None
+    hosts: tuple[str, ...] = ()
 
     def binding(self, name: str) -> Binding | None:
         return next((b for b in self.bindings if b.name == name), None)

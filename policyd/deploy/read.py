@@ -184,6 +184,7 @@ def _deployment(file: DeploymentFile, folder: Path) -> Deployment:
         features=tuple(file.features.items()),
         answer_reserve=file.answer_reserve,
         timezone=file.timezone,
+        hosts=tuple(file.hosts),
         limits=Limits(file.limits.body, file.limits.header, file.limits.in_flight, file.limits.unread),
         log=None if file.log.path is None else str((folder / file.log.path).absolute()),
     )

@@ -32,6 +32,7 @@ from policyd.proxy.decide import Decided, decide, refusal_of
 from policyd.proxy.decision_log import DecisionLog
 from policyd.proxy.forward import LARGE, Errand, Outcome, Road, Send, forward
 from policyd.proxy.gate import Ticket
+from policyd.proxy.host import is_for
 from policyd.proxy.identity import Claims
 from policyd.proxy.intake import Gone, Receive, Room, take_body, take_whole
 from policyd.proxy.live import Live
@@ -145,6 +146,12 @@ class Sidecar:
         request.dialect = endpoint.dialect.value
         request.record.endpoint = endpoint.name.value
         live = self.live
+        if live.hosts is not None and not is_for(request.headers, live.hosts):
+            return refuse(
+                "caller_bad_host",
+                "the request was made for another host than this sidecar; use its address, or name the host in `hosts` of"
+                " the deployment",
+            )
         if request.query and not is_plain_query(request.query):
             return refuse(
                 "caller_bad_query",

@@ -13,6 +13,7 @@ from policyd.deploy.model import Binding, Deployment, Limits
 from policyd.pipeline import Ready
 from policyd.policy.program import NumberDomain
 from policyd.proxy.gate import Serving
+from policyd.proxy.host import hosts_of
 from policyd.proxy.identity import Identify, identify_by
 from policyd.proxy.observe import Sight, sight_of
 from policyd.proxy.weigh import Weigher
@@ -26,7 +27,7 @@ class Live:
     """`serving.digest` is the generation: the policy's digest and how often policy or deployment changed. `tag` is the
     digest as a header's value; `files` were read for this, and `findings` did not stop it; `loaded_at` is a POSIX time; `exact` names the token features
     whose number itself matters, because a split hashes it; `read` every feature that the policy reads, `dates` those that
-    are days; `onward` the targets that send requests on."""
+    are days; `onward` the targets that send requests on; `hosts` the names that requests may be made for, None for any."""
 
     ready: Ready
     deployment: Deployment
@@ -41,6 +42,7 @@ class Live:
     price_in: Mapping[str, int]
     exact: frozenset[str]
     onward: frozenset[str]
+    hosts: frozenset[bytes] | None
     read: frozenset[str]
     dates: frozenset[str]
     tag: bytes
@@ -81,6 +83,7 @@ def live_from(
         bindings={t.name: t.binding for t in bound.targets},
         price_in={name: price for name, price in prices.items() if isinstance(price, int)},
         onward=frozenset(t.name for t in program.targets if t.fact("onward") is True),
+        hosts=hosts_of(deployment),
         exact=hashed & {"tokens", "context_needed"},
         read=hashed | {axis.feature for axis in ready.compiled.matrix.axes},
         dates=frozenset(

@@ -48,7 +48,7 @@ _ROWS: Final = (
     Row("caller_unknown_model", 404, False, "this caller may not use a model of this name"),
     Row("caller_bad_header", 400, False, "a header that the policy reads is not text, or was sent twice"),
     Row("caller_bad_query", 400, False, "the query has characters that a query may not have"),
-    Row("caller_bad_host", 400, False, "the request was made for another host than this sidecar"),
+    Row("caller_bad_host", 421, False, "the request was made for another host than this sidecar"),
     Row("caller_unknown_key", 400, False, "a key that the API does not have, and every target sends requests on"),
     Row("caller_bad_value", 400, False, "a claimed feature is outside its domain"),
     Row("caller_too_large", 413, False, "the body is larger than the deployment allows"),

@@ -173,7 +173,7 @@ def post(
     """A request's bytes. `more` are headers whose underscores stand for hyphens; a value of "" leaves one out."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     lines = {
-        "host": "policyd",
+        "host": "localhost",
         "content-type": "application/json",
         "content-length": str(len(data)),
         "connection": "close",
@@ -186,7 +186,7 @@ def post(
 
 def get(path: str, method: str = "GET", **headers: str) -> bytes:
     lines = {
-        "host": "policyd",
+        "host": "localhost",
         "connection": "close",
         **{n.replace("_", "-"): v for n, v in headers.items()},
     }

@@ -7,6 +7,8 @@ is the SHA-256 of the leaf certificate (DER) or of its SubjectPublicKeyInfo (RFC
 import hashlib
 import hmac
 import ssl
+import sys
+from pathlib import Path
 
 from policyd.deploy.model import Tls
 
@@ -16,13 +18,31 @@ __all__ = ["context_for", "matches_pin", "public_key_info"]
 def context_for(tls: Tls) -> ssl.SSLContext:
     """Raises `ssl.SSLError` where the authority's PEM text cannot be read. With pins alone the context verifies nothing:
     the pin must be checked before the first byte of a request (`matches_pin`)."""
-    context = ssl.create_default_context(cadata=tls.ca)
+    # Not `create_default_context`: it writes the keys of every connection where SSLKEYLOGFILE says, and trusts what
+    # SSL_CERT_FILE names. The deployment file alone says whom to trust.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if tls.ca is not None:
+        context.load_verify_locations(cadata=tls.ca)
+    else:
+        _load_system_authorities(context)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
     if tls.pins and tls.ca is None:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
+
+
+def _load_system_authorities(context: ssl.SSLContext) -> None:
+    if sys.platform == "win32":
+        context.load_default_certs()
+        return
+    paths = ssl.get_default_verify_paths()
+    file, folder = Path(paths.openssl_cafile), Path(paths.openssl_capath)
+    if file.is_file() or folder.is_dir():
+        context.load_verify_locations(
+            cafile=str(file) if file.is_file() else None, capath=str(folder) if folder.is_dir() else None
+        )
 
 
 def matches_pin(certificate: bytes | None, pins: tuple[str, ...]) -> bool:

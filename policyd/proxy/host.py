@@ -1,0 +1,42 @@
+"""Whether a request was made for this sidecar, where every caller is the same one.
+
+In comes a `Host` header's value; out goes whether it names this machine. The one idea: a web page that a browser on this
+machine shows can reach a loopback address under a name of the page's own (DNS rebinding), and says that name here. A
+program that was given the sidecar's address says the address. Pure.
+"""
+
+from collections.abc import Iterable
+from functools import lru_cache
+from ipaddress import ip_address
+
+from policyd.deploy.model import Deployment, LoopbackIdentity
+
+__all__ = ["hosts_of", "is_for"]
+
+
+def hosts_of(deployment: Deployment) -> frozenset[bytes] | None:
+    """The lower-case names that a request may be made for besides loopback ones; None where any may. A page cannot show an
+    API key that it does not know, and cannot open a unix socket."""
+    if deployment.listen.path is not None or not isinstance(deployment.identity, LoopbackIdentity):
+        return None
+    return frozenset(name.lower().encode() for name in (deployment.listen.address, *deployment.hosts))
+
+
+def is_for(headers: Iterable[tuple[bytes, bytes]], hosts: frozenset[bytes]) -> bool:
+    """Whether every `Host` of these headers (lower-case names) is loopback or one of `hosts`."""
+    return all(_is_ours(value, hosts) for name, value in headers if name == b"host")
+
+
+@lru_cache(maxsize=256)
+def _is_ours(value: bytes, hosts: frozenset[bytes]) -> bool:
+    host = value.strip().lower()
+    if host.startswith(b"["):
+        host = host[1:].partition(b"]")[0]
+    elif host.count(b":") == 1:
+        host = host.partition(b":")[0]
+    if host == b"localhost" or host in hosts:
+        return True
+    try:
+        return ip_address(host.decode("ascii")).is_loopback
+    except ValueError:
+        return False
