@@ -17,6 +17,7 @@ from policyd.traffic.reading import Draft, Flag
 
 __all__ = [
     "ENCODED",
+    "WORDS",
     "audio",
     "encrypted",
     "file_data",
@@ -41,6 +42,10 @@ TEXT_MEDIA: Final = frozenset({
 def loose_keys(draft: Draft, value: Mapping[str, Any], known: frozenset[str], place: str) -> None:
     """Keys that this shape does not have. Their text is scanned like all text; a list or an object could mean anything
     to the server, a string that is a URL could be fetched and one in base64 be decoded, so those make the request opaque."""
+    for key, item in value.items():
+        if type(item) in SHAPES and key in WORDS:
+            draft.opaque(place)
+            draft.uncountable()
     if value.keys() <= known:
         return
     for key, item in value.items():
@@ -61,6 +66,16 @@ def loose_keys(draft: Draft, value: Mapping[str, Any], known: frozenset[str], pl
             draft.opaque(place)
             draft.uncountable()
 
+
+WORDS: Final = frozenset({
+    "type", "role", "id", "name", "title", "context", "phase", "status", "call_id", "tool_use_id", "tool_call_id", "signature",
+    "namespace", "server_label", "server_name", "toolset_name", "tool_name", "filename", "media_type", "uuid", "url", "file_id",
+    "refusal", "container_id", "hash", "user", "safety_identifier", "prompt_cache_key", "service_tier", "truncation",
+    "suffix", "instructions",
+})  # fmt: skip
+"""Keys whose values are words in every shape that has them. An object there is a shape that nobody documents."""
+
+SHAPES: Final = frozenset({dict, list})
 
 ENCODED: Final = re.compile(r"[A-Za-z0-9+/_=\r\n-]{256,}")
 """A string of this shape could be a file, an image, a tensor or an encrypted block."""

@@ -55,6 +55,8 @@ CONTENT: Final = """\
 | an encrypted block: `encrypted_content`, `redacted_thinking`, a thinking signature without its text | `opaque` |
 | token ids in place of text | `opaque` |
 | a type of part, item or block that is not listed below | `opaque` |
+| an object or a list where every shape has words (`name`, `id`, `title`, `phase`) | `opaque` |
+| annotations and outputs of tools | read like content: an object with the type or the keys of an image or a file is one |
 | a key that a part does not have, with a list, an object, or 256 characters of base64 | `opaque`; with a URL: `remote_content`, `opaque` |
 """
 

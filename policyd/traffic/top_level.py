@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from policyd.traffic.endpoints import EndpointName
-from policyd.traffic.parts import ENCODED, is_data, is_url, remote
+from policyd.traffic.parts import ENCODED, WORDS, is_data, is_url, remote
 from policyd.traffic.reach import PASSED, REACH_KEYS, Outcome, apply_reach
 from policyd.traffic.reading import Draft, Flag
 from policyd.traffic.refused import quoted
@@ -77,8 +77,11 @@ KNOWN_MEANING: Final = frozenset(
     row.key for row in REACH_KEYS if row.outcome is not Outcome.OPAQUE and row.only is None
 )
 
-WORDS: Final = frozenset({str, type(None)})
+STRINGS: Final = frozenset({str, type(None)})
 NUMBERS: Final = frozenset({int, float, bool, type(None)})
+
+MAY_HOLD: Final = frozenset({"context", "instructions"})
+"""Keys that are words inside messages and may hold an object or a list at the top."""
 
 SHOWN: Final = 12
 """Characters of an unknown key in the reasons of a reading."""
@@ -99,6 +102,10 @@ def read_top_level(draft: Draft, endpoint: EndpointName, *read: str) -> None:
     documented ones."""
     apply_reach(draft, endpoint)
     body = draft.body
+    for key in (body.keys() & WORDS) - MAY_HOLD:
+        if isinstance(body[key], dict | list):
+            loose_content(draft, key, body[key], key)
+            draft.opaque(key)
     if body.keys() <= DOCUMENTED[endpoint]:
         return
     settled = DOCUMENTED[endpoint] | ELSEWHERE | KNOWN_MEANING
@@ -145,7 +152,7 @@ def loose_content(draft: Draft, name: str, value: object, place: str) -> None:
             stack.extend((key if "image" in key.lower() else inner, entry) for inner, entry in item.items())
         elif isinstance(item, list):
             kinds = set(map(type, item))
-            if not kinds <= WORDS:
+            if not kinds <= STRINGS:
                 _opaque(draft, key, place)
             if not kinds <= NUMBERS:
                 stack.extend((key, entry) for entry in item)

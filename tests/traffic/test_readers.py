@@ -239,6 +239,21 @@ def test_annotations_of_a_message_are_read(annotation: dict[str, Any], expected:
     assert flags(reading) == expected
 
 
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [
+        (RESPONSES, items({"type": "message", "role": "user", "content": "x", "phase": {"image_url": PNG}})),
+        (CHAT, {"messages": [{"role": "user", "name": {"image_url": PNG}, "content": "x"}]}),
+        (CHAT, {"messages": [], "user": {"image_url": PNG}}),
+        (MESSAGES, user({"type": "document", "source": {"type": "text", "data": "x"}, "context": [{"type": "image"}]})),
+        (MESSAGES, user({"type": "text", "text": "x", "id": [1, 2, 3]})),
+    ],
+)  # fmt: skip
+def test_an_object_in_the_place_of_words_is_opaque(name: EndpointName, body: dict[str, Any]) -> None:
+    reading = read(name, body)
+    assert reading.opaque or reading.refused is not None
+
+
 def test_reasoning_without_its_text_is_opaque() -> None:
     def details(text: str) -> set[str]:
         block = {"type": "reasoning.text", "text": text, "signature": "Em" * 60}
