@@ -276,7 +276,10 @@ class _Courier:
                 self._tail = piece[-4:] or self._tail
                 if ending is not None:
                     ending.feed(piece)
-                    last = last and ending.is_whole()
+                    if last and outcome.sent > LARGE:
+                        last = await asyncio.to_thread(ending.is_whole)
+                    elif last:
+                        last = ending.is_whole()
                 await send({"type": "http.response.body", "body": piece, "more_body": not last})
                 if last:
                     return _ENDED

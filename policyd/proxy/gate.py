@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final, Never, TypeAlias
 from urllib.parse import unquote_to_bytes
 
@@ -325,19 +326,28 @@ def _refuse_headers(
     policy_headers: frozenset[bytes], headers: Sequence[tuple[bytes, bytes]]
 ) -> Refused | None:
     for name, _ in headers:
-        if not name or name.translate(None, _TOKEN):
-            return Refused(Reason.MALFORMED, "a header's name is not a token")
-        lower = name.lower()
-        # Some servers do not tell `_` from `-`.
-        dashed = lower.replace(b"_", b"-")
-        if (
-            dashed in NEVER_SENT
-            or lower in policy_headers
-            or _FOR_A_GATEWAY.match(dashed)
-            or _LIKE_A_CREDENTIAL.search(lower)
-        ):
-            return Refused(Reason.CREDENTIAL, f"the header `{lower.decode('latin-1')}` was left in")
+        refusal = _refuse_name(name)
+        if refusal is not None:
+            return refusal
+        if name in policy_headers or name.lower() in policy_headers:
+            return _left_in(name)
     return None
+
+
+@lru_cache(maxsize=4096)
+def _refuse_name(name: bytes) -> Refused | None:
+    if not name or name.translate(None, _TOKEN):
+        return Refused(Reason.MALFORMED, "a header's name is not a token")
+    lower = name.lower()
+    # Some servers do not tell `_` from `-`.
+    dashed = lower.replace(b"_", b"-")
+    if dashed in NEVER_SENT or _FOR_A_GATEWAY.match(dashed) or _LIKE_A_CREDENTIAL.search(lower):
+        return _left_in(name)
+    return None
+
+
+def _left_in(name: bytes) -> Refused:
+    return Refused(Reason.CREDENTIAL, f"the header `{name.lower().decode('latin-1')}` was left in")
 
 
 def _refuse_model(target: BoundTarget, method: bytes, body: bytes) -> Refused | None:

@@ -5,7 +5,10 @@ import json
 from pathlib import Path
 
 import pytest
+import uvicorn
 
+from policyd.proxy.forward import Send
+from policyd.proxy.wire import bounded_protocol
 from tests.proxy.bench import CHAT, OK, Running, parsed, post, records, three
 from tests.proxy.test_failover import SSE, chunk
 from tests.upstream.scripted import Peer, run, until
@@ -34,8 +37,8 @@ def test_a_request_with_trailers_is_refused(tmp_path: Path, trailer: bytes, apar
             writer.write(WHOLE if apart else WHOLE + trailer + b"\r\n\r\n")
             await writer.drain()
             if apart:
-                # The head is complete and the body is not: its stages have begun.
-                await until(lambda: bool(running.serving.sidecar.live) and not reader.at_eof())
+                # The body is there and the request is not complete: its stages have begun.
+                await until(lambda: running.serving.sidecar.held == len(BODY))
                 writer.write(trailer + b"\r\n\r\n")
             answer = parsed(await reader.read())
             writer.close()
@@ -163,6 +166,35 @@ def test_a_client_that_takes_nothing_is_left(tmp_path: Path) -> None:
     run(test())
     (record,) = records(tmp_path / "decisions.jsonl")
     assert record["outcome"] == "client_gone"
+
+
+def test_a_client_that_takes_nothing_of_a_whole_answer_is_left() -> None:
+    """The answer is given to the connection at once, so nobody waits any more but the connection."""
+    answered = asyncio.Event()
+
+    async def app(_: object, __: object, send: Send) -> None:
+        headers = [(b"content-length", b"%d" % (64 << 20)), (b"connection", b"close")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": bytes(64 << 20), "more_body": False})
+        answered.set()
+
+    async def test() -> None:
+        protocol = bounded_protocol(lambda: 4096, lambda: 0.1)
+        config = uvicorn.Config(app, http=protocol, lifespan="off", log_config=None)
+        state = uvicorn.Server(config).server_state
+        config.load()
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(
+            lambda: protocol(config=config, server_state=state, app_state={}), "127.0.0.1", 0
+        )
+        _, writer = await asyncio.open_connection(*server.sockets[0].getsockname(), limit=1024)
+        writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+        await answered.wait()
+        await until(lambda: not state.connections)
+        writer.transport.abort()
+        server.close()
+
+    run(test())
 
 
 def test_a_refusal_inside_a_large_body_reaches_the_client(tmp_path: Path) -> None:
