@@ -3,10 +3,10 @@
 from policyd.policy.program import Assertion
 from policyd.resolve.conditions import Conditions
 from policyd.resolve.names import Declared, Names
-from policyd.resolve.phrases import phrase
 from policyd.resolve.predicates import Predicates
 from policyd.resolve.scopes import Scopes
 from policyd.syntax import nodes
+from policyd.syntax.writing import condition_text
 
 __all__ = ["read_assertions"]
 
@@ -34,5 +34,5 @@ def _assertion(
 
 
 def _text(claim: nodes.Assert) -> str:
-    what = claim.kind if claim.predicate is None else f"{claim.kind} {phrase(claim.predicate)}"
-    return what if claim.when is None else f"{what} when {phrase(claim.when)}"
+    what = claim.kind if claim.predicate is None else f"{claim.kind} {condition_text(claim.predicate)}"
+    return what if claim.when is None else f"{what} when {condition_text(claim.when)}"

@@ -14,11 +14,11 @@ from policyd.policy.program import MAX_NUMBER, ExceptionClause, Guard, Target
 from policyd.resolve.conditions import Conditions
 from policyd.resolve.files import Placed
 from policyd.resolve.names import Declared, Names
-from policyd.resolve.phrases import phrase
 from policyd.resolve.predicates import Predicates
 from policyd.resolve.report import Report, did_you_mean, listed
 from policyd.resolve.scopes import Scopes
 from policyd.syntax import nodes
+from policyd.syntax.writing import condition_text
 from policyd.text.diagnostic import Label
 
 __all__ = ["capability_guards", "read_exceptions", "read_guards"]
@@ -61,7 +61,7 @@ def _guard(
         hits,
         condition,
         guard.because.value,
-        f"{guard.effect} {phrase(guard.predicate)}",
+        f"{guard.effect} {condition_text(guard.predicate)}",
         overridable_by=None if guard.overridable_by is None else guard.overridable_by.value,
         span=guard.name.span,
     )
