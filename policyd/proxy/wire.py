@@ -142,6 +142,8 @@ def bounded_protocol(
             if self._looking is not None:
                 self._looking.cancel()
                 self._looking = None
+            if not self._lost and self.transport.is_closing() and self._raw.get_write_buffer_size():
+                self._look()
             super().resume_writing()
 
         def _look(self) -> None:
