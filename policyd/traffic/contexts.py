@@ -29,6 +29,9 @@ WHOLE: Final = 256
 GROUP: Final = 1024
 """Characters from which a text of outlines is long enough."""
 
+TELLING: Final = 10**8
+"""Whole numbers from here on have the nine digits that the shortest national numbers have."""
+
 PLAIN: Final = frozenset({int, float, bool, type(None)})
 
 HEAD: Final = 192
@@ -58,16 +61,34 @@ def _lines(body: Mapping[str, Any], sealed: frozenset[int]) -> Iterator[str]:
     for key, value in body.items():
         if isinstance(value, list):
             for item in value:
-                if isinstance(item, dict | list):
+                if isinstance(item, dict | list) and not _is_bare_message(item):
                     yield compact(item, sealed)
             if not any(isinstance(item, dict | list) for item in value):
                 plain[key] = value
         elif isinstance(value, dict):
             yield compact({key: value}, sealed)
-        else:
+        elif not _says_nothing(key, value):
             plain[key] = value
     if plain:
         yield compact(plain, sealed)
+
+
+def _is_bare_message(item: object) -> bool:
+    """A role and words: no label stands beside the words, and they are scanned themselves."""
+    return (
+        isinstance(item, dict)
+        and len(item) == 2
+        and isinstance(item.get("role"), str)
+        and isinstance(item.get("content"), str)
+        and len(item["role"]) <= 16
+    )
+
+
+def _says_nothing(key: str, value: object) -> bool:
+    """A setting that can be no number of a person and no secret. The model's name is scanned as every string is."""
+    if isinstance(value, int):
+        return -TELLING < value < TELLING
+    return value is None or isinstance(value, float) or key == "model"
 
 
 def compact(value: object, sealed: frozenset[int] = frozenset()) -> str:

@@ -22,6 +22,9 @@ __all__ = ["collect_texts", "counted_texts"]
 SHORT: Final = 24
 """Strings up to this length are collected once each, in one text, a line each."""
 
+SMALL: Final = 1024
+"""Seams up to this length stand in the text of short strings."""
+
 LONG_NUMBER: Final = 10**11
 """A whole number from here on has the 12 digits that a card number needs."""
 
@@ -36,11 +39,14 @@ def collect_texts(
     out: list[str] = list(decoded)
     short: dict[str, None] = {}
     _collect(body, sealed, out, short, 0)
-    if short:
-        out.append("\n".join(short))
     out.extend(seams(list(decoded)))
     out.extend(outlines(body, sealed))
-    out.extend(neighbours(body, sealed))
+    # What is short shares a text, because each text costs the detectors a look-up.
+    small = list(short)
+    for seam in neighbours(body, sealed):
+        (small if len(seam) <= SMALL else out).append(seam)
+    if small:
+        out.append("\n".join(small))
     return tuple(out)
 
 
