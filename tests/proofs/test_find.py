@@ -7,9 +7,11 @@ from hypothesis import strategies as st
 
 from policyd.engine.axes import runs
 from policyd.engine.matrix import Matrix, build_matrix
-from policyd.policy.program import Program
+from policyd.policy.condition import Condition, InRange, both, negate
+from policyd.policy.program import Group, Member, Otherwise, Program, Route
 from policyd.proofs.find import Covered, Finder, Found, bits, meet
-from tests.strategies.programs import programs
+from policyd.text.diagnostic import Severity
+from tests.strategies.programs import FEATURES, TARGETS, programs
 
 
 def matrix_of(program: Program) -> Matrix:
@@ -87,3 +89,37 @@ def test_meet_is_the_intersection(a: dict[int, int], b: dict[int, int]) -> None:
     both = meet(a, b)
     for cell in product(range(4), repeat=5):
         assert (inside(cell, a) and inside(cell, b)) == (both is not None and inside(cell, both))
+
+
+@st.composite
+def tangles(draw: st.DrawFn) -> Matrix:
+    """Many boxes of two or three sides each over a few axes: propagation alone does not solve these."""
+
+    def side(name: str) -> Condition:
+        low = draw(st.integers(0, 3))
+        return InRange(name, low, draw(st.integers(low, 3)))
+
+    names = ("risk", "hour", "messages", "tokens", "max_output")[: draw(st.integers(3, 5))]
+    boxes = [
+        both(*(side(n) for n in draw(st.lists(st.sampled_from(names), min_size=2, max_size=3, unique=True))))
+        for _ in range(draw(st.integers(6, 30)))
+    ]
+    # Every number is one of 0 to 3, or the four of them cover the axis together.
+    bounds = [negate(InRange(n, 0, 3)) for n in names]
+    group = (Group("order", (Member("t0"),)),)
+    routes = tuple(Route(f"r{i}", group, c) for i, c in enumerate([*bounds, *boxes]))
+    return matrix_of(Program(FEATURES, (), TARGETS, (), (), routes, Otherwise("no", 403, Severity.NOTE)))
+
+
+@settings(max_examples=300)
+@given(tangles())
+def test_a_tangle_of_boxes_is_searched_to_the_end(matrix: Matrix) -> None:
+    boxes = [matrix.boxes[i] for i in bits(matrix.all_routes)]
+    every = product(*(range(axis.size) for axis in matrix.axes))
+    free = [c for c in every if not any(inside(c, b) for b in boxes)]
+    answer = Finder(matrix).find({}, matrix.all_routes)
+    assert isinstance(answer, Found) == bool(free)
+    if isinstance(answer, Found):
+        assert answer.cell in free
+    else:
+        assert isinstance(Finder(matrix).find({}, answer.clauses), Covered)
