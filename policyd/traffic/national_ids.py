@@ -55,7 +55,8 @@ NATIONAL_IDS: Final = frozenset(rule.finding for rule in RULES)
 
 
 @lru_cache(maxsize=1)
-def _compiled() -> tuple[tuple[Rule, Any, Any], ...]:
+def _compiled() -> tuple[Any, tuple[tuple[Rule, Any, Any], ...]]:
+    """Any rule's words at once, which most texts have none of, and each rule's own expressions."""
     import re2  # type: ignore[import-untyped]  # noqa: PLC0415
 
     options = re2.Options()
@@ -64,7 +65,8 @@ def _compiled() -> tuple[tuple[Rule, Any, Any], ...]:
     def compiled(expression: str) -> Any:
         return re2.compile(expression.encode("ascii"), options)
 
-    return tuple(
+    anything = compiled("(?i)" + "|".join(rule.words for rule in RULES if rule.words))
+    return anything, tuple(
         (
             rule,
             compiled(rf"(?:^|[^0-9A-Za-z_.\-])({rule.expression})(?:$|[^0-9A-Za-z_])"),
@@ -85,11 +87,16 @@ def find_national_ids(data: bytes) -> Iterator[str]:
     if len(data) < SHORTEST:
         return
     few = len(data) - len(data.translate(None, b"0123456789")) < FEWEST_DIGITS
-    for rule, expression, words in _compiled():
+    anything, rules = _compiled()
+    worded: bool | None = None
+    for rule, expression, words in rules:
         if few and not rule.lettered:
             continue
-        if words is not None and words.search(data) is None:
-            continue
+        if words is not None:
+            if worded is None:
+                worded = anything.search(data) is not None
+            if not worded or words.search(data) is None:
+                continue
         for count, match in enumerate(islice(expression.finditer(data), MOST_CANDIDATES + 1)):
             if count == MOST_CANDIDATES or _counts(rule, words, data, *match.span(1)):
                 yield rule.finding
