@@ -14,13 +14,14 @@ from itertools import product
 
 from policyd.policy.builtins import UNSCANNED
 from policyd.policy.evaluate import evaluate, firing_guards
+from policyd.policy.possible import agree
 from policyd.policy.program import Feature, Provenance
 from policyd.policy.request import Request, admit, unknown_value
 from policyd.proofs.case import Case
 from policyd.proofs.find import Box, Cell, Covered, Found, OutOfBudget, bits, meet
 from policyd.proofs.findings import Finding
 from policyd.proofs.gains import Loss, gain_finding, unfinished
-from policyd.proofs.witness import Witness, possible, told
+from policyd.proofs.witness import Witness, told
 
 __all__ = ["claimed_loosens", "unknown_loosens"]
 
@@ -184,7 +185,7 @@ def _pair(case: Case, axes: _Axes, loss: Loss, cell: Cell, *, claimed: bool) -> 
 
     def without(request: Request) -> Request | None:
         admitted = admit(case.program, {**request.values, **unknown, **follows})
-        return admitted if isinstance(admitted, Request) and possible(case.matrix, admitted) else None
+        return admitted if isinstance(admitted, Request) and agree(admitted.values) else None
 
     def claim(request: Request) -> bool:
         mate = without(request)

@@ -21,7 +21,7 @@ from policyd.policy.quiet import quiet_request, quiet_value
 from policyd.policy.request import EVERYTHING, Request, admit
 from policyd.proofs.find import Cell
 
-__all__ = ["Claim", "Disagreement", "Witness", "possible", "told", "witness_of"]
+__all__ = ["Claim", "Disagreement", "Witness", "told", "witness_of"]
 
 Claim: TypeAlias = Callable[[Request], bool]
 
@@ -40,11 +40,6 @@ class Witness:
     given: tuple[tuple[str, Value | None], ...]
     request: Request
     decision: Decision
-
-
-def possible(matrix: Matrix, request: Request) -> bool:
-    """Whether features that depend on each other agree in this request, by the matrix and by its very values."""
-    return agree(request.values) and not matched(matrix, cell_of(matrix, request)) & matrix.relations
 
 
 def witness_of(
@@ -100,10 +95,8 @@ def _settle(
         request = quiet_request(program, trial)
         if not isinstance(request, Request) or not agree(request.values):
             return None
-        clauses = matched(matrix, cell_of(matrix, request))
-        if clauses & matrix.relations:
-            return None
-        return request if (claim(request) if quick is None else quick(clauses)) else None
+        held = claim(request) if quick is None else quick(matched(matrix, cell_of(matrix, request)))
+        return request if held else None
 
     best = holds(given)
     if best is None:

@@ -79,3 +79,14 @@ def test_includes_inside_includes_conflict_unless_the_outer_ones_are_in_order() 
 def test_an_assertion_about_nothing_is_told() -> None:
     text = deep(2) + "assert odd never location == on_prem when hour == 3\n"
     assert "PD310" in codes(program_of(text))
+
+
+def test_only_the_first_route_of_a_file_speaks_for_it() -> None:
+    """The second route of `y` differs from `x`, and never decides: the first one takes every request, and agrees."""
+    files = {
+        "x.policy": "edition 1\nroute to_a to a\n",
+        "y.policy": "edition 1\nroute first to a\nroute second to c\n",
+    }
+    assert "PD308" not in codes(program_of(NESTED.format(order=""), files))
+    files["y.policy"] = "edition 1\nroute first to a when opaque\nroute second to c\n"
+    assert "PD308" in codes(program_of(NESTED.format(order=""), files))

@@ -148,15 +148,20 @@ def test_includes_conflict_iff_some_request_gets_two_plans(
     assert conflicting_includes(case_of(ordered)) == ()
 
 
-@given(programs(max_assertions=2))
+@given(
+    programs(max_assertions=2)
+    | programs(("tokens", "max_output", "context_needed"), max_assertions=3)
+    | programs(("images", "opaque", "date", "weekday"), max_assertions=3)
+)
 def test_every_finding_carries_a_possible_witness(program: Program) -> None:
     case = case_of(program)
     report = prove(program, case.matrix)
     for finding in report.findings:
-        if finding.witness is not None:
-            assert evaluate(program, finding.witness.request) == finding.witness.decision
-        text = finding.diagnostic()
-        assert text.code == finding.code
+        for witness in (finding.witness, finding.twin):
+            if witness is not None:
+                assert evaluate(program, witness.request) == witness.decision
+                assert agree(witness.request.values)
+        assert finding.diagnostic().code == finding.code
 
 
 def allowed(program: Program, request: Request) -> frozenset[str]:
