@@ -36,9 +36,6 @@ class Style:
     def yellow(self, text: str) -> str:
         return self._paint("33", text)
 
-    def cyan(self, text: str) -> str:
-        return self._paint("36", text)
-
     def _paint(self, code: str, text: str) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if self.colour and text else text
 

@@ -14,7 +14,7 @@ from policyd.policy.program import Group, Inclusion, Member, Program, Route
 from policyd.policy.request import Request
 from policyd.proofs.case import Case
 from policyd.proofs.find import Found, OutOfBudget
-from policyd.proofs.findings import Finding
+from policyd.proofs.findings import Finding, not_proved
 from policyd.proofs.reach import Question
 from policyd.proofs.witness import Witness
 from policyd.text.diagnostic import Label, Severity
@@ -33,10 +33,8 @@ def conflicting_includes(case: Case) -> tuple[Finding, ...]:
         try:
             witness = _conflict(case, first.alias, second.alias)
         except OutOfBudget:
-            message = f"whether `{first.alias}` and `{second.alias}` conflict is not proved: the search ran out of its budget"
-            out.append(
-                Finding("PD309", Severity.ERROR, second.alias, message, second.span, None, unfinished=True)
-            )
+            question = f"whether `{first.alias}` and `{second.alias}` conflict"
+            out.append(not_proved(second.alias, question, second.span, severity=Severity.ERROR))
             continue
         if witness is not None:
             out.append(_finding(case.program, first, second, witness))

@@ -3,12 +3,13 @@
 A route that is dead names what leaves it nothing: the routes before it, the guards, the denies.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 
 from policyd.policy.program import Guard, Route
 from policyd.proofs.case import Case
 from policyd.proofs.find import Covered, Found, OutOfBudget, bits
-from policyd.proofs.findings import Finding
+from policyd.proofs.findings import Finding, not_proved
 from policyd.proofs.reach import Question
 from policyd.text.diagnostic import Label, Severity
 from policyd.text.source import Span
@@ -23,17 +24,13 @@ def dead_rules(case: Case) -> tuple[Finding, ...]:
     """One finding per dead rule, in written order."""
     out: list[Finding] = []
     for index, route in enumerate(case.program.routes):
-        out.extend(
-            _guarded(lambda i=index, r=route: _dead_route(case, i, r), f"route `{route.name}`", route.span)
-        )
+        out.extend(_guarded(partial(_dead_route, case, index, route), f"route `{route.name}`", route.span))
     for index, deny in enumerate(case.program.denies):
-        out.extend(_guarded(lambda i=index: _dead_deny(case, i), f"deny `{deny.name}`", deny.span))
+        out.extend(_guarded(partial(_dead_deny, case, index), f"deny `{deny.name}`", deny.span))
     for index, guard in enumerate(case.program.guards):
         if not guard.builtin and guard.hits:
             out.extend(
-                _guarded(
-                    lambda i=index, g=guard: _dead_guard(case, i, g), f"guard `{guard.name}`", guard.span
-                )
+                _guarded(partial(_dead_guard, case, index, guard), f"guard `{guard.name}`", guard.span)
             )
     return tuple(out)
 
@@ -146,19 +143,13 @@ def _names(names: Iterable[str]) -> str:
     return quoted[0] if len(quoted) == 1 else ", ".join(quoted[:-1]) + " and " + quoted[-1]
 
 
-def _guarded(question, what: str, span: Span | None) -> list[Finding]:  # type: ignore[no-untyped-def]
+def _guarded(question: Callable[[], Finding | None], what: str, span: Span | None) -> list[Finding]:
     try:
         finding = question()
     except OutOfBudget:
         return [
-            Finding(
-                "PD309",
-                Severity.WARNING,
-                what,
-                f"whether {what} ever decides is not proved: the search ran out of its budget",
-                span,
-                "simplify its condition, or those before it",
-                unfinished=True,
+            not_proved(
+                what, f"whether {what} ever decides", span, "simplify its condition, or those before it"
             )
         ]
     return [] if finding is None else [finding]

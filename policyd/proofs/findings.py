@@ -12,7 +12,7 @@ from policyd.proofs.witness import Witness
 from policyd.text.diagnostic import Diagnostic, Label, Severity
 from policyd.text.source import Span
 
-__all__ = ["Finding"]
+__all__ = ["Finding", "not_proved"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,19 @@ class Finding:
         return Diagnostic(
             self.code, self.severity, self.message, self.span, self.help, self.labels, tuple(details)
         )
+
+
+def not_proved(
+    subject: str,
+    question: str,
+    span: Span | None,
+    help_: str | None = None,
+    *,
+    severity: Severity = Severity.WARNING,
+) -> Finding:
+    """A question (`whether …`) that outgrew its budget."""
+    message = f"{question} is not proved: the search ran out of its budget"
+    return Finding("PD309", severity, subject, message, span, help_, unfinished=True)
 
 
 def _lines(title: str, witness: Witness | None, said: str | None) -> list[str]:

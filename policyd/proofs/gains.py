@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from policyd.policy.condition import AtLeast, Condition, tests_of
 from policyd.policy.program import Deny, Feature, Guard, Program, Provenance
-from policyd.proofs.findings import Finding
+from policyd.proofs.findings import Finding, not_proved
 from policyd.proofs.witness import Witness
 from policyd.text.diagnostic import Label, Severity
 from policyd.text.source import Span
@@ -53,15 +53,8 @@ def gain_finding(
 def unfinished(feature: Feature, loss: Loss, *, claimed: bool) -> Finding:
     """The question whether the feature gets around the rule is not proved."""
     what = "a claimed" if claimed else "an unknown"
-    return Finding(
-        "PD309",
-        Severity.WARNING,
-        feature.name,
-        f"whether {what} `{feature.name}` gets around `{loss.rule.name}` is not proved: the search ran out of its budget",
-        loss.rule.span,
-        "simplify the conditions of the rule",
-        unfinished=True,
-    )
+    question = f"whether {what} `{feature.name}` gets around `{loss.rule.name}`"
+    return not_proved(feature.name, question, loss.rule.span, "simplify the conditions of the rule")
 
 
 def _tests(program: Program, condition: Condition, feature: str) -> Iterator[Span]:

@@ -11,7 +11,7 @@ from policyd.policy.program import Program, Route
 from policyd.policy.request import Request
 from policyd.proofs.case import Case
 from policyd.proofs.find import Cell, Found, OutOfBudget
-from policyd.proofs.findings import Finding
+from policyd.proofs.findings import Finding, not_proved
 from policyd.proofs.reach import Question
 from policyd.proofs.witness import Witness
 from policyd.text.diagnostic import Label, Severity
@@ -33,10 +33,7 @@ def holes(case: Case) -> tuple[Finding, ...]:
     try:
         answer = case.ask(Question({}, case.reach.denied, past=case.reach.before(len(case.program.routes))))
     except OutOfBudget:
-        message = "whether every request finds a route is not proved: the search ran out of its budget"
-        return (
-            Finding("PD309", Severity.WARNING, "otherwise", message, otherwise.span, None, unfinished=True),
-        )
+        return (not_proved("otherwise", "whether every request finds a route", otherwise.span),)
     if not isinstance(answer, Found):
         return ()
     witness = case.witness(answer.cell, claim)
@@ -68,12 +65,7 @@ def dead_ends(case: Case) -> tuple[Finding, ...]:
         try:
             cell = _dead_end(case, index, route)
         except OutOfBudget:
-            message = (
-                f"whether route `{route.name}` has dead ends is not proved: the search ran out of its budget"
-            )
-            out.append(
-                Finding("PD309", Severity.WARNING, route.name, message, route.span, None, unfinished=True)
-            )
+            out.append(not_proved(route.name, f"whether route `{route.name}` has dead ends", route.span))
             continue
         if cell is not None and len(out) < _SHOWN:
             out.append(_finding(route, _witness(case, index, cell), case.program))
