@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal as Lit
 
-from policyd.cli.conditions import condition_text
 from policyd.policy.condition import Condition, features_of
 from policyd.policy.decision import Decision, Plan, Reject
 from policyd.policy.evaluate import evaluate, firing_guards, holds, level_rank
@@ -25,6 +24,7 @@ from policyd.policy.program import (
     Value,
 )
 from policyd.policy.request import Request
+from policyd.policy.wording import condition_text
 from policyd.policy.written import number_text, value_text
 from policyd.text.source import Span
 

@@ -21,14 +21,18 @@ ALLOWED: Final[dict[str, frozenset[str]]] = {
     "resolve": frozenset({"syntax", "policy", "text"}),
     "engine": frozenset({"policy", "text"}),
     "proofs": frozenset({"engine", "policy", "text"}),
-    "trials": frozenset({"engine", "policy", "text"}),
+    "compare": frozenset({"proofs", "engine", "policy", "text"}),
+    "graph": frozenset({"proofs", "engine", "policy", "text"}),
+    "explain": frozenset({"proofs", "engine", "policy", "text"}),
+    "reports": frozenset({"policy", "text"}),
+    "trials": frozenset({"proofs", "engine", "policy", "text"}),
     "deploy": frozenset({"policy", "text"}),
     "traffic": frozenset({"policy"}),
     "pipeline": frozenset({"syntax", "resolve", "engine", "proofs", "trials", "policy", "text"}),
     "proxy": frozenset({"traffic", "deploy", "engine", "proofs", "pipeline", "policy", "text"}),
     "demo": frozenset(),
     "cli": frozenset(
-        {"demo", "deploy", "engine", "pipeline", "policy", "proofs", "proxy", "resolve", "syntax", "text", "traffic", "trials"}
+        {"compare", "explain", "graph", "reports", "demo", "deploy", "engine", "pipeline", "policy", "proofs", "proxy", "resolve", "syntax", "text", "traffic", "trials"}
     ),
     "__main__": frozenset({"cli"}),
 }  # fmt: skip

@@ -2,7 +2,6 @@
 
 import pytest
 
-from policyd.cli.conditions import condition_text
 from policyd.policy.condition import (
     FALSE,
     TRUE,
@@ -18,6 +17,7 @@ from policyd.policy.condition import (
     negate,
 )
 from policyd.policy.program import MAX_NUMBER
+from policyd.policy.wording import condition_text
 from tests.trials.small import small_program
 
 PROGRAM = small_program()
