@@ -15,7 +15,7 @@ from policyd.engine.compile import Compiled, compile_program
 from policyd.policy.decision import Decision
 from policyd.policy.program import Program
 from policyd.policy.request import Request
-from policyd.proofs.prove import Report, prove
+from policyd.proofs.prove import Report, prove, stopping
 from policyd.resolve.load import Loaded, load
 from policyd.text.diagnostic import Diagnostic, has_errors, in_order
 from policyd.trials.run import TestResult, failures, run_tests
@@ -48,7 +48,7 @@ class NotReady:
 
 def compile_policy(path: Path, *, today: date) -> Ready | NotReady:
     """The policy at `path`, through every stage. `today` decides which exceptions have expired, as in `check_policy`.
-    Proofs that never stop a sidecar are left to that."""
+    Proofs that never stop a sidecar with this policy are left to that."""
     loaded = load(path, today=today)
     files = tuple(str(f) for f in loaded.files)
     program = loaded.program
@@ -57,7 +57,7 @@ def compile_policy(path: Path, *, today: date) -> Ready | NotReady:
     compiled = compile_program(program)
     if not isinstance(compiled, Compiled):
         return NotReady(in_order((*loaded.diagnostics, *compiled)), files)
-    report = prove(program, compiled.matrix, claims_only=True)
+    report = prove(program, compiled.matrix, codes=stopping(program))
     refusing = report.refuses_to_serve
     if refusing:
         unfinished = all(f.unfinished for f in report.findings)

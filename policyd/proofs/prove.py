@@ -1,24 +1,28 @@
 """All proofs of a policy, on one screen.
 
 In: a program and its matrix. Out: a `Report`: what is proved, what is found, each finding with a witness that the
-reference has confirmed, and what could not be finished. Everything here is a use of `find`.
+reference has confirmed, and what could not be finished. Everything here is a use of `find`. `ANALYSES` says which
+analysis finds which codes, so that a sidecar asks only the questions whose answers can stop it.
 """
 
+from collections.abc import Callable, Set
 from dataclasses import dataclass
+from typing import Final
 
 from policyd.engine.matrix import Matrix
 from policyd.policy.program import Program
 from policyd.proofs.assertions import check_assertion, vacuous
-from policyd.proofs.case import open_case
+from policyd.proofs.case import Case, open_case
 from policyd.proofs.conflicts import conflicting_includes
 from policyd.proofs.dead import dead_rules
 from policyd.proofs.find import Budget
 from policyd.proofs.findings import Finding
 from policyd.proofs.holes import dead_ends, holes
 from policyd.proofs.loosens import claimed_loosens, unknown_loosens
+from policyd.text.codes import CODES
 from policyd.text.diagnostic import Diagnostic, Severity, in_order
 
-__all__ = ["Report", "prove"]
+__all__ = ["ANALYSES", "Analysis", "Report", "prove", "stopping"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +47,49 @@ class Report:
         return in_order(f.diagnostic() for f in self.findings if f.severity is Severity.ERROR)
 
 
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """A question about every possible request. `codes`: what it finds, besides PD309 where it is not proved."""
+
+    codes: frozenset[str]
+    run: Callable[[Case], tuple[Finding, ...]]
+
+
+def _vacuous(case: Case) -> tuple[Finding, ...]:
+    return tuple(f for a in case.program.assertions if (f := vacuous(case, a)) is not None)
+
+
+ANALYSES: Final = (
+    Analysis(frozenset({"PD308"}), conflicting_includes),
+    Analysis(frozenset({"PD310"}), _vacuous),
+    Analysis(frozenset({"PD303"}), claimed_loosens),
+    Analysis(frozenset({"PD304"}), unknown_loosens),
+    Analysis(frozenset({"PD305"}), dead_rules),
+    Analysis(frozenset({"PD306"}), holes),
+    Analysis(frozenset({"PD307"}), dead_ends),
+)
+"""Every analysis but the assertions, which are proved first and always. An analysis is one function and one row."""
+
+
 def prove(
-    program: Program, matrix: Matrix, budget: Budget | None = None, *, claims_only: bool = False
+    program: Program, matrix: Matrix, budget: Budget | None = None, *, codes: Set[str] | None = None
 ) -> Report:
-    """Every proof. `claims_only` leaves out what never stops a sidecar: only assertions and conflicting includes."""
+    """The assertions, and every analysis that finds one of `codes`; every one of all where that is not said."""
     case = open_case(program, matrix, budget)
     broken = {a.name: check_assertion(case, a) for a in program.assertions}
     findings = [f for f in broken.values() if f is not None]
-    findings += conflicting_includes(case)
-    if not claims_only:
-        findings += [f for a in program.assertions if (f := vacuous(case, a)) is not None]
-        findings += claimed_loosens(case)
-        findings += unknown_loosens(case)
-        findings += dead_rules(case)
-        findings += holes(case)
-        findings += dead_ends(case)
+    for analysis in ANALYSES:
+        if codes is None or analysis.codes & codes:
+            findings += analysis.run(case)
     return Report(tuple(findings), tuple(name for name, f in broken.items() if f is None))
+
+
+def stopping(program: Program) -> frozenset[str]:
+    """The codes whose findings stop a sidecar with this policy: what is an error by itself, and what the author makes
+    one."""
+    errors = {
+        code for analysis in ANALYSES for code in analysis.codes if CODES[code].severity is Severity.ERROR
+    }
+    if program.otherwise.holes is Severity.ERROR:
+        errors.add("PD306")
+    return frozenset(errors)
