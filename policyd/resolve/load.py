@@ -1,12 +1,11 @@
 """Reading a policy: the root file and everything it includes.
 
-In comes a path; out comes `Loaded`: a checked program, or every mistake at once. The only module of this package that
-reads files. Nothing outside the root file's folder is read, by `..`, by an absolute path or through a link.
+In comes a path, and the place that files are read from (`Files`, by default the disk); out comes `Loaded`: a checked
+program, or every mistake at once. Nothing outside the root file's folder is read, by `..`, by an absolute path or through
+a link.
 """
 
-import os
-import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -16,15 +15,15 @@ from typing import Final
 from policyd.policy.program import Program
 from policyd.resolve.files import Unit
 from policyd.resolve.program import build
+from policyd.resolve.reading import DISK, Files, Held
 from policyd.resolve.report import Report
 from policyd.syntax.nodes import Include, TestTable, Text
 from policyd.syntax.parse import parse
 from policyd.text.diagnostic import Diagnostic
 from policyd.text.source import Source, Span
 
-__all__ = ["Loaded", "load", "load_text", "read_bytes"]
+__all__ = ["Loaded", "load", "load_text"]
 
-_LARGEST: Final = 16 * 1024 * 1024
 _DEEPEST: Final = 16
 _MOST_FILES: Final = 1000
 
@@ -51,13 +50,15 @@ _LOST: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """`program` is None exactly when there is an error. `files`: every file that was read, the root first. `meant`: the
-    program also where only tests are wrong, so that what it means can still be proved; it never serves."""
+    """`program` is None exactly when there is an error. `files`: every file that was read, the root first; `sources`:
+    their texts, each named as its file. `meant`: the program also where only tests are wrong, so that what it means can
+    still be proved; it never serves."""
 
     program: Program | None
     diagnostics: tuple[Diagnostic, ...]
     files: tuple[Path, ...]
     meant: Program | None = None
+    sources: tuple[Source, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,51 +76,22 @@ class _Problem:
     help: str | None = None
 
 
-def read_bytes(path: Path) -> bytes:
-    """A regular file's bytes; anything else is an `OSError`, so that a pipe or a device cannot hold a check up."""
-    mode = path.stat()
-    if stat.S_ISDIR(mode.st_mode):
-        raise IsADirectoryError(path)
-    if not stat.S_ISREG(mode.st_mode):
-        raise OSError("not a regular file")
-    if mode.st_size > _LARGEST:
-        raise OSError(f"larger than {_LARGEST // 1024 // 1024} MiB")
-    return path.read_bytes()
-
-
-def load(path: Path, *, today: date | None = None, read: Callable[[Path], bytes] = read_bytes) -> Loaded:
+def load(path: Path, *, today: date | None = None, files: Files = DISK) -> Loaded:
     """The policy at `path`. Sources are named as the person gave the path. Without `today` no exception has expired."""
-    folder = path.parent
-
-    def fetch(relative: str) -> _File | _Problem:
-        return _from_disk(folder, relative, read, confined=relative != path.name)
-
-    return _load(path.name, fetch, lambda relative: folder / relative, today)
+    report = Report()
+    reader = _Reader(path, files, report)
+    unit = reader.root()
+    meant = None if unit is None else build(unit, report, today=today)
+    program = None if report.failed else meant
+    found = _own(report.diagnostics(), lost=reader.lost)
+    return Loaded(program, found, tuple(Path(s.name) for s in reader.sources), meant, tuple(reader.sources))
 
 
 def load_text(
     text: str, name: str = "<policy>", files: Mapping[str, str] | None = None, *, today: date | None = None
 ) -> Loaded:
     """A policy that no disk holds: `files` are what it includes, by path."""
-    known = {**(files or {}), name: text}
-
-    def fetch(relative: str) -> _File | _Problem:
-        if relative not in known:
-            return _Problem("PD001", f"there is no file `{relative}`")
-        return _File(relative, Source(relative, known[relative]))
-
-    return _load(name, fetch, Path, today)
-
-
-def _load(
-    root: str, fetch: Callable[[str], _File | _Problem], place: Callable[[str], Path], today: date | None
-) -> Loaded:
-    report = Report()
-    reader = _Reader(fetch, place, report)
-    unit = reader.root(root)
-    meant = None if unit is None else build(unit, report, today=today)
-    program = None if report.failed else meant
-    return Loaded(program, _own(report.diagnostics(), lost=reader.lost), tuple(reader.files), meant)
+    return load(Path(name), today=today, files=Held({**(files or {}), name: text}))
 
 
 def _own(found: tuple[Diagnostic, ...], *, lost: bool) -> tuple[Diagnostic, ...]:
@@ -133,26 +105,28 @@ def _own(found: tuple[Diagnostic, ...], *, lost: bool) -> tuple[Diagnostic, ...]
 class _Reader:
     """Reads and parses the tree of files, each once."""
 
-    def __init__(
-        self, fetch: Callable[[str], _File | _Problem], place: Callable[[str], Path], report: Report
-    ) -> None:
-        self._fetch = fetch
-        self._place = place
+    def __init__(self, path: Path, files: Files, report: Report) -> None:
+        self._path = path
+        self._files = files
         self._report = report
         self._first: dict[str, Span | None] = {}
-        self.files: list[Path] = []
+        self.sources: list[Source] = []
         self.lost = False
 
-    def root(self, name: str) -> Unit | None:
+    def root(self) -> Unit | None:
+        name = self._path.name
         file = self._fetch(name)
         if isinstance(file, _Problem):
             self._report.add(file.code, None, file.message, help=file.help)
             return None
         return self._unit(file, name, (), None)
 
+    def _fetch(self, relative: str) -> _File | _Problem:
+        return _read(self._path.parent, relative, self._files, confined=relative != self._path.name)
+
     def _unit(self, file: _File, relative: str, inside: tuple[str, ...], at: Span | None) -> Unit:
         self._first[file.identity] = at
-        self.files.append(self._place(relative))
+        self.sources.append(file.source)
         parsed = parse(file.source)
         self._report.take(parsed.diagnostics)
         self.lost = self.lost or self._report.failed
@@ -167,7 +141,7 @@ class _Reader:
                 found = self._below(statement.path, relative)
                 if found is not None:
                     tables[index] = found[0].source
-                    self.files.append(self._place(found[1]))
+                    self.sources.append(found[0].source)
         return Unit(parsed.module, includes, tables)
 
     def _include(self, path: Text, relative: str, inside: tuple[str, ...]) -> Unit | None:
@@ -183,7 +157,7 @@ class _Reader:
         if file.identity in self._first:
             self._refuse(_Problem("PD016", f"`{path.value}` is included twice"), path)
             return None
-        if len(inside) >= _DEEPEST or len(self.files) >= _MOST_FILES:
+        if len(inside) >= _DEEPEST or len(self.sources) >= _MOST_FILES:
             most = f"includes go at most {_DEEPEST} deep, and a policy has at most {_MOST_FILES} files"
             self._refuse(_Problem("PD014", most), path)
             return None
@@ -217,16 +191,14 @@ def _outside(path: str) -> _Problem:
     return _Problem("PD015", f"`{path}` is not a file inside the policy's folder", advice)
 
 
-def _from_disk(
-    folder: Path, relative: str, read: Callable[[Path], bytes], *, confined: bool
-) -> _File | _Problem:
+def _read(folder: Path, relative: str, files: Files, *, confined: bool) -> _File | _Problem:
     """The root file may be a link to anywhere; what it includes lies in its folder."""
     path = folder / relative
     try:
-        real = os.path.realpath(path)
-        if confined and not Path(real).is_relative_to(os.path.realpath(folder)):
+        real = files.real(path)
+        if confined and not Path(real).is_relative_to(files.real(folder)):
             return _outside(relative)
-        data = read(path)
+        data = files.read(path)
         return _File(real, Source(str(path), data.decode("utf-8").removeprefix("\ufeff")))
     except (FileNotFoundError, NotADirectoryError):
         return _Problem("PD001", f"there is no file `{path}`")

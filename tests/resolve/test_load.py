@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from policyd.resolve.load import Loaded, load, load_text
+from policyd.resolve.reading import Disk, Held
 from tests.resolve.completed import completed
 
 
@@ -43,11 +44,12 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
 
 
 def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
-    def refuse(path: Path) -> bytes:
-        raise PermissionError(13, "Permission denied", str(path))
+    class Refusing(Disk):
+        def read(self, path: Path) -> bytes:
+            raise PermissionError(13, "Permission denied", str(path))
 
     path = tmp_path / "main.policy"
-    assert found(load(path, read=refuse)) == [("PD001", f"`{path}` cannot be read: Permission denied")]
+    assert found(load(path, files=Refusing())) == [("PD001", f"`{path}` cannot be read: Permission denied")]
 
 
 def test_bytes_that_are_not_utf_8(tmp_path: Path) -> None:
@@ -90,11 +92,12 @@ def test_a_path_out_of_the_folder_is_not_read(tmp_path: Path, path: str) -> None
     read: list[Path] = []
     main = write(tmp_path, "policies/main.policy", completed(f'include "{path}"'))
 
-    def noted(at: Path) -> bytes:
-        read.append(at)
-        return at.read_bytes()
+    class Noting(Disk):
+        def read(self, path: Path) -> bytes:
+            read.append(path)
+            return path.read_bytes()
 
-    assert [code for code, _ in found(load(main, read=noted))] == ["PD015"]
+    assert [code for code, _ in found(load(main, files=Noting()))] == ["PD015"]
     assert read == [main]
 
 
@@ -144,3 +147,29 @@ def test_includes_end_somewhere() -> None:
 
 def test_an_empty_policy_decides_nothing() -> None:
     assert [code for code, _ in found(load_text("edition 1\n"))] == ["PD017"]
+
+
+def test_what_was_read_loads_again_from_memory(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        "main.policy",
+        completed('include "teams/a.policy" scope team == "a"\ntests from "cases.csv"'),
+    )
+    write(tmp_path, "teams/a.policy", "edition 1\nroute quick to rack\n")
+    write(tmp_path, "cases.csv", 'team,expect\n"""b""",rack\n')
+    loaded = load(path)
+    assert loaded.program is not None
+    assert [s.name for s in loaded.sources] == [str(f) for f in loaded.files]
+    again = load(path, files=Held({s.name: s.text for s in loaded.sources}))
+    assert (again.program, again.diagnostics, again.files) == (
+        loaded.program,
+        loaded.diagnostics,
+        loaded.files,
+    )
+
+
+def test_what_is_not_held_is_not_looked_for_on_disk(tmp_path: Path) -> None:
+    path = write(tmp_path, "main.policy", completed('include "a.policy"'))
+    inner = write(tmp_path, "a.policy", "edition 1\nset a = { 1 }\n")
+    held = Held({str(path): path.read_bytes()})
+    assert found(load(path, files=held)) == [("PD001", f"there is no file `{inner}`")]
