@@ -10,6 +10,7 @@ from policyd.policy.program import Program
 from policyd.policy.request import Request
 from policyd.proofs.find import Box, Budget, Cell, Covered, Finder, Found, bits, meet
 from policyd.proofs.reach import Question, Reach
+from policyd.proofs.side import whole_side
 from policyd.proofs.witness import Claim, Witness, witness_of
 
 __all__ = ["Case", "open_case"]
@@ -51,4 +52,4 @@ class Case:
 
 def open_case(program: Program, matrix: Matrix, budget: Budget | None = None) -> Case:
     finder = Finder(matrix, budget)
-    return Case(program, matrix, finder, Reach(program, matrix, finder))
+    return Case(program, matrix, finder, Reach(finder, whole_side(program, matrix)))

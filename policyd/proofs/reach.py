@@ -7,22 +7,24 @@ is not live either outside its condition, or where the guards have removed every
 Past a set of routes, a request is first looked for outside all their conditions. Where those cover the box, only the routes
 of the cover can stand in the way, and each is looked into: inside its condition, its targets have to be removed, one guard
 clause at a time. Exact, within the budget of the finder.
+
+A search may look at several sides at once, two versions of a policy for example: a request that is past these routes of
+the one and past those of the other.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from policyd.engine.matrix import Matrix
-from policyd.policy.program import Program
 from policyd.proofs.find import Box, Covered, Finder, Found, OutOfBudget, bits, meet
+from policyd.proofs.side import Side
 
-__all__ = ["Question", "Reach"]
+__all__ = ["Hunt", "Question", "Reach"]
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
     """A request in `box`, outside every clause of `avoid`, with the targets `allowed` all allowed, none of the `removed`
-    ones allowed, and no route live that owns a clause of `past`."""
+    ones allowed, and no route live that owns a clause of `past`: in the words of the first side."""
 
     box: Box
     avoid: int = 0
@@ -31,99 +33,102 @@ class Question:
     past: int = 0
 
 
-class Reach:
-    """Questions about one program. Clauses of impossible requests are avoided in every answer."""
+@dataclass(frozen=True, slots=True)
+class Hunt:
+    """A request in `box`, outside every clause of `avoid`, that matches a clause of each of the `removed` masks, and for
+    which no route of side `s` is live that owns a clause of `past[s]`."""
 
-    def __init__(self, program: Program, matrix: Matrix, finder: Finder) -> None:
-        self.program = program
-        self.matrix = matrix
+    box: Box
+    avoid: int
+    removed: tuple[int, ...]
+    past: tuple[int, ...]
+
+
+class Reach:
+    """Questions about the sides of one matrix. Clauses of impossible requests are avoided in every answer."""
+
+    def __init__(self, finder: Finder, *sides: Side) -> None:
         self.finder = finder
-        self.denied = matrix.all_denies
-        self._targets = tuple(frozenset(route.targets) for route in program.routes)
+        self.matrix = finder.matrix
+        self.sides = sides
+        self.side = sides[0]
+        self.denied = self.side.denied
+        self.before = self.side.before
+        self.live = self.side.live
 
     def ask(self, question: Question) -> Found | Covered:
         """A cell, or the clauses that together rule every cell out. Raises `OutOfBudget`."""
-        avoid = question.avoid | self.matrix.relations
+        avoid = question.avoid
         for target in question.allowed:
-            avoid |= self.matrix.guards_on[target]
+            avoid |= self.side.guards_on[target]
+        removed = self.side.guards(question.removed)
+        return self.hunt(Hunt(question.box, avoid, removed, (question.past, *(0 for _ in self.sides[1:]))))
+
+    def hunt(self, hunt: Hunt) -> Found | Covered:
+        """The same for all sides at once."""
         try:
-            return self._removing(question.box, avoid, question.removed, question.past)
+            return self._removing(hunt.box, hunt.avoid | self.matrix.relations, hunt.removed, hunt.past)
         except RecursionError:
             # A question nested this deeply has outgrown its budget like any other.
             raise OutOfBudget from None
 
-    def live(self, route: int, matched: int) -> bool:
-        """Whether the route is live for a request that matches these clauses."""
-        return bool(matched & self.matrix.routes[route]) and any(
-            not matched & self.matrix.guards_on[t] for t in self._targets[route]
-        )
-
     def first_live(self, matched: int, past: int) -> int | None:
         """The first route that owns a clause of `past` and is live for a request that matches these clauses."""
-        return next((route for route in self._owners(matched & past) if self.live(route, matched)), None)
+        return self.side.first_live(self.matrix, matched, past)
 
-    def before(self, route: int) -> int:
-        """The clauses of the routes before this one (`len(routes)`: of all)."""
-        if route == len(self.program.routes):
-            return self.matrix.all_routes
-        last = self.matrix.routes.span(route).stop
-        return self.matrix.all_routes >> last << last
-
-    def _past(self, box: Box, avoid: int, past: int) -> Found | Covered:
+    def _past(self, box: Box, avoid: int, past: tuple[int, ...]) -> Found | Covered:
         """Past the routes whose clauses are `past`, in the box.
 
         Outside every condition no route is live, so that is tried first. Where the conditions cover the box, only the
         routes of the cover stand in the way: for each of them in turn, inside its condition and outside of those before,
         its targets have to be removed."""
-        answer = self.finder.find(box, avoid | past)
+        blocking = avoid
+        for clauses in past:
+            blocking |= clauses
+        answer = self.finder.find(box, blocking)
         if isinstance(answer, Found):
             return answer
         cover = answer.clauses
-        left: list[tuple[int, int, int]] = []
-        for blocker in self._owners(cover & past & ~avoid):
-            past &= ~self.matrix.routes[blocker]
-            left.append((blocker, avoid, past))
-            avoid |= self.matrix.routes[blocker]
+        left: list[tuple[int, int, int, tuple[int, ...]]] = []
+        for number, side in enumerate(self.sides):
+            for blocker in side.owners(self.matrix, cover & past[number] & ~avoid):
+                own = side.route(blocker)
+                past = (*past[:number], past[number] & ~own, *past[number + 1 :])
+                left.append((number, blocker, avoid, past))
+                avoid |= own
         while left:
-            blocker, avoid, past = left.pop()
-            if not cover & self.matrix.routes[blocker]:
+            number, blocker, avoid, past = left.pop()
+            if not cover & self.sides[number].route(blocker):
                 continue
-            inside = self._inside(blocker, box, avoid, past)
+            inside = self._inside(self.sides[number], blocker, box, avoid, past)
             if isinstance(inside, Found):
                 return inside
             cover |= inside.clauses
         return Covered(cover)
 
-    def _inside(self, route: int, box: Box, avoid: int, past: int) -> Found | Covered:
+    def _inside(self, side: Side, route: int, box: Box, avoid: int, past: tuple[int, ...]) -> Found | Covered:
         """Past the routes, where this route's condition holds and its targets are all removed."""
         cover = 0
-        targets = self.program.routes[route].targets
-        for number in bits(self.finder.touching(box, self.matrix.routes[route])):
+        removed = side.guards(side.targets[route])
+        for number in bits(self.finder.touching(box, side.route(route))):
             part = meet(box, self.matrix.boxes[number])
             if part is None:
                 continue
-            answer = self._removing(part, avoid, targets, past)
+            answer = self._removing(part, avoid, removed, past)
             if isinstance(answer, Found):
                 return answer
             cover |= answer.clauses
         return Covered(cover)
 
-    def _owners(self, clauses: int) -> Iterator[int]:
-        """The routes that own the clauses, first route first."""
-        last = -1
-        for number in bits(clauses):
-            owner = self.matrix.clauses[number].owner
-            if owner != last:
-                last = owner
-                yield owner
-
-    def _removing(self, box: Box, avoid: int, targets: Sequence[str], past: int) -> Found | Covered:
-        """Past the routes, in the part of the box where guards have removed all the targets."""
+    def _removing(
+        self, box: Box, avoid: int, removed: Sequence[int], past: tuple[int, ...]
+    ) -> Found | Covered:
+        """Past the routes, in the part of the box where a clause of each of the masks matches."""
         self.finder.spend()
-        ways, cover, target = self._fewest_ways(box, avoid, targets)
-        if target is None:
+        ways, cover, hardest = self._fewest_ways(box, avoid, removed)
+        if hardest is None:
             return self._past(box, avoid, past)
-        rest = tuple(t for t in targets if t != target)
+        rest = (*removed[:hardest], *removed[hardest + 1 :])
         for number in sorted(bits(ways), key=lambda i: -self._breadth(i, rest)):
             part = meet(box, self.matrix.boxes[number])
             if part is None:
@@ -134,19 +139,19 @@ class Reach:
             cover |= answer.clauses
         return Covered(cover)
 
-    def _breadth(self, clause: int, targets: Sequence[str]) -> int:
-        """How many of the targets a guard's clause removes."""
-        return sum(self.matrix.guards_on[t] >> clause & 1 for t in targets)
+    @staticmethod
+    def _breadth(clause: int, removed: Sequence[int]) -> int:
+        """Of how many masks the clause is one."""
+        return sum(guards >> clause & 1 for guards in removed)
 
-    def _fewest_ways(self, box: Box, avoid: int, targets: Sequence[str]) -> tuple[int, int, str | None]:
-        """The target that is hardest to remove, with the clauses that could remove it and those of its guards that are
-        ruled out; None where all targets are surely removed."""
-        best: tuple[int, int, str | None] = (0, 0, None)
-        for target in targets:
-            guards = self.matrix.guards_on[target]
+    def _fewest_ways(self, box: Box, avoid: int, removed: Sequence[int]) -> tuple[int, int, int | None]:
+        """The mask that is hardest to match: the clauses of it that could match, those that are ruled out, and which it
+        is; None where something of every mask surely matches."""
+        best: tuple[int, int, int | None] = (0, 0, None)
+        for place, guards in enumerate(removed):
             if self.finder.covered_by_one(box, guards):
                 continue
             ways = self.finder.touching(box, guards & ~avoid)
             if best[2] is None or ways.bit_count() < best[0].bit_count():
-                best = (ways, guards & avoid, target)
+                best = (ways, guards & avoid, place)
         return best
