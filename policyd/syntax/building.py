@@ -237,6 +237,19 @@ class Builder:
     def test_table(self, c: Children) -> n.TestTable:
         return n.TestTable(_quoted(c[2]), _place(c))
 
+    # Statements about findings.
+
+    def severity(self, c: Children) -> n.SeverityChoice:
+        return n.SeverityChoice(_ident(c[1]), c[2].text, _place(c))
+
+    def suppression(self, c: Children) -> n.Suppress:
+        _, code, _, subject, _, day, because = c
+        until = n.DateValue(day.value, day.span)
+        return n.Suppress(_ident(code), subject, until, _quoted(because), _place(c))
+
+    def quoted(self, c: Children) -> n.Text:
+        return _quoted(c[0])
+
     # Conditions.
 
     def any_of(self, c: Children) -> n.Or:

@@ -35,6 +35,7 @@ __all__ = [
 STATEMENT_WORDS = frozenset([
     "edition", "level", "enum", "string", "int", "bool", "fact", "set", "let", "classify", "target", "guard", "deny",
     "budget", "limit", "route", "otherwise", "assert", "except", "include", "test", "tests",
+    "severity", "suppress",
 ])  # fmt: skip
 CONNECTIVES = frozenset(["and", "or", "not", "in", "when", "because", "true", "false"])
 RESERVED = STATEMENT_WORDS | CONNECTIVES

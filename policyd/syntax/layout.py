@@ -92,7 +92,8 @@ class _Row:
             word, name, condition = self.parts
             first, *others = condition.pieces
             return [f"{word.text} {name.text} {first}", *(_STEP + piece for piece in others)]
-        return _wrapped(self.parts, 3 if isinstance(self.statement, n.Guard | n.Assert | n.Except) else 2)
+        long_heads = n.Guard | n.Assert | n.Except | n.Suppress
+        return _wrapped(self.parts, 3 if isinstance(self.statement, long_heads) else 2)
 
     def _test(self) -> list[str]:
         head, name, given, expect = self.parts

@@ -40,11 +40,13 @@ SHAPES: Mapping[str, str] = {
     "assert": "assert NAME never|always CONDITION [when CONDITION]",
     "test": 'test "NAME" given { FEATURE VALUE, … } expect TARGET [then TARGET …]',
     "tests": 'tests from "PATH.csv"',
+    "severity": "severity CODE error|warning|note",
+    "suppress": 'suppress CODE on SUBJECT until DATE because "REASON"',
 }
 
 _CLAUSE_WORDS = frozenset([
     "when", "because", "and", "or", "from", "unknown", "to", "by", "status", "given", "expect", "then", "via",
-    "removed", "until", "owner", "scope", "before", "after", "overridable", "never", "always", "only", "forbid",
+    "removed", "until", "owner", "scope", "before", "after", "overridable", "never", "always", "only", "forbid", "on",
 ])  # fmt: skip
 _VALUES = frozenset(("NAME", "QUOTED", "NUMBER", "DOLLARS", "TIMESPAN", "DAY", "TRUE", "FALSE"))
 _CONDITION = frozenset(("NOT", "LPAR", "EXCEEDED", "NAME", "DOTTED", "TARGET", "TRUE", "FALSE"))

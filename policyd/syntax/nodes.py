@@ -15,8 +15,8 @@ __all__ = [
     "Declaration", "Deny", "Destination", "Duration", "Edition", "Exceeded", "Except", "Expect", "ExpectPlan",
     "ExpectReject", "FactDeclaration", "FactEntry", "Given", "Group", "Guard", "HeaderGiven", "Ident", "Include",
     "InRange", "InSet", "LabelHeader", "Let", "Limit", "Literal", "Member", "Module", "Money", "Name", "NameSet", "Not",
-    "Number", "Or", "Otherwise", "Predicate", "Removed", "Route", "SetDeclaration", "SourceClause", "StartsAt",
-    "StartsWith", "Statement", "Target", "Test", "TestTable", "Text", "Truth", "Unknown", "Word",
+    "Number", "Or", "Otherwise", "Predicate", "Removed", "Route", "SetDeclaration", "SeverityChoice", "SourceClause",
+    "StartsAt", "StartsWith", "Statement", "Suppress", "Target", "Test", "TestTable", "Text", "Truth", "Unknown", "Word",
 ]  # fmt: skip
 
 
@@ -522,9 +522,30 @@ class TestTable:
     span: Span = _span()
 
 
+@dataclass(frozen=True, slots=True)
+class SeverityChoice:
+    """`severity CODE error|warning|note`: how much a finding of this code counts in this policy."""
+
+    code: Ident
+    severity: Lit["error", "warning", "note"]
+    span: Span = _span()
+
+
+@dataclass(frozen=True, slots=True)
+class Suppress:
+    """`suppress CODE on SUBJECT until DATE because "…"`: a finding that somebody has seen and lives with for a time. The
+    subject is what the finding is about: a name, or a text where it is none (a test, `header:x-data-class`)."""
+
+    code: Ident
+    subject: Ident | Text
+    until: DateValue
+    because: Text
+    span: Span = _span()
+
+
 Statement: TypeAlias = (
     Edition | Declaration | FactDeclaration | SetDeclaration | Let | Classify | Target | Guard | Deny | Budget | Limit
-    | Route | Otherwise | Assert | Except | Include | Test | TestTable
+    | Route | Otherwise | Assert | Except | Include | Test | TestTable | SeverityChoice | Suppress
 )  # fmt: skip
 
 

@@ -186,6 +186,11 @@ def _parts(statement: n.Statement) -> list[Part]:
             return [*_plain("test", value_text(name_), f"given {entries}"), _expect(expect)]
         case n.TestTable(path):
             return _plain("tests", f"from {value_text(path)}")
+        case n.SeverityChoice(code, severity):
+            return _plain("severity", code.text, severity)
+        case n.Suppress(code, subject, until, because):
+            ends = _plain(f"until {value_text(until)}", f"because {value_text(because)}")
+            return [*_plain("suppress", code.text, f"on {value_text(subject)}"), *ends]
         case _:
             assert_never(statement)
 

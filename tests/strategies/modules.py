@@ -228,6 +228,15 @@ statements = st.one_of(
     st.builds(n.Include, texts, st.none() | idents, whens, _many, _many, st.just(AT)),
     _tests(),
     st.builds(n.TestTable, texts, st.just(AT)),
+    st.builds(n.SeverityChoice, idents, st.sampled_from(["error", "warning", "note"]), st.just(AT)),
+    st.builds(
+        n.Suppress,
+        idents,
+        st.one_of(references, texts, st.just(n.Ident("otherwise", AT))),
+        dates,
+        texts,
+        st.just(AT),
+    ),
 )
 
 
