@@ -7,14 +7,14 @@ points at the test of the feature, which may stand in the rule or in a `classify
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from policyd.policy.condition import AtLeast, Condition, tests_of
+from policyd.policy.condition import AtLeast, Condition, Has, tests_of
 from policyd.policy.program import Deny, Feature, Guard, Program, Provenance
 from policyd.proofs.findings import Finding, not_proved
 from policyd.proofs.witness import Witness
 from policyd.text.diagnostic import Label, Severity
 from policyd.text.source import Span
 
-__all__ = ["Loss", "gain_finding", "unfinished"]
+__all__ = ["Loss", "gain_finding", "lost_and_found", "tested_at", "unfinished"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ def gain_finding(
     program: Program, feature: Feature, loss: Loss, pair: tuple[Witness, Witness], *, claimed: bool
 ) -> Finding:
     """The finding `claimed loosens` or `unknown loosens`. `pair`: who gains, then who does not."""
-    tested = next(_tests(program, loss.rule.condition, feature.name), None)
+    tested = next(tested_at(program, loss.rule.condition, feature.name), None)
     labels = []
     if tested is not None and loss.rule.span is not None:
         labels.append(Label(loss.rule.span, "this rule depends on it"))
@@ -46,7 +46,7 @@ def gain_finding(
         _claimed_help(feature) if claimed else _unknown_help(feature, loss),
         tuple(labels),
         *pair,
-        _said(loss),
+        lost_and_found(loss),
     )
 
 
@@ -57,16 +57,19 @@ def unfinished(feature: Feature, loss: Loss, *, claimed: bool) -> Finding:
     return not_proved(feature.name, question, loss.rule.span, "simplify the conditions of the rule")
 
 
-def _tests(program: Program, condition: Condition, feature: str) -> Iterator[Span]:
-    """Where the condition, or a level that it asks for, tests the feature."""
+def tested_at(
+    program: Program, condition: Condition, feature: str, name: str | None = None
+) -> Iterator[Span]:
+    """Where the condition, or a level that it asks for, tests the feature; for a names feature only this name."""
     for test in tests_of(condition):
         if not isinstance(test, AtLeast):
-            if test.feature == feature and test.span is not None:
+            named = name is None or (isinstance(test, Has) and test.name == name)
+            if test.feature == feature and named and test.span is not None:
                 yield test.span
             continue
         level = program.level(test.level)
         for when in (*(s.when for s in level.starts), *(r.when for r in level.raises)):
-            yield from _tests(program, when, feature)
+            yield from tested_at(program, when, feature, name)
         yield from (r.span for r in level.raises if r.to == feature and r.span is not None)
 
 
@@ -94,7 +97,8 @@ def _unknown_help(feature: Feature, loss: Loss) -> str:
     return f"declare `{feature.name}` with `unknown reject`, or with the value that `{loss.rule.name}` treats most strictly"
 
 
-def _said(loss: Loss) -> tuple[str, str]:
+def lost_and_found(loss: Loss) -> tuple[str, str]:
+    """What the request gets and its twin does not, in words."""
     if loss.target is None:
         return "no deny rejects it", f"`{loss.rule.name}` rejects it"
     return f"the guards allow `{loss.target}`", f"`{loss.rule.name}` removes `{loss.target}`"
