@@ -5,7 +5,7 @@ program, or every mistake at once. Nothing outside the root file's folder is rea
 a link.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -13,11 +13,12 @@ from posixpath import dirname, isabs, join, normpath
 from typing import Final
 
 from policyd.policy.program import Program
+from policyd.resolve.claims import apart
 from policyd.resolve.files import Unit
 from policyd.resolve.program import build
 from policyd.resolve.reading import DISK, Files, Held
 from policyd.resolve.report import Report
-from policyd.syntax.nodes import Include, TestTable, Text
+from policyd.syntax.nodes import Assert, Include, TestTable, Text
 from policyd.syntax.parse import parse
 from policyd.text.diagnostic import Diagnostic
 from policyd.text.source import Source, Span
@@ -52,13 +53,14 @@ _LOST: Final = frozenset(
 class Loaded:
     """`program` is None exactly when there is an error. `files`: every file that was read, the root first; `sources`:
     their texts, each named as its file. `meant`: the program also where only tests are wrong, so that what it means can
-    still be proved; it never serves."""
+    still be proved; it never serves. `asked`: the program whose assertions are the claims that were asked of it."""
 
     program: Program | None
     diagnostics: tuple[Diagnostic, ...]
     files: tuple[Path, ...]
     meant: Program | None = None
     sources: tuple[Source, ...] = ()
+    asked: Program | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +78,26 @@ class _Problem:
     help: str | None = None
 
 
-def load(path: Path, *, today: date | None = None, files: Files = DISK) -> Loaded:
-    """The policy at `path`. Sources are named as the person gave the path. Without `today` no exception has expired."""
+def load(
+    path: Path, *, today: date | None = None, files: Files = DISK, claims: Sequence[Assert] = ()
+) -> Loaded:
+    """The policy at `path`. Sources are named as the person gave the path. Without `today` no exception has expired.
+    `claims` are read as if they stood at the end of the root file, and are no part of `program`."""
     report = Report()
     reader = _Reader(path, files, report)
     unit = reader.root()
-    meant = None if unit is None else build(unit, report, today=today)
-    program = None if report.failed else meant
-    found = _own(report.diagnostics(), lost=reader.lost)
-    return Loaded(program, found, tuple(Path(s.name) for s in reader.sources), meant, tuple(reader.sources))
+    built = None if unit is None else build(unit, report, today=today, claims=claims)
+    meant, asked = built, None
+    if unit is not None and built is not None and claims:
+        meant, asked = apart(built, unit, claims)
+    return Loaded(
+        None if report.failed else meant,
+        _own(report.diagnostics(), lost=reader.lost),
+        tuple(Path(s.name) for s in reader.sources),
+        meant,
+        tuple(reader.sources),
+        None if report.failed else asked,
+    )
 
 
 def load_text(

@@ -4,6 +4,7 @@ Each is a function from frozen values to frozen values that adds what it finds t
 from a policy with mistakes, so that later stages can find theirs; `load.py` gives it away only when there are none.
 """
 
+from collections.abc import Sequence
 from datetime import date
 
 from policyd.policy.condition import TRUE
@@ -15,6 +16,7 @@ from policyd.policy.request import Inadmissible
 from policyd.resolve.assertions import read_assertions
 from policyd.resolve.budgets import read_budgets
 from policyd.resolve.cases import SpacedCase, read_cases
+from policyd.resolve.claims import stated
 from policyd.resolve.conditions import Conditions
 from policyd.resolve.denies import check_claimed, read_denies
 from policyd.resolve.facts import read_facts, read_targets
@@ -28,7 +30,7 @@ from policyd.resolve.report import Report
 from policyd.resolve.routes import read_otherwise, read_routes
 from policyd.resolve.scopes import Scopes, read_scopes
 from policyd.resolve.sets import check_sets
-from policyd.syntax.nodes import Edition
+from policyd.syntax.nodes import Assert, Edition
 from policyd.text.diagnostic import Severity
 from policyd.text.source import Span
 
@@ -37,9 +39,12 @@ __all__ = ["build"]
 _NOWHERE = Otherwise("", 403, Severity.NOTE)
 
 
-def build(root: Unit, report: Report, *, today: date | None = None) -> Program | None:
+def build(
+    root: Unit, report: Report, *, today: date | None = None, claims: Sequence[Assert] = ()
+) -> Program | None:
     """The program, or None where anything is wrong but its tests: what it means can be proved without them, and the
-    report says that they are wrong. `today` decides which exceptions have expired."""
+    report says that they are wrong. `today` decides which exceptions have expired. `claims` are read as if they stood at
+    the end of the root file."""
     statements = placed(root)
     top = _top(root)
     if all(isinstance(item.statement, Edition) for item in statements):
@@ -50,6 +55,7 @@ def build(root: Unit, report: Report, *, today: date | None = None) -> Program |
             help="`policyd init` writes a first policy",
         )
         return None
+    statements = (*statements, *stated(claims))
     names = collect_names(statements, report)
     check_sets(names, report)
     axes = read_axes(statements, names, report)

@@ -21,7 +21,7 @@ from policyd.syntax.statements import read_statement, split
 from policyd.text.diagnostic import Diagnostic, Severity, in_order
 from policyd.text.source import Source, Span
 
-__all__ = ["EDITIONS", "Parsed", "parse"]
+__all__ = ["EDITIONS", "Parsed", "language", "parse"]
 
 EDITIONS = (1,)
 
@@ -36,12 +36,13 @@ class Parsed:
 
 
 @cache
-def _parser() -> tuple[Lark, Words]:
+def language() -> tuple[Lark, Words]:
+    """The parser and the words of the language, made once."""
     return parser_for(Builder())
 
 
 def parse(source: Source) -> Parsed:
-    parser, words = _parser()
+    parser, words = language()
     lexed = cut(source, words)
     found: list[Diagnostic] = []
     statements: list[n.Statement] = []
