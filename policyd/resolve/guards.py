@@ -9,7 +9,8 @@ from datetime import date
 from typing import Final, TypeVar
 
 from policyd.policy.builtins import CAPABILITIES, CAPABILITY_GUARDS, DATES, ENDPOINTS
-from policyd.policy.condition import Condition, Flag, InRange, OneOf, both, negate
+from policyd.policy.condition import Condition, Flag, InRange, OneOf
+from policyd.policy.excepted import excepted
 from policyd.policy.program import MAX_NUMBER, ExceptionClause, Guard, Target
 from policyd.resolve.conditions import Conditions
 from policyd.resolve.files import Placed
@@ -53,9 +54,7 @@ def _guard(
     satisfied = predicates.satisfied(guard.predicate, declared.space)
     hits = predicates.all - satisfied if guard.effect == "only" else satisfied
     condition = scopes.within(declared.space, conditions.when(guard.when, declared.space))
-    for exception in exceptions:
-        if exception.guard == declared.name:
-            condition = both(condition, negate(both(exception.when, _until(exception))))
+    condition = excepted(condition, (e for e in exceptions if e.guard == declared.name))
     return Guard(
         declared.name,
         hits,
@@ -65,10 +64,6 @@ def _guard(
         overridable_by=None if guard.overridable_by is None else guard.overridable_by.value,
         span=guard.name.span,
     )
-
-
-def _until(exception: ExceptionClause) -> InRange:
-    return InRange("date", DATES.low, exception.until, exception.span)
 
 
 def read_exceptions(
