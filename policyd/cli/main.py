@@ -46,6 +46,7 @@ COMMANDS = (
     Command("fmt", "write policies in the one standard form"),
     Command("test", "run the tests that policies carry"),
     Command("explain", "say what a policy decides about one request, and why"),
+    Command("rule", "print what a code of a finding means, and the cure"),
     Command("features", "list what a policy can know about a request"),
     Command("init", "write a policy and a deployment file to start from"),
     Command("serve", "route requests by a policy"),

@@ -15,7 +15,7 @@ from typing import Final
 import pytest
 
 ROOT: Final = Path(__file__).parents[2]
-PARTS_OF_A_BUILD: Final = ("pyproject.toml", "README.md", "LICENSE", "policyd", "grammar")
+PARTS_OF_A_BUILD: Final = ("pyproject.toml", "README.md", "LICENSE", "policyd", "grammar", "docs")
 PIP: Final = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input"]
 POLICY: Final = """edition 1
 
@@ -83,6 +83,9 @@ def test_a_wheel_holds_the_grammar_and_the_types_and_works(
     }
     assert grammars
     assert grammars <= names
+    pages = {f"policyd/rules/{p.name}" for p in (ROOT / "docs" / "rules").glob("*.md")}
+    assert pages
+    assert pages <= names
     modules = {p.relative_to(checkout).as_posix() for p in (checkout / "policyd").rglob("*.py")}
     assert modules <= names, "a package is missing from pyproject.toml"
 
@@ -91,6 +94,9 @@ def test_a_wheel_holds_the_grammar_and_the_types_and_works(
     home = run(python, "-c", PARSES, cwd=tmp_path, given=POLICY).strip()
     assert Path(home).is_relative_to(environment)
     assert "check" in run(environment / "bin" / "policyd", "--help", cwd=tmp_path)
+    assert run(environment / "bin" / "policyd", "rule", "PD305", cwd=tmp_path).startswith(
+        "PD305: dead rule\n"
+    )
 
 
 def test_an_editable_install_finds_the_grammar_of_the_checkout(
@@ -100,3 +106,6 @@ def test_an_editable_install_finds_the_grammar_of_the_checkout(
     run(*PIP, "--python", python, "install", "--no-deps", "--no-index", "--no-build-isolation", "-e", checkout, cwd=tmp_path)  # fmt: skip
     home = run(python, "-c", PARSES, cwd=tmp_path, given=POLICY).strip()
     assert Path(home).is_relative_to(checkout)
+    assert run(environment / "bin" / "policyd", "rule", "PD305", cwd=tmp_path).startswith(
+        "PD305: dead rule\n"
+    )
