@@ -13,11 +13,12 @@ from pathlib import Path
 
 from policyd.engine.compile import Compiled, compile_program
 from policyd.policy.decision import Decision
-from policyd.policy.program import Program
+from policyd.policy.program import Program, Suppression
 from policyd.policy.request import Request
 from policyd.proofs.prove import Report, prove, stopping
 from policyd.resolve.load import Loaded, load
-from policyd.text.diagnostic import Diagnostic, has_errors, in_order
+from policyd.text.diagnostic import Diagnostic, Severity, has_errors, in_order
+from policyd.text.source import Source
 from policyd.trials.run import TestResult, failures, run_tests
 
 __all__ = ["Checked", "Loaded", "NotReady", "Ready", "check_policy", "compile_policy", "deciding", "load"]
@@ -26,7 +27,8 @@ __all__ = ["Checked", "Loaded", "NotReady", "Ready", "check_policy", "compile_po
 @dataclass(frozen=True, slots=True, eq=False)
 class Ready:
     """A policy without errors, its assertions proved, compiled and tested against the reference. `files`: every file it
-    was read from; `diagnostics`: what was found and does not stop it."""
+    was read from, `sources` their texts, `today` the day they were read for; `diagnostics`: what was found and does not
+    stop it."""
 
     program: Program
     compiled: Compiled
@@ -34,6 +36,8 @@ class Ready:
     digest: str
     files: tuple[str, ...]
     diagnostics: tuple[Diagnostic, ...]
+    sources: tuple[Source, ...]
+    today: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,39 +64,43 @@ def compile_policy(path: Path, *, today: date) -> Ready | NotReady:
     report = prove(program, compiled.matrix, codes=stopping(program))
     refusing = report.refuses_to_serve
     if refusing:
-        unfinished = all(f.unfinished for f in report.findings)
+        unfinished = all(f.unfinished for f in report.findings if f.severity is Severity.ERROR)
         return NotReady(in_order((*loaded.diagnostics, *refusing)), files, unfinished)
     found = in_order((*loaded.diagnostics, *report.diagnostics))
     assert not has_errors(found), "INVARIANT: an error in loading leaves no program, one in proofs refuses"
-    return Ready(program, compiled, report, compiled.digest, files, found)
+    return Ready(program, compiled, report, compiled.digest, files, found, loaded.sources, today)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Checked:
     """All that is known of a policy after every stage, proofs and its own tests included. `program` is None where a file
     has errors; `tests` and `proved` (names of assertions) are empty where the policy does not compile. `unfinished`: a
-    proof outgrew its budget."""
+    proof outgrew its budget. `suppressed`: what was found and does not count for now, with who says so; it is not among
+    the diagnostics."""
 
     program: Program | None
     tests: tuple[TestResult, ...]
     proved: frozenset[str]
     unfinished: bool
     diagnostics: tuple[Diagnostic, ...]
+    suppressed: tuple[tuple[Diagnostic, Suppression], ...] = ()
 
 
 def check_policy(path: Path, *, today: date) -> Checked:
     """The policy at `path`, with everything there is to say about it. `today` decides which exceptions have expired."""
     loaded = load(path, today=today)
     if loaded.meant is None:
-        return Checked(None, (), frozenset(), False, loaded.diagnostics)
+        return Checked(None, (), frozenset(), False, loaded.diagnostics, loaded.suppressed)
     program = loaded.meant
     compiled = compile_program(program)
     if not isinstance(compiled, Compiled):
-        return Checked(program, (), frozenset(), False, in_order((*loaded.diagnostics, *compiled)))
+        found = in_order((*loaded.diagnostics, *compiled))
+        return Checked(program, (), frozenset(), False, found, loaded.suppressed)
     report = prove(program, compiled.matrix)
     tests = run_tests(program, decide=deciding(compiled))
     found = in_order((*loaded.diagnostics, *report.diagnostics, *failures(tests)))
-    return Checked(program, tests, frozenset(report.proved), bool(report.unfinished), found)
+    suppressed = (*loaded.suppressed, *report.suppressed)
+    return Checked(program, tests, frozenset(report.proved), bool(report.unfinished), found, suppressed)
 
 
 def deciding(compiled: Compiled) -> Callable[[Request], Decision]:
