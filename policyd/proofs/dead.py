@@ -14,7 +14,7 @@ from policyd.proofs.reach import Question
 from policyd.text.diagnostic import Label, Severity
 from policyd.text.source import Span
 
-__all__ = ["dead_rules"]
+__all__ = ["dead_rules", "named", "owners"]
 
 _MINIMISED = 12
 """Covering routes are thinned out one by one up to this many."""
@@ -51,16 +51,16 @@ def _dead_route(case: Case, index: int, route: Route) -> Finding | None:
     answer = decides(case, index, case.reach.before(index))
     if isinstance(answer, Found):
         return None
-    covering = _thinned(case, index, _owners(case, answer.clauses, "route"))
+    covering = _thinned(case, index, owners(case, answer.clauses, "route"))
     routes = [case.program.routes[i] for i in covering]
-    guards = sorted({case.program.guards[i].name for i in _owners(case, answer.clauses, "guard")})
-    denies = [case.program.denies[i].name for i in _owners(case, answer.clauses, "deny")]
+    guards = sorted({case.program.guards[i].name for i in owners(case, answer.clauses, "guard")})
+    denies = [case.program.denies[i].name for i in owners(case, answer.clauses, "deny")]
     labels = tuple(Label(r.span, "decided here") for r in routes[:3] if r.span is not None)
     if routes:
-        why = f"{_names(r.name for r in routes)} before it decide{'s' if len(routes) == 1 else ''} all its requests"
+        why = f"{named(r.name for r in routes)} before it decide{'s' if len(routes) == 1 else ''} all its requests"
         help_ = "remove it, move it up, or narrow what stands before it"
     elif guards or denies:
-        why = f"{_names([*guards, *denies])} leave{'s' if len(guards) + len(denies) == 1 else ''} it nothing"
+        why = f"{named([*guards, *denies])} leave{'s' if len(guards) + len(denies) == 1 else ''} it nothing"
         help_ = "remove it, or give it a target that may take its requests"
     else:
         why = "no request meets its condition"
@@ -105,9 +105,9 @@ def _dead_deny(case: Case, index: int) -> Finding | None:
             return None
         cover |= answer.clauses
     deny = case.program.denies[index]
-    names = [case.program.denies[i] for i in _owners(case, cover, "deny")]
+    names = [case.program.denies[i] for i in owners(case, cover, "deny")]
     why = (
-        f"{_names(d.name for d in names)} before it rejects all its requests"
+        f"{named(d.name for d in names)} before it rejects all its requests"
         if names
         else "no request meets its condition"
     )
@@ -128,7 +128,7 @@ def _dead_guard(case: Case, index: int, guard: Guard) -> Finding | None:
     )
 
 
-def _owners(case: Case, clauses: int, kind: str) -> list[int]:
+def owners(case: Case, clauses: int, kind: str) -> list[int]:
     """The rules of a kind that own the clauses, in written order."""
     owners = {
         case.matrix.clauses[i].owner for i in bits(clauses) if case.matrix.clauses[i].owner_kind == kind
@@ -136,7 +136,8 @@ def _owners(case: Case, clauses: int, kind: str) -> list[int]:
     return sorted(owners)
 
 
-def _names(names: Iterable[str]) -> str:
+def named(names: Iterable[str]) -> str:
+    """Rules as a person lists them, the first few of many."""
     quoted = [f"`{n}`" for n in names]
     if len(quoted) > 6:
         quoted = [*quoted[:5], f"{len(quoted) - 5} more"]
