@@ -1,7 +1,7 @@
 """The name of a policy: a hash of what it means, not of how it is written.
 
-Two programs with one digest decide every request alike. Places, comments, tests, assertions and the order of guards'
-texts in files do not enter; names, reasons and statuses do, because callers see them.
+Two programs with one digest decide every request alike. Places, comments, tests, assertions, what is said of findings and
+the order of guards' texts in files do not enter; names, reasons and statuses do, because callers see them.
 """
 
 from dataclasses import fields, is_dataclass
@@ -12,7 +12,7 @@ from policyd.policy.program import Program
 
 __all__ = ["digest"]
 
-_NOT_MEANING = frozenset({"span", "tests", "assertions", "doc"})
+_NOT_MEANING = frozenset({"span", "tests", "assertions", "severities", "suppressions", "doc"})
 
 
 def digest(program: Program) -> str:

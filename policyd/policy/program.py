@@ -18,7 +18,7 @@ from policyd.text.source import Span
 __all__ = [
     "MAX_NUMBER", "Assertion", "BoolDomain", "Budget", "Classify", "Deny", "Domain", "EnumDomain", "ExceptionClause",
     "Expectation", "Fact", "Feature", "Group", "Guard", "Inclusion", "Member", "NamesDomain", "NumberDomain", "Otherwise",
-    "Program", "Provenance", "Raise", "Route", "Start", "StringDomain", "Target", "TestCase", "Unknown", "Value", "Where",
+    "Program", "Provenance", "Raise", "Route", "Start", "StringDomain", "Suppression", "Target", "TestCase", "Unknown", "Value", "Where",
 ]  # fmt: skip
 
 MAX_NUMBER = 1_000_000_000_000
@@ -115,11 +115,13 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Raise:
-    """Raises to `to`: a rank, or the rank that the `label` feature of this name holds."""
+    """Raises to `to`: a rank, or the rank that the `label` feature of this name holds. `within` is the alias of the
+    scoped include that holds it, whose scope `when` carries already."""
 
     to: int | str
     when: Condition
     span: Span | None = field(default=None, compare=False, repr=False)
+    within: str | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,9 +288,31 @@ class TestCase:
 
 
 @dataclass(frozen=True, slots=True)
+class Suppression:
+    """A finding that the author lives with until a day (its ordinal). `subject` as written, `names` what it may stand for,
+    the innermost first. `files`: where its findings have to be, or None for anywhere."""
+
+    code: str
+    subject: str
+    names: tuple[str, ...]
+    until: int
+    because: str
+    files: frozenset[str] | None = None
+    span: Span | None = field(default=None, compare=False, repr=False)
+
+    def speaks_of(self, code: str, subject: str | None) -> bool:
+        return code == self.code and subject in self.names
+
+    def covers(self, code: str, subject: str | None, span: Span | None) -> bool:
+        inside = self.files is None or (span is not None and span.source.name in self.files)
+        return inside and self.speaks_of(code, subject)
+
+
+@dataclass(frozen=True, slots=True)
 class Program:
     """`features` in canonical order (built-ins the policy reads or not, then declared, then labels, then `exceeded(x)`
-    ones); `guards` holds written guards first, then capabilities."""
+    ones); `guards` holds written guards first, then capabilities. `severities` (a code has one at most) and `suppressions`
+    (none that has expired) are about findings and never about decisions."""
 
     features: tuple[Feature, ...]
     levels: tuple[Classify, ...]
@@ -302,6 +326,8 @@ class Program:
     assertions: tuple[Assertion, ...] = ()
     inclusions: tuple[Inclusion, ...] = ()
     tests: tuple[TestCase, ...] = ()
+    severities: tuple[tuple[str, Severity], ...] = ()
+    suppressions: tuple[Suppression, ...] = ()
 
     def feature(self, name: str) -> Feature:
         return next(f for f in self.features if f.name == name)

@@ -169,15 +169,20 @@ def _raise(
 ) -> Iterable[Raise]:
     when = scopes.within(space, conditions.when(line.when, space))
     if isinstance(line.level, nodes.LabelHeader):
-        yield Raise(header_name(line.level.header.value), when, line.level.span)
+        yield Raise(header_name(line.level.header.value), when, line.level.span, space.path or None)
         return
     rank = _rank(line.level, level, report)
     if rank == 0:
         report.add(
-            "PD245", line.level.span, f"every request is at least `{line.level.text}`: this raises nothing"
+            "PD245",
+            line.level.span,
+            f"every request is at least `{line.level.text}`: this raises nothing",
+            subject=level.name,
         )
     else:
-        yield Raise(len(level.values) - 1 if rank is None else rank, when, line.level.span)
+        yield Raise(
+            len(level.values) - 1 if rank is None else rank, when, line.level.span, space.path or None
+        )
 
 
 def _rank(word: nodes.Ident, level: Level, report: Report) -> int | None:
@@ -257,4 +262,5 @@ def _opaque(levels: tuple[Classify, ...], report: Report) -> None:
                 level.span,
                 f"`{level.name}` never looks at `opaque`, so content that was not scanned does not raise it",
                 help=f"add `at least {level.values[-1]} when opaque` to its `classify`",
+                subject=level.name,
             )
