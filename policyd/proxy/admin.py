@@ -1,26 +1,33 @@
 """The admin side: is it alive, is it ready, which policy serves. FastAPI, on an address of its own.
 
 In comes a way to ask how things stand; out goes an application. The one idea: the answers are taken from the running
-parts when they are asked for, so that they cannot be stale. It changes nothing and shows no secret and no request.
+parts when they are asked for, so that they cannot be stale. It changes nothing and shows no secret and no request. The
+policy's text, which `policyd prove --sidecar` asks for, is given to nobody who calls this machine by a name: a web page
+could make such a name its own.
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Request, Response
 
+from policyd import __version__
 from policyd.proxy.decision_log import LogState
+from policyd.proxy.host import is_no_name
 from policyd.proxy.reload import LoadState
 from policyd.text.diagnostic import Diagnostic, Severity
+from policyd.text.source import Source
 
 __all__ = ["Standing", "admin_app", "spelled"]
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a sidecar stands: `digest` and `loaded_at` of the policy that serves, how the last load and the log do."""
+    """How a sidecar stands: `digest` and `loaded_at` of the policy that serves, the texts it was read from (the root
+    first) and the day it was read for, how the last load and the log do."""
 
     digest: str
     loaded_at: float
@@ -28,6 +35,8 @@ class Standing:
     load: LoadState
     log: LogState
     draining: bool
+    sources: tuple[Source, ...]
+    today: date
 
 
 def admin_app(standing: Callable[[], Standing]) -> FastAPI:
@@ -67,7 +76,25 @@ def admin_app(standing: Callable[[], Standing]) -> FastAPI:
             "last_load": _load(now.load),
         }
 
+    @app.get("/policy/source")
+    async def source(request: Request) -> Response:
+        if not all(is_no_name(host) for host in request.headers.getlist("host")):
+            refusal = {"error": "ask by address: a web page could make a name its own"}
+            return Response(json.dumps(refusal), 421, media_type="application/json")
+        return Response(json.dumps(_source(standing())), media_type="application/json")
+
     return app
+
+
+def _source(now: Standing) -> dict[str, Any]:
+    return {
+        "format": 1,
+        "policyd": __version__,
+        "digest": now.digest,
+        "today": now.today.isoformat(),
+        "root": now.sources[0].name,
+        "files": [{"name": s.name, "text": s.text} for s in now.sources],
+    }
 
 
 def _load(load: LoadState) -> dict[str, Any]:

@@ -7,11 +7,11 @@ program that was given the sidecar's address says the address. Pure.
 
 from collections.abc import Iterable
 from functools import lru_cache
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from policyd.deploy.model import Deployment, LoopbackIdentity
 
-__all__ = ["hosts_of", "is_for"]
+__all__ = ["hosts_of", "is_for", "is_no_name"]
 
 
 def hosts_of(deployment: Deployment) -> frozenset[bytes] | None:
@@ -27,16 +27,30 @@ def is_for(headers: Iterable[tuple[bytes, bytes]], hosts: frozenset[bytes]) -> b
     return all(_is_ours(value, hosts) for name, value in headers if name == b"host")
 
 
+def is_no_name(value: str) -> bool:
+    """Whether a `Host` is an address or `localhost`, which no page can make its own."""
+    host = _without_port(value.encode("utf-8", "surrogateescape"))
+    return host == b"localhost" or _address(host) is not None
+
+
 @lru_cache(maxsize=256)
 def _is_ours(value: bytes, hosts: frozenset[bytes]) -> bool:
-    host = value.strip().lower()
-    if host.startswith(b"["):
-        host = host[1:].partition(b"]")[0]
-    elif host.count(b":") == 1:
-        host = host.partition(b":")[0]
+    host = _without_port(value)
     if host == b"localhost" or host in hosts:
         return True
+    address = _address(host)
+    return address is not None and address.is_loopback
+
+
+def _without_port(value: bytes) -> bytes:
+    host = value.strip().lower()
+    if host.startswith(b"["):
+        return host[1:].partition(b"]")[0]
+    return host.partition(b":")[0] if host.count(b":") == 1 else host
+
+
+def _address(host: bytes) -> IPv4Address | IPv6Address | None:
     try:
-        return ip_address(host.decode("ascii")).is_loopback
+        return ip_address(host.decode("ascii"))
     except ValueError:
-        return False
+        return None

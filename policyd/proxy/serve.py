@@ -128,6 +128,8 @@ class Running:
             self.reloader.state,
             self.log.state,
             self.draining,
+            live.ready.sources,
+            live.ready.today,
         )
 
 
