@@ -37,7 +37,14 @@ class Finding:
         first, second = self.said or (None, None)
         details = [*_lines("witness", self.witness, first), *_lines("   with", self.twin, second)]
         return Diagnostic(
-            self.code, self.severity, self.message, self.span, self.help, self.labels, tuple(details)
+            self.code,
+            self.severity,
+            self.message,
+            self.span,
+            self.help,
+            self.labels,
+            tuple(details),
+            self.subject,
         )
 
 

@@ -5,12 +5,12 @@ reference has confirmed, and what could not be finished. Everything here is a us
 analysis finds which codes, so that a sidecar asks only the questions whose answers can stop it.
 """
 
-from collections.abc import Callable, Set
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Set
+from dataclasses import dataclass, replace
 from typing import Final
 
 from policyd.engine.matrix import Matrix
-from policyd.policy.program import Program
+from policyd.policy.program import Program, Suppression
 from policyd.proofs.assertions import check_assertion, vacuous
 from policyd.proofs.case import Case, open_case
 from policyd.proofs.conflicts import conflicting_includes
@@ -19,6 +19,7 @@ from policyd.proofs.find import Budget
 from policyd.proofs.findings import Finding
 from policyd.proofs.holes import dead_ends, holes
 from policyd.proofs.loosens import claimed_loosens, unknown_loosens
+from policyd.proofs.suppress import ruled_findings
 from policyd.text.codes import CODES
 from policyd.text.diagnostic import Diagnostic, Severity, in_order
 
@@ -27,10 +28,12 @@ __all__ = ["ANALYSES", "Analysis", "Report", "prove", "stopping"]
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`proved`: the names of the assertions that hold for every possible request."""
+    """`proved`: the names of the assertions that hold for every possible request. `suppressed`: what was found and does not
+    count, with who says so; `findings` are without it."""
 
     findings: tuple[Finding, ...]
     proved: tuple[str, ...]
+    suppressed: tuple[tuple[Diagnostic, Suppression], ...] = ()
 
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
@@ -78,10 +81,14 @@ def prove(
     case = open_case(program, matrix, budget)
     broken = {a.name: check_assertion(case, a) for a in program.assertions}
     findings = [f for f in broken.values() if f is not None]
-    for analysis in ANALYSES:
-        if codes is None or analysis.codes & codes:
-            findings += analysis.run(case)
-    return Report(tuple(findings), tuple(name for name, f in broken.items() if f is None))
+    stops = stopping(program)
+    asked = [a for a in ANALYSES if codes is None or a.codes & codes]
+    for analysis in asked:
+        found = analysis.run(case)
+        findings += _strict(found) if analysis.codes & stops else found
+    proved = tuple(name for name, f in broken.items() if f is None)
+    kept, suppressed = ruled_findings(findings, program, frozenset(c for a in asked for c in a.codes))
+    return Report(kept, proved, suppressed)
 
 
 def stopping(program: Program) -> frozenset[str]:
@@ -90,6 +97,14 @@ def stopping(program: Program) -> frozenset[str]:
     errors = {
         code for analysis in ANALYSES for code in analysis.codes if CODES[code].severity is Severity.ERROR
     }
+    errors |= {code for code, severity in program.severities if severity is Severity.ERROR}
     if program.otherwise.holes is Severity.ERROR:
         errors.add("PD306")
+    if "PD321" in errors:
+        errors |= {s.code for s in program.suppressions}
     return frozenset(errors)
+
+
+def _strict(found: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Of an analysis whose findings stop a sidecar, what is not proved stops it as well."""
+    return tuple(replace(f, severity=Severity.ERROR) if f.unfinished else f for f in found)

@@ -69,5 +69,6 @@ def _payer(declared: Declared, by: nodes.Ident, conditions: Conditions, report: 
             by.span,
             f"the caller writes `{by.text}` and could spend from another's `{declared.name}`",
             help="keep it by an attested feature, such as one from the identity",
+            subject=declared.name,
         )
     return feature

@@ -234,10 +234,12 @@ class Conditions:
 
     def _decided(self, node: nodes.Condition, condition: Const) -> None:
         says = "always" if condition.value else "never"
+        written_ = " ".join(node.span.text.split())
         self._report.add(
             "PD226",
             node.span,
-            f"`{shown(' '.join(node.span.text.split()))}` {says} holds: the domain decides it",
+            f"`{shown(written_)}` {says} holds: the domain decides it",
+            subject=written_,
         )
 
     def _exceeded(self, name: nodes.Ident, span: Span, space: Space) -> Condition | None:
@@ -374,6 +376,7 @@ class Conditions:
                     literal.span,
                     f"`{written(literal)}` is outside of `{name}`, which is {low} to {high}",
                     labels=outside_labels(literal, use, f"used for `{name}` here"),
+                    subject=name,
                 )
 
     def _ordered(self, name: nodes.Ident, domain: Scale) -> bool:

@@ -77,7 +77,7 @@ def read_exceptions(
         exception = item.statement
         when = conditions.read(exception.when, item.space)
         guard = _permitted(item, exception, names, report)
-        in_time = _in_time(exception, today, report)
+        in_time = _in_time(exception, item.space.qualify(exception.name.text), today, report)
         if guard is not None and in_time:
             out.append(
                 ExceptionClause(
@@ -144,7 +144,7 @@ def _unknown_guard(ident: nodes.Ident, item: Placed, names: Names, report: Repor
     report.add("PD204", ident.span, f"there is no guard `{ident.text}`", help=advice)
 
 
-def _in_time(exception: nodes.Except, today: date | None, report: Report) -> bool:
+def _in_time(exception: nodes.Except, name: str, today: date | None, report: Report) -> bool:
     until = exception.until
     if not DATES.low <= until.ordinal <= DATES.high:
         report.add("PD254", until.span, "an exception ends between 2001-01-01 and 2099-12-31")
@@ -155,6 +155,7 @@ def _in_time(exception: nodes.Except, today: date | None, report: Report) -> boo
             until.span,
             f"the exception `{exception.name.text}` has expired and means nothing",
             help="remove it, or have its owner renew it",
+            subject=name,
         )
         return False
     return True

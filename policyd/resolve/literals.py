@@ -211,5 +211,6 @@ def dotted_name(feature: Feature, literal: Literal, use: Span, report: Report) -
             literal.span,
             f"no detector finds `{shown(literal.value)}`, so this never holds",
             help=f"did you mean `{close}`?" if close else "docs/traffic.md lists what the detectors find",
+            subject=literal.value,
         )
     return literal.value

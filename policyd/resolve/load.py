@@ -12,7 +12,7 @@ from pathlib import Path
 from posixpath import dirname, isabs, join, normpath
 from typing import Final
 
-from policyd.policy.program import Program
+from policyd.policy.program import Program, Suppression
 from policyd.resolve.claims import apart
 from policyd.resolve.files import Unit
 from policyd.resolve.program import build
@@ -20,7 +20,7 @@ from policyd.resolve.reading import DISK, Files, Held
 from policyd.resolve.report import Report
 from policyd.syntax.nodes import Assert, Include, TestTable, Text
 from policyd.syntax.parse import parse
-from policyd.text.diagnostic import Diagnostic
+from policyd.text.diagnostic import Diagnostic, has_errors
 from policyd.text.source import Source, Span
 
 __all__ = ["Loaded", "load", "load_text"]
@@ -61,6 +61,7 @@ class Loaded:
     meant: Program | None = None
     sources: tuple[Source, ...] = ()
     asked: Program | None = None
+    suppressed: tuple[tuple[Diagnostic, Suppression], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +91,16 @@ def load(
     meant, asked = built, None
     if unit is not None and built is not None and claims:
         meant, asked = apart(built, unit, claims)
+    ruled = report.ruled()
+    failed = has_errors(ruled.kept)
     return Loaded(
-        None if report.failed else meant,
-        _own(report.diagnostics(), lost=reader.lost),
+        None if failed else meant,
+        _own(ruled.kept, lost=reader.lost),
         tuple(Path(s.name) for s in reader.sources),
         meant,
         tuple(reader.sources),
-        None if report.failed else asked,
+        None if failed else asked,
+        ruled.suppressed,
     )
 
 

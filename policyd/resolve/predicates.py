@@ -135,7 +135,12 @@ class Predicates:
         if value not in stated:
             advice = did_you_mean(value, stated, f"stated are {listed(stated)}")
             self._report.add(
-                "PD235", literal.span, f"no target states `{fact.name} {value}`", help=advice, labels=labels
+                "PD235",
+                literal.span,
+                f"no target states `{fact.name} {value}`",
+                help=advice,
+                labels=labels,
+                subject=value,
             )
         return True
 

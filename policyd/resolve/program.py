@@ -30,6 +30,7 @@ from policyd.resolve.report import Report
 from policyd.resolve.routes import read_otherwise, read_routes
 from policyd.resolve.scopes import Scopes, read_scopes
 from policyd.resolve.sets import check_sets
+from policyd.resolve.suppressions import read_severities, read_suppressions
 from policyd.syntax.nodes import Assert, Edition
 from policyd.text.diagnostic import Severity
 from policyd.text.source import Span
@@ -56,6 +57,9 @@ def build(
         )
         return None
     statements = (*statements, *stated(claims))
+    severities = read_severities(statements, report)
+    suppressions = read_suppressions(statements, today, report)
+    report.hear(severities, suppressions)
     names = collect_names(statements, report)
     check_sets(names, report)
     axes = read_axes(statements, names, report)
@@ -96,6 +100,8 @@ def build(
         assertions,
         scopes.inclusions,
         tuple(c.case for c in cases),
+        severities,
+        suppressions,
     )
     if not report.failed:
         _cases_stand_inside(program, cases, scopes, report)

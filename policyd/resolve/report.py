@@ -1,14 +1,17 @@
 """Where the passes put what they find.
 
 A pass is a function from frozen values to frozen values that adds its findings to a `Report`. The severity of a code
-is the one in the table of codes. One mistake that is met twice (a set used in two conditions) is one finding.
+is the one in the table of codes; what the policy itself says of its findings is applied at the end (`ruled`). One mistake
+that is met twice (a set used in two conditions) is one finding.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Final
 
+from policyd.policy.program import Suppression
+from policyd.policy.rulings import Ruled, ruled, unused
 from policyd.text.codes import CODES
 from policyd.text.diagnostic import Diagnostic, Label, Severity, in_order
 from policyd.text.source import Span
@@ -25,11 +28,13 @@ _MOST_LISTED = 12
 class Report:
     """Findings in the making. `within` re-anchors what is found in text that no file holds (a table's cell)."""
 
-    __slots__ = ("_anchor", "_found")
+    __slots__ = ("_anchor", "_found", "_severities", "_suppressions")
 
     def __init__(self) -> None:
         self._found: dict[tuple[object, ...], Diagnostic] = {}
         self._anchor: Span | None = None
+        self._severities: Sequence[tuple[str, Severity]] = ()
+        self._suppressions: Sequence[Suppression] = ()
 
     def add(
         self,
@@ -40,11 +45,13 @@ class Report:
         help: str | None = None,
         labels: Iterable[Label] = (),
         details: Iterable[str] = (),
+        subject: str | None = None,
     ) -> None:
         if self._anchor is not None:
             span = self._anchor
             labels = [label for label in labels if label.span.source.name != NO_FILE]
-        found = Diagnostic(code, CODES[code].severity, message, span, help, tuple(labels), tuple(details))
+        severity = CODES[code].severity
+        found = Diagnostic(code, severity, message, span, help, tuple(labels), tuple(details), subject)
         place = None if span is None else (span.source.name, span.start, span.end)
         self._found.setdefault((code, place, message), found)
 
@@ -69,6 +76,18 @@ class Report:
 
     def diagnostics(self) -> tuple[Diagnostic, ...]:
         return in_order(self._found.values())
+
+    def hear(self, severities: Sequence[tuple[str, Severity]], suppressions: Sequence[Suppression]) -> None:
+        """What the policy says of its findings."""
+        self._severities, self._suppressions = severities, suppressions
+
+    def ruled(self) -> Ruled[Diagnostic]:
+        """Everything that was found, as the policy says of it. Whether a suppression of a finding of this stage is needed is
+        known only when all passes could finish."""
+        result = ruled(self.diagnostics(), self._severities, self._suppressions)
+        mine = () if self.failed else [s for s in self._suppressions if s.code.startswith("PD2")]
+        idle = ruled(unused(mine, result), self._severities, ())
+        return Ruled(in_order((*result.kept, *idle.kept)), result.suppressed)
 
 
 def near(name: str, options: Iterable[str]) -> str | None:

@@ -100,7 +100,7 @@ _ROWS = (
     Code("PD251", _E, "status that is no refusal"),
     Code("PD252", _E, "exception that the guard does not permit"),
     Code("PD253", _W, "expired exception"),
-    Code("PD254", _E, "exception without an end in range"),
+    Code("PD254", _E, "exception or suppression without an end in range"),
     Code("PD255", _E, "bad budget or limit"),
     Code("PD256", _W, "budget kept by a claimed feature"),
     Code("PD260", _E, "no route or no otherwise"),
@@ -131,6 +131,9 @@ _ROWS = (
     Code("PD308", _E, "conflicting includes"),
     Code("PD309", _W, "not proved"),
     Code("PD310", _W, "assertion that claims nothing"),
+    Code("PD321", _W, "unused suppression"),
+    Code("PD322", _W, "expired suppression"),
+    Code("PD323", _E, "finding that cannot be suppressed or graded"),
     # PD4xx: tests and tables.
     Code("PD401", _E, "no tests"),
     Code("PD402", _E, "failed test"),

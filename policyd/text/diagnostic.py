@@ -33,7 +33,8 @@ class Label:
 class Diagnostic:
     """One finding. `span` is the smallest that explains, or None where no file is at fault (a missing folder).
 
-    `details` are further lines that belong to the finding: a witness, what a guard removed.
+    `details` are further lines that belong to the finding: a witness, what a guard removed. `subject` is what it is about
+    (a rule, a feature, a target, a test), by the name that a suppression calls it.
     """
 
     code: str
@@ -43,6 +44,7 @@ class Diagnostic:
     help: str | None = None
     labels: tuple[Label, ...] = ()
     details: tuple[str, ...] = field(default=())
+    subject: str | None = None
 
 
 def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
