@@ -38,10 +38,13 @@ class TestResult:
 
 
 def run_tests(
-    program: Program, *, decide: Callable[[Request], Decision] | None = None
+    program: Program,
+    *,
+    decide: Callable[[Request], Decision] | None = None,
+    tests: tuple[TestCase, ...] | None = None,
 ) -> tuple[TestResult, ...]:
-    """Every test, in written order."""
-    return tuple(_run(program, case, decide) for case in program.tests)
+    """Every test of the program, or these instead, in written order."""
+    return tuple(_run(program, case, decide) for case in (program.tests if tests is None else tests))
 
 
 def failures(results: Iterable[TestResult]) -> tuple[Diagnostic, ...]:

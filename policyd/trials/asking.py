@@ -1,0 +1,197 @@
+"""A request that would meet a goal, or the proof that there is none.
+
+In come a case and a goal; out goes the smallest request that a search over all requests finds and the reference confirms,
+or None: no request meets the goal. At a threshold the request stands exactly at it, or one past it, where such a request
+meets the goal at all. What a request must bring and the goal does not care about is taken from the tests that the policy
+has, so that a person recognises it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from policyd.engine.boxes import Box, TooManyBoxes
+from policyd.policy.condition import both
+from policyd.policy.evaluate import evaluate
+from policyd.policy.possible import agree
+from policyd.policy.program import Program, Value
+from policyd.policy.quiet import quiet_request, quiet_value
+from policyd.policy.request import Request
+from policyd.proofs.case import Case
+from policyd.proofs.find import Found, OutOfBudget, meet
+from policyd.proofs.reach import Question
+from policyd.proofs.witness import Claim, Witness
+from policyd.trials.goals import Edge, Goal, at_readers, look, met
+
+__all__ = ["ask", "familiar"]
+
+_PARTS = ("tokens", "max_output")
+"""What `context_needed` is made of: left out, they follow from it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """A goal, and of the requests that meet it: those at its edge, those that a route serves."""
+
+    goal: Goal
+    edge: bool = False
+    served: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """A wish, the boxes to look in, and what a request found there has to be."""
+
+    goal: Goal
+    boxes: Sequence[Box]
+    claim: Claim
+    served: bool
+
+
+def ask(case: Case, goal: Goal) -> Witness | None:
+    """Raises `OutOfBudget` where neither is found out."""
+    for wish in _wishes(case.program, goal):
+        try:
+            witness = _found(case, _attempt(case, wish))
+        except (OutOfBudget, TooManyBoxes):
+            continue
+        if witness is not None:
+            claim = _claim(case, wish.goal, served=wish.served)
+            return familiar(case.program, _exactly(case.program, wish.goal, witness, claim), claim)
+    try:
+        witness = _found(case, _attempt(case, _Wish(goal)))
+    except TooManyBoxes:
+        raise OutOfBudget from None
+    return None if witness is None else familiar(case.program, witness, _claim(case, goal))
+
+
+def _wishes(program: Program, goal: Goal) -> Iterator[_Wish]:
+    """Better requests than any that meets the goal, the best first: they stand at its edge, a rule turns with the level
+    that the goal is about, and a route serves them."""
+    goals = (*at_readers(program, goal), goal)
+    for edge in (True, False) if goal.edge is not None else (False,):
+        for g in goals:
+            yield from (
+                _Wish(g, edge, served) for served in (True, False) if g.stage == "guard" or not served
+            )
+
+
+def _attempt(case: Case, wish: _Wish) -> _Attempt:
+    goal = wish.goal
+    claim = _claim(case, goal, served=wish.served)
+    match goal.edge if wish.edge else None:
+        case None:
+            return _Attempt(goal, case.boxes(goal.where), claim, wish.served)
+        case Edge(feature, value):
+            index = case.matrix.table.of(feature)
+            if index is None:
+                return _Attempt(goal, (), claim, wish.served)
+            axis = case.matrix.axes[index]
+            atom = axis.atom_of(value)
+            near = (meet(box, {index: 1 << atom}) for box in case.boxes(goal.where))
+            boxes = tuple(box for box in near if box is not None)
+            return _Attempt(
+                goal, boxes, lambda r: axis.atom_of(r.values[feature]) == atom and claim(r), wish.served
+            )
+        case condition:
+            closer = replace(goal, where=both(goal.where, condition))
+            closer_claim = _claim(case, closer, served=wish.served)
+            return _Attempt(closer, case.boxes(closer.where), closer_claim, wish.served)
+
+
+def _found(case: Case, attempt: _Attempt) -> Witness | None:
+    for question in _questions(case, attempt):
+        answer = case.ask(question)
+        if isinstance(answer, Found):
+            return case.witness(answer.cell, attempt.claim)
+    return None
+
+
+def _claim(case: Case, goal: Goal, *, served: bool = False) -> Claim:
+    def claim(request: Request) -> bool:
+        seen = look(case.program, request)
+        decided = seen.denied is None and seen.decided < len(case.program.routes)
+        return (decided or not served) and met(case.program, goal, seen)
+
+    return claim
+
+
+def _questions(case: Case, attempt: _Attempt) -> Iterator[Question]:
+    """Questions of which one has an answer exactly where a request in the boxes gets to the goal's stage."""
+    reach, matrix, goal, boxes = case.reach, case.matrix, attempt.goal, attempt.boxes
+    match goal.stage:
+        case "anywhere":
+            yield from (Question(box, reach.denied) for box in boxes)
+            yield from (Question(box) for box in boxes)
+        case "deny":
+            before = 0
+            for mask in matrix.denies[: goal.index]:
+                before |= mask
+            yield from (Question(box, before) for box in boxes)
+        case "route":
+            past = reach.before(goal.index)
+            for target in case.program.routes[goal.index].targets:
+                yield from (Question(box, reach.denied, (target,), past=past) for box in boxes)
+        case "guard":
+            yield from _tried(case, goal, boxes, served=attempt.served)
+        case "otherwise":
+            past = reach.before(len(case.program.routes))
+            yield from (Question(box, reach.denied, past=past) for box in boxes)
+
+
+def _tried(case: Case, goal: Goal, boxes: Sequence[Box], *, served: bool) -> Iterator[Question]:
+    """A route that leads to a target of the guard is tried; with `served`, it also has a target left and decides."""
+    hits = case.program.guards[goal.index].hits
+    for index, route in enumerate(case.program.routes):
+        if hits.isdisjoint(route.targets):
+            continue
+        past = case.reach.before(index)
+        left: tuple[tuple[str, ...], ...] = tuple((t,) for t in route.targets) if served else ((),)
+        for box in boxes:
+            for part in case.parts(box, case.matrix.routes[index]):
+                yield from (Question(part, case.reach.denied, allowed, past=past) for allowed in left)
+
+
+def _exactly(program: Program, goal: Goal, witness: Witness, claim: Claim) -> Witness:
+    """The witness moved right to the threshold, which lies in the same atom; as it is where nothing like that exists."""
+    if not isinstance(goal.edge, Edge):
+        return witness
+    feature, value = goal.edge.feature, goal.edge.value
+    moved = {**dict(witness.given), feature: value}
+    for trial in (moved, {n: v for n, v in moved.items() if n == feature or n not in _PARTS}):
+        request = _possible(program, trial)
+        if request is not None and claim(request):
+            return _witness(program, trial, request)
+    return witness
+
+
+def familiar(program: Program, witness: Witness, claim: Claim) -> Witness:
+    """The witness with values that the policy's tests use for what has to be given, as far as the claim still holds."""
+    given = dict(witness.given)
+    for name in [n for n in given if quiet_value(program.feature(n)) is None]:
+        for value in _used(program, name):
+            trial = {**given, name: value}
+            request = _possible(program, trial)
+            if request is not None and claim(request):
+                given, witness = trial, _witness(program, trial, request)
+                break
+    return witness
+
+
+def _used(program: Program, name: str) -> tuple[Value, ...]:
+    """Values that tests give, the most frequent first."""
+    counts: dict[Value, int] = {}
+    for case in program.tests:
+        for given, value in case.given:
+            if given == name and value is not None:
+                counts[value] = counts.get(value, 0) + 1
+    return tuple(sorted(counts, key=lambda v: -counts[v]))[:8]
+
+
+def _possible(program: Program, given: Mapping[str, Value | None]) -> Request | None:
+    request = quiet_request(program, given)
+    return request if isinstance(request, Request) and agree(request.values) else None
+
+
+def _witness(program: Program, given: Mapping[str, Value | None], request: Request) -> Witness:
+    ordered = tuple((f.name, given[f.name]) for f in program.features if f.name in given)
+    return Witness(ordered, request, evaluate(program, request))

@@ -1,0 +1,65 @@
+"""The tests within a condition, each with where it alone decides.
+
+In comes a resolved condition; out comes every one-feature test of it, in written order, with the condition under which
+the whole turns with it: beside it everything that is joined by `and` holds, and nothing that is joined by `or`. A range
+with two ends inside its domain is two tests, one for each threshold. Levels are not opened.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from policyd.policy.condition import All, Condition, Const, Either, InRange, Not, Test, both, negate
+from policyd.policy.program import NumberDomain, Program
+
+__all__ = ["Leaf", "leaves_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """One test where it stands. INVARIANT: where `alone` holds, the condition it was taken from holds for one outcome of
+    the test and not for the other."""
+
+    test: Test
+    alone: Condition
+
+
+def leaves_of(program: Program, condition: Condition) -> Iterator[Leaf]:
+    """Every test, in written order."""
+    return _walk(program, condition, ())
+
+
+def _walk(program: Program, condition: Condition, beside: tuple[Condition, ...]) -> Iterator[Leaf]:
+    match condition:
+        case Const():
+            return
+        case Not(operand):
+            yield from _walk(program, operand, beside)
+        case All(operands):
+            for index, operand in enumerate(operands):
+                yield from _walk(program, operand, (*beside, *_others(operands, index)))
+        case Either(operands):
+            for index, operand in enumerate(operands):
+                others = tuple(negate(c) for c in _others(operands, index))
+                yield from _walk(program, operand, (*beside, *others))
+        case InRange():
+            ends = _ends(program, condition)
+            for index, end in enumerate(ends):
+                yield Leaf(end, both(*beside, *_others(ends, index)))
+        case _:
+            yield Leaf(condition, both(*beside))
+
+
+def _others(operands: tuple[Condition, ...], index: int) -> tuple[Condition, ...]:
+    return operands[:index] + operands[index + 1 :]
+
+
+def _ends(program: Program, test: InRange) -> tuple[InRange, ...]:
+    """The test as one test for each end that lies inside the domain."""
+    domain = program.feature(test.feature).domain
+    assert isinstance(domain, NumberDomain), "INVARIANT: a range is about a number"
+    if test.low == domain.low or test.high == domain.high:
+        return (test,)
+    return (
+        InRange(test.feature, test.low, domain.high, test.span),
+        InRange(test.feature, domain.low, test.high, test.span),
+    )
