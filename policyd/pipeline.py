@@ -15,6 +15,7 @@ from policyd.engine.compile import Compiled, compile_program
 from policyd.policy.decision import Decision
 from policyd.policy.program import Program, Suppression
 from policyd.policy.request import Request
+from policyd.proofs.findings import Finding
 from policyd.proofs.prove import Report, prove, stopping
 from policyd.resolve.load import Loaded, load
 from policyd.text.diagnostic import Diagnostic, Severity, has_errors, in_order
@@ -76,7 +77,7 @@ class Checked:
     """All that is known of a policy after every stage, proofs and its own tests included. `program` is None where a file
     has errors; `tests` and `proved` (names of assertions) are empty where the policy does not compile. `unfinished`: a
     proof outgrew its budget. `suppressed`: what was found and does not count for now, with who says so; it is not among
-    the diagnostics."""
+    the diagnostics. `findings`: those of the diagnostics that proofs made, with their witnesses."""
 
     program: Program | None
     tests: tuple[TestResult, ...]
@@ -84,6 +85,7 @@ class Checked:
     unfinished: bool
     diagnostics: tuple[Diagnostic, ...]
     suppressed: tuple[tuple[Diagnostic, Suppression], ...] = ()
+    findings: tuple[Finding, ...] = ()
 
 
 def check_policy(path: Path, *, today: date) -> Checked:
@@ -100,7 +102,8 @@ def check_policy(path: Path, *, today: date) -> Checked:
     tests = run_tests(program, decide=deciding(compiled))
     found = in_order((*loaded.diagnostics, *report.diagnostics, *failures(tests)))
     suppressed = (*loaded.suppressed, *report.suppressed)
-    return Checked(program, tests, frozenset(report.proved), bool(report.unfinished), found, suppressed)
+    proved = frozenset(report.proved)
+    return Checked(program, tests, proved, bool(report.unfinished), found, suppressed, report.findings)
 
 
 def deciding(compiled: Compiled) -> Callable[[Request], Decision]:

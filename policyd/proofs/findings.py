@@ -12,7 +12,7 @@ from policyd.proofs.witness import Witness
 from policyd.text.diagnostic import Diagnostic, Label, Severity
 from policyd.text.source import Span
 
-__all__ = ["Finding", "not_proved"]
+__all__ = ["Finding", "not_proved", "outcome_text"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +65,11 @@ def _lines(title: str, witness: Witness | None, said: str | None) -> list[str]:
     if witness is None:
         return []
     shown = given_text(witness.given) or "the quiet request"
-    return [f"{title}: {shown}", f"         {said or _outcome(witness)}"]
+    return [f"{title}: {shown}", f"         {said or outcome_text(witness)}"]
 
 
-def _outcome(witness: Witness) -> str:
+def outcome_text(witness: Witness) -> str:
+    """`goes to a, then b via route` or `is rejected by deny`, with what was removed."""
     decision = witness.decision
     removed = "; ".join(f"{r.target} removed by {' and '.join(r.guards)}" for r in decision.removed)
     tail = f" ({removed})" if removed else ""
