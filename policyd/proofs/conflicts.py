@@ -19,7 +19,7 @@ from policyd.proofs.reach import Question
 from policyd.proofs.witness import Witness
 from policyd.text.diagnostic import Label, Severity
 
-__all__ = ["conflicting_includes", "first_within", "left_of"]
+__all__ = ["conflicting_includes", "first_within", "left_of", "telling"]
 
 _Left: TypeAlias = tuple[tuple[object, ...], ...]
 
@@ -113,7 +113,7 @@ def _conflict(case: Case, first: str, second: str) -> Witness | None:
             if routes[i].groups == routes[j].groups:
                 continue
             past = _clauses(case, [k for k in mine if k < i]) | _clauses(case, [k for k in theirs if k < j])
-            for pair in _telling(routes[i], routes[j]):
+            for pair in telling(routes[i], routes[j]):
                 for part in _both(case, i, j):
                     answer = case.ask(Question(part, case.reach.denied, pair, past=past))
                     if isinstance(answer, Found):
@@ -121,7 +121,7 @@ def _conflict(case: Case, first: str, second: str) -> Witness | None:
     return None
 
 
-def _telling(a: Route, b: Route) -> Iterator[tuple[str, ...]]:
+def telling(a: Route, b: Route) -> Iterator[tuple[str, ...]]:
     """Pairs of targets that tell the routes apart: where both are allowed, the plans differ.
 
     INVARIANT: two plans that treat every pair of allowed targets alike are equal, so where the plans differ and both

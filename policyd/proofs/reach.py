@@ -4,9 +4,9 @@ A route is *live* for a request when its condition holds and a target of it is a
 "route i decides" means: no deny, its condition, one of its targets allowed, and no earlier route live. An earlier route
 is not live either outside its condition, or where the guards have removed every target it has.
 
-Past a set of routes, a request is first looked for outside all their conditions. Where those cover the box, only the routes
-of the cover can stand in the way, and each is looked into: inside its condition, its targets have to be removed, one guard
-clause at a time. Exact, within the budget of the finder.
+Past a set of routes, a request is first looked for outside all their conditions. Where those cover the box, the routes of
+the cover go into the search as rules: outside the condition, or with every target removed. Exact, within the budget of the
+finder.
 
 A search may look at several sides at once, two versions of a policy for example: a request that is past these routes of
 the one and past those of the other.
@@ -14,11 +14,16 @@ the one and past those of the other.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
-from policyd.proofs.find import Box, Covered, Finder, Found, OutOfBudget, bits, meet
+from policyd.proofs.find import Box, Covered, Finder, Found, OutOfBudget
+from policyd.proofs.local import Rule
 from policyd.proofs.side import Side
 
 __all__ = ["Hunt", "Question", "Reach"]
+
+_MANY: Final = 200
+"""Clauses to avoid that a search looks at from the start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +72,7 @@ class Reach:
     def hunt(self, hunt: Hunt) -> Found | Covered:
         """The same for all sides at once."""
         try:
-            return self._removing(hunt.box, hunt.avoid | self.matrix.relations, hunt.removed, hunt.past)
+            return self._past(hunt, hunt.avoid | self.matrix.relations)
         except RecursionError:
             # A question nested this deeply has outgrown its budget like any other.
             raise OutOfBudget from None
@@ -76,82 +81,50 @@ class Reach:
         """The first route that owns a clause of `past` and is live for a request that matches these clauses."""
         return self.side.first_live(self.matrix, matched, past)
 
-    def _past(self, box: Box, avoid: int, past: tuple[int, ...]) -> Found | Covered:
-        """Past the routes whose clauses are `past`, in the box.
-
-        Outside every condition no route is live, so that is tried first. Where the conditions cover the box, only the
-        routes of the cover stand in the way: for each of them in turn, inside its condition and outside of those before,
-        its targets have to be removed."""
+    def _past(self, hunt: Hunt, avoid: int) -> Found | Covered:
+        """Outside every condition no route is live, so that is tried first. Where it leaves nothing, the routes of that
+        cover come into the search as rules: outside their condition, or with all their targets removed. A cell that gets
+        past these is checked against everything; what it meets comes into the search as well."""
         blocking = avoid
-        for clauses in past:
+        for clauses in hunt.past:
             blocking |= clauses
-        answer = self.finder.find(box, blocking)
-        if isinstance(answer, Found):
-            return answer
-        cover = answer.clauses
-        left: list[tuple[int, int, int, tuple[int, ...]]] = []
-        for number, side in enumerate(self.sides):
-            for blocker in side.owners(self.matrix, cover & past[number] & ~avoid):
-                own = side.route(blocker)
-                past = (*past[:number], past[number] & ~own, *past[number + 1 :])
-                left.append((number, blocker, avoid, past))
-                avoid |= own
-        while left:
-            number, blocker, avoid, past = left.pop()
-            if not cover & self.sides[number].route(blocker):
-                continue
-            inside = self._inside(self.sides[number], blocker, box, avoid, past)
-            if isinstance(inside, Found):
-                return inside
-            cover |= inside.clauses
-        return Covered(cover)
-
-    def _inside(self, side: Side, route: int, box: Box, avoid: int, past: tuple[int, ...]) -> Found | Covered:
-        """Past the routes, where this route's condition holds and its targets are all removed."""
-        cover = 0
-        removed = side.guards(side.targets[route])
-        for number in bits(self.finder.touching(box, side.route(route))):
-            part = meet(box, self.matrix.boxes[number])
-            if part is None:
-                continue
-            answer = self._removing(part, avoid, removed, past)
-            if isinstance(answer, Found):
+        chosen = 0
+        if not hunt.removed:
+            answer = self.finder.find(hunt.box, blocking)
+            if isinstance(answer, Found) or not answer.clauses & ~avoid:
                 return answer
-            cover |= answer.clauses
-        return Covered(cover)
-
-    def _removing(
-        self, box: Box, avoid: int, removed: Sequence[int], past: tuple[int, ...]
-    ) -> Found | Covered:
-        """Past the routes, in the part of the box where a clause of each of the masks matches."""
-        self.finder.spend()
-        ways, cover, hardest = self._fewest_ways(box, avoid, removed)
-        if hardest is None:
-            return self._past(box, avoid, past)
-        rest = (*removed[:hardest], *removed[hardest + 1 :])
-        for number in sorted(bits(ways), key=lambda i: -self._breadth(i, rest)):
-            part = meet(box, self.matrix.boxes[number])
-            if part is None:
-                continue
-            answer = self._removing(part, avoid, rest, past)
-            if isinstance(answer, Found):
+            chosen = answer.clauses
+        hard = self._certain(hunt.box, avoid) | chosen & avoid
+        rules = self._rules(hunt.past, chosen)
+        while True:
+            self.finder.spend()
+            answer = self.finder.solve(hunt.box, hard, hunt.removed, rules.values())
+            if isinstance(answer, Covered):
                 return answer
-            cover |= answer.clauses
-        return Covered(cover)
+            matched = self.finder.matched(answer.cell)
+            in_the_way = self._live(hunt.past, matched)
+            if not matched & avoid and not in_the_way:
+                return answer
+            hard |= matched & avoid
+            rules.update(in_the_way)
 
-    @staticmethod
-    def _breadth(clause: int, removed: Sequence[int]) -> int:
-        """Of how many masks the clause is one."""
-        return sum(guards >> clause & 1 for guards in removed)
+    def _certain(self, box: Box, avoid: int) -> int:
+        """What a search looks at from the start: all that touches the box, or, where that is very much, guards only."""
+        touching = self.finder.touching(box, avoid)
+        return touching if touching.bit_count() <= _MANY else touching & self.matrix.all_guards
 
-    def _fewest_ways(self, box: Box, avoid: int, removed: Sequence[int]) -> tuple[int, int, int | None]:
-        """The mask that is hardest to match: the clauses of it that could match, those that are ruled out, and which it
-        is; None where something of every mask surely matches."""
-        best: tuple[int, int, int | None] = (0, 0, None)
-        for place, guards in enumerate(removed):
-            if self.finder.covered_by_one(box, guards):
-                continue
-            ways = self.finder.touching(box, guards & ~avoid)
-            if best[2] is None or ways.bit_count() < best[0].bit_count():
-                best = (ways, guards & avoid, place)
-        return best
+    def _rules(self, past: Sequence[int], clauses: int) -> dict[tuple[int, int], Rule]:
+        """The routes that own some of the clauses, by side and number."""
+        return {
+            (number, route): Rule(side.route(route) & mask, tuple(set(side.guards(side.targets[route]))))
+            for number, (side, mask) in enumerate(zip(self.sides, past, strict=True))
+            for route in side.owners(self.matrix, clauses & mask)
+        }
+
+    def _live(self, past: Sequence[int], matched: int) -> dict[tuple[int, int], Rule]:
+        """The routes that are live for a request that matches these clauses."""
+        return {
+            at: rule
+            for at, rule in self._rules(past, matched).items()
+            if not all(need & matched for need in rule.needs)
+        }

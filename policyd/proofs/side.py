@@ -27,7 +27,7 @@ class Decider:
     span: Span | None = field(default=None, compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Side:
     """INVARIANT: `route_places[i]` is where route `i` stands among the matrix' routes, in rising order, so that a route
     that comes first has the higher bits; the same for denies."""
@@ -41,6 +41,7 @@ class Side:
     denies: Sections
     deny_places: Sequence[int]
     denied: int
+    guard_places: Sequence[int]
     guards_on: Mapping[str, int]
     """clauses of the guards on each target; a target that the policy does not have is missing"""
     targets: tuple[tuple[str, ...], ...]
@@ -128,6 +129,7 @@ def whole_side(program: Program, matrix: Matrix) -> Side:
         matrix.denies,
         range(len(program.denies)),
         matrix.all_denies,
+        range(len(program.guards)),
         matrix.guards_on,
         tuple(r.targets for r in program.routes),
     )

@@ -1,0 +1,197 @@
+"""What changed between two policies, against brute force: nothing missed, nothing invented, every witness really one."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from policyd.policy.decision import Plan
+from policyd.policy.evaluate import firing_guards, holds
+from policyd.policy.program import Deny, EnumDomain, Group, Member, Otherwise, Program, StringDomain
+from policyd.policy.request import Request
+from policyd.proofs.changes import changes, is_same, show, show_loosened
+from policyd.proofs.kinds import Kind, allowed_by, decide, kind_of
+from policyd.proofs.together import Together, put_together
+from tests.proofs import brute
+from tests.proofs.test_proofs import GROUPS
+from tests.strategies.programs import TARGETS, conditions, programs
+
+Edit = Callable[[Program], Program]
+
+
+def _cut(domain: object) -> object:
+    """Another domain for a feature of this one."""
+    if isinstance(domain, EnumDomain):
+        return EnumDomain((*domain.values[1:], "new-word"), domain.ordered)
+    return EnumDomain(("", "a", "search", "risk")) if isinstance(domain, StringDomain) else domain
+
+
+@st.composite
+def edits(draw: st.DrawFn, program: Program, names: tuple[str, ...]) -> Program:
+    """The program with one thing changed, as a person would."""
+    condition = conditions(names)
+    hits = st.sets(st.sampled_from([t.name for t in TARGETS]), max_size=3).map(frozenset)
+    kind = draw(st.sampled_from(("guard", "hits", "deny", "route", "swap", "plan", "otherwise", "level", "drop", "domain", "target")))  # fmt: skip
+    guards, denies, routes = list(program.guards), list(program.denies), list(program.routes)
+    if kind == "guard" and guards:
+        at = draw(st.integers(0, len(guards) - 1))
+        guards[at] = replace(guards[at], condition=draw(condition))
+    elif kind == "hits" and guards:
+        at = draw(st.integers(0, len(guards) - 1))
+        guards[at] = replace(guards[at], hits=draw(hits))
+    elif kind == "deny":
+        denies.insert(draw(st.integers(0, len(denies))), Deny("added", draw(condition), draw(st.sampled_from([403, 429])), "new"))  # fmt: skip
+    elif kind == "route" and routes:
+        at = draw(st.integers(0, len(routes) - 1))
+        routes[at] = replace(routes[at], condition=draw(condition))
+    elif kind == "swap" and len(routes) > 1:
+        at = draw(st.integers(0, len(routes) - 2))
+        routes[at], routes[at + 1] = routes[at + 1], routes[at]
+    elif kind == "plan" and routes:
+        at = draw(st.integers(0, len(routes) - 1))
+        picked = draw(st.permutations([t.name for t in TARGETS]))[: draw(st.integers(1, 3))]
+        pick = draw(st.sampled_from(("order", "any", "cheapest")))
+        routes[at] = replace(routes[at], groups=(Group(pick, tuple(Member(t) for t in picked)),))
+    elif kind == "otherwise":
+        return replace(program, otherwise=Otherwise("no", 503, program.otherwise.holes))
+    elif kind == "level":
+        level = program.levels[0]
+        return replace(program, levels=(replace(level, raises=level.raises[:-1]),))
+    elif kind == "drop":
+        part = draw(st.sampled_from([p for p in (guards, denies, routes) if p] or [[]]))
+        if part:
+            part.pop(draw(st.integers(0, len(part) - 1)))
+    elif kind == "domain":
+        name = draw(st.sampled_from(names))
+        features = tuple(
+            replace(f, domain=_cut(f.domain)) if f.name == name and f.where.kind == "header" else f
+            for f in program.features
+        )
+        return replace(program, features=features)
+    elif kind == "target":
+        return replace(program, targets=(*program.targets, replace(program.targets[0], name="t9")))
+    return replace(program, guards=tuple(guards), denies=tuple(denies), routes=tuple(routes))
+
+
+class Drawn:
+    """Two policies, and every request that their constants tell apart. No dataclass: Hypothesis would print it all."""
+
+    def __init__(self, together: Together, every: list[Request]) -> None:
+        self.together = together
+        self.every = every
+
+    def __repr__(self) -> str:
+        def shown(program: Program) -> str:
+            parts = (program.guards, program.denies, program.routes, program.levels)
+            return "\n".join(str(x) for part in parts for x in part)
+
+        return f"old\n{shown(self.together.old.program)}\nnew\n{shown(self.together.new.program)}"[:20_000]
+
+
+@st.composite
+def two(draw: st.DrawFn) -> Drawn:
+    """A policy and its next version, with every request that their constants tell apart."""
+    group = draw(st.sampled_from(GROUPS))
+    names = tuple(draw(st.lists(st.sampled_from(group), min_size=1, max_size=2, unique=True)))
+    old = draw(programs(names, max_routes=4, max_guards=3))
+    new = draw(programs(names, max_routes=4, max_guards=3)) if draw(st.integers(0, 3)) == 0 else old
+    for _ in range(draw(st.integers(0, 3))):
+        new = draw(edits(new, names))
+    together = put_together(old, new)
+    assert isinstance(together, Together)
+    reading = [*names, *(f.name for f in together.program.features if f.name.endswith(" (new)"))]
+    if any(g.builtin for g in old.guards + new.guards) and "context_needed" not in names:
+        reading.append("context_needed")
+    if "images" in reading and "opaque" not in reading:
+        reading.append("opaque")
+    every = brute.grid_of(together.program, reading, most=400)
+    assume(every is not None)
+    assert every is not None
+    return Drawn(together, every)
+
+
+def decider_names(together: Together, request: Request) -> tuple[str, str]:
+    out = []
+    for side in (together.old, together.new):
+        decision = decide(side.program, request)
+        out.append(decision.route if isinstance(decision, Plan) else decision.by[0])
+    return out[0], out[1]
+
+
+@given(two())
+def test_pairs_and_their_worst_kinds_are_those_of_brute_force(case: Drawn) -> None:
+    together, every = case.together, case.every
+    worst: dict[tuple[str, str], Kind] = {}
+    for request in every:
+        kind = kind_of(together.old.program, together.new.program, request)
+        if kind is not None:
+            pair = decider_names(together, request)
+            worst[pair] = max(kind, worst.get(pair, kind))
+    found = changes(together)
+    assert not found.unfinished
+    assert {(c.before.name, c.after.name): c.kind for c in found.pairs} == worst
+    assert len(found.pairs) == len(worst), "each pair once"
+
+
+@given(two())
+def test_policies_are_the_same_iff_no_request_tells_them_apart(case: Drawn) -> None:
+    together, every = case.together, case.every
+    told_apart = any(kind_of(together.old.program, together.new.program, r) is not None for r in every)
+    assert is_same(together) is not told_apart
+
+
+@given(two())
+def test_what_is_loosened_is_what_guards_and_denies_newly_let_through(
+    case: Drawn,
+) -> None:
+    together, every = case.together, case.every
+    old, new = together.old.program, together.new.program
+    wanted: set[tuple[str | None, str | None]] = set()
+    for request in every:
+        now = allowed_by(new, request)
+        guards = firing_guards(old, request)
+        denied = [d.name for d in old.denies if holds(old, d.condition, request)]
+        if not any(holds(new, d.condition, request) for d in new.denies):
+            wanted |= {(None, name) for name in denied}
+        known = {t.name for t in old.targets}
+        wanted |= {(t, None) for t in now if t not in known}
+        wanted |= {(t, g) for t in now if t in known for g in guards.get(t, ())}
+    found = changes(together).loosened
+    assert {(x.target, x.rule) for x in found} == wanted
+
+
+@given(two())
+def test_every_change_is_shown_by_a_request_of_its_kind(case: Drawn) -> None:
+    together = case.together
+    old, new = together.old.program, together.new.program
+    found = changes(together)
+    for change in found.pairs:
+        for number, (kind, _cell) in enumerate(change.kinds):
+            shown = show(together, change, number)
+            assert kind_of(old, new, shown.request) is kind
+            assert decider_names(together, shown.request) == (change.before.name, change.after.name)
+    for loosened in found.loosened:
+        shown = show_loosened(together, loosened)
+        assert kind_of(old, new, shown.request) is not None or loosened.target is not None
+        if loosened.target is not None:
+            assert loosened.target in allowed_by(new, shown.request) - allowed_by(old, shown.request)
+
+
+@given(programs())
+def test_a_policy_is_the_same_as_itself(program: Program) -> None:
+    together = put_together(program, program)
+    assert isinstance(together, Together)
+    found = changes(together)
+    assert found.same and not found.loosened
+    assert is_same(together) is True
+
+
+@given(programs(), st.randoms(use_true_random=False))
+def test_names_reasons_and_the_order_of_guards_are_no_change(program: Program, random: object) -> None:
+    guards = [replace(g, name=f"other {g.name}", because="in other words") for g in program.guards]
+    random.shuffle(guards)  # type: ignore[attr-defined]
+    routes = tuple(replace(r, name=f"other {r.name}") for r in program.routes)
+    together = put_together(program, replace(program, guards=tuple(guards), routes=routes))
+    assert isinstance(together, Together)
+    assert is_same(together) is True
