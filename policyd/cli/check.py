@@ -1,20 +1,24 @@
 """`policyd check`: what is wrong with policies, and what is proved of them.
 
 In come files or folders and perhaps a deployment file; out go findings and, for each policy, a line of what it is and the
-assertions that hold for every possible request. The stages are those of `pipeline`; nothing is decided here but how it is
-said and which exit code it is.
+assertions that hold for every possible request; or the same for machines. The stages are those of `pipeline`; nothing is
+decided here but which exit code it is. How it is said as text is `check_text`.
 """
 
 import argparse
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from policyd.cli.output import Style, say, style_for
+from policyd import __version__
+from policyd.cli.check_text import CheckedText, hint_text
+from policyd.cli.formats import Outputs, Writer, chosen_outputs, configure_formats, deliver
+from policyd.cli.output import Style, style_for
 from policyd.cli.reading import find_policies, read_source
 from policyd.cli.report import (
     CLEAN,
@@ -22,21 +26,21 @@ from policyd.cli.report import (
     NOT_PROVED,
     UNUSABLE,
     exit_code,
-    report_findings,
+    findings_text,
     report_unusable,
     worst,
 )
-from policyd.cli.test import tests_text
 from policyd.pipeline import Checked, check_policy
 from policyd.policy.program import Program
 from policyd.text.diagnostic import Diagnostic, Severity
-from policyd.text.printable import printable
 from policyd.trials.run import nothing_tested
 
 __all__ = ["configure", "run"]
 
 Bindings: TypeAlias = Callable[[Program], tuple[Diagnostic, ...]]
 """What a deployment file lacks for a policy, or gives it wrongly."""
+
+FORMATS: Final = ("text", "json", "sarif", "github", "junit")
 
 _EPILOG: Final = """\
 A folder means every .policy file in it that no other file there includes. Without PATH: the policy that the deployment
@@ -46,46 +50,110 @@ examples:
   policyd check
   policyd check policies/coding-team.policy
   policyd check --deployment policyd.toml
+  policyd check --output sarif=check.sarif --output junit=check.xml
+  policyd check --format json
 
 exit codes: 0 clean (notes do not count), 1 findings, 2 usage or unreadable input, 3 not proved
 """
+
+
+@dataclass(slots=True)
+class _Checking:
+    """What has been found so far. Text goes to the screen as it comes; the other formats wait for the whole."""
+
+    outputs: Outputs
+    quiet: bool
+    notes: bool
+    loose: list[tuple[str, Diagnostic]] = field(default_factory=list)
+    policies: list["_Policy"] = field(default_factory=list)
+    codes: list[int] = field(default_factory=list)
+
+    def unusable(self, path: str, found: Sequence[Diagnostic]) -> None:
+        """What keeps a path from being checked. It is told on standard error whatever the format."""
+        self.codes.append(report_unusable(found))
+        self.loose += [(path, d) for d in found]
+
+    def found_in_deployment(self, path: str, found: Sequence[Diagnostic]) -> None:
+        self.codes.append(exit_code(found))
+        self.loose += [(path, d) for d in found]
+        if self.outputs.on_screen("text"):
+            colour = style_for(sys.stdout).colour
+            sys.stdout.write(findings_text(found, notes=self.notes, colour=colour))
+
+    def checked(self, policy: "_Policy") -> None:
+        self.codes.append(policy.code)
+        self.policies.append(policy)
+        if self.outputs.on_screen("text"):
+            sys.stdout.write(self.text_of(policy, style_for(sys.stdout)))
+
+    def text_of(self, policy: "_Policy", style: Style) -> str:
+        said = findings_text(policy.found, notes=self.notes, colour=style.colour)
+        return said if self.quiet else said + policy.text(style)
+
+
+@dataclass(frozen=True, slots=True)
+class _Policy:
+    path: str
+    checked: Checked
+    found: tuple[Diagnostic, ...]
+    code: int
+    seconds: float
+
+    def text(self, style: Style) -> str:
+        return CheckedText(self.path, self.checked, self.found, self.code, self.seconds).lines(style)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EPILOG
     parser.add_argument("paths", metavar="PATH", nargs="*", help="policies, or folders of them")
     parser.add_argument("--deployment", metavar="FILE", help="check what this deployment file binds, too")
-    parser.add_argument("--quiet", action="store_true", help="print findings only")
+    parser.add_argument("--quiet", action="store_true", help="as text, print findings only")
     parser.add_argument("--no-notes", action="store_true", help="leave notes out")
+    configure_formats(parser, FORMATS)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    notes = not arguments.no_notes
+    state = _Checking(chosen_outputs(arguments), arguments.quiet, not arguments.no_notes)
     paths: Sequence[str] = arguments.paths or (".",)
-    codes: list[int] = []
     bindings: Bindings | None = None
     if arguments.deployment is not None:
         from policyd.cli import deployments  # noqa: PLC0415  pydantic is slow to import
 
         deployment, wrong = deployments.read_deployment_file(arguments.deployment)
-        unreadable = exit_code(wrong) == UNUSABLE
-        codes.append(report_unusable(wrong) if unreadable else report_findings(wrong, notes=notes))
+        if exit_code(wrong) == UNUSABLE:
+            state.unusable(arguments.deployment, wrong)
+        else:
+            state.found_in_deployment(arguments.deployment, wrong)
         if deployment is not None:
             bindings = partial(deployments.binding_findings, deployment=deployment)
         if not arguments.paths:
             paths = () if deployment is None else (deployments.policy_path(deployment),)
-    found = find_policies(paths)
-    if found.diagnostics:
-        codes.append(report_unusable(found.diagnostics))
-    codes += [_check(path, bindings, quiet=arguments.quiet, notes=notes) for path in found.files]
-    return worst(codes)
+    for path in _files(paths, state):
+        _check(path, bindings, state)
+    code = worst(state.codes)
+    written = deliver(state.outputs, _writers(state, code))
+    if state.outputs.on_screen("text") and not state.quiet and sys.stdout.isatty():
+        sys.stdout.write(hint_text([d for p in state.policies for d in p.found], style_for(sys.stdout)))
+    return written or code
 
 
-def _check(path: str, bindings: Bindings | None, *, quiet: bool, notes: bool) -> int:
+def _files(paths: Sequence[str], state: _Checking) -> tuple[str, ...]:
+    """Every policy that the paths name, once."""
+    files: dict[str, None] = {}
+    for path in paths:
+        found = find_policies((path,))
+        files.update(dict.fromkeys(found.files))
+        if found.diagnostics:
+            state.unusable(path, found.diagnostics)
+    return tuple(files)
+
+
+def _check(path: str, bindings: Bindings | None, state: _Checking) -> None:
     began = time.perf_counter()
     source = read_source(path)
     if isinstance(source, Diagnostic):
-        return report_unusable((source,))
+        state.unusable(path, (source,))
+        return
     checked = check_policy(Path(path), today=date.today())
     found = [*checked.diagnostics]
     if checked.program is not None:
@@ -93,62 +161,32 @@ def _check(path: str, bindings: Bindings | None, *, quiet: bool, notes: bool) ->
             found.append(nothing_tested(path, Severity.NOTE))
         if bindings is not None:
             found.extend(bindings(checked.program))
-    code = report_findings(found, notes=notes)
+    code = exit_code(found)
     if checked.unfinished and code in (CLEAN, FINDINGS):
         code = NOT_PROVED
-    if not quiet:
-        _summary(path, checked, found, code, time.perf_counter() - began)
-    return code
+    state.checked(_Policy(path, checked, tuple(found), code, time.perf_counter() - began))
 
 
-def _summary(path: str, checked: Checked, found: Sequence[Diagnostic], code: int, seconds: float) -> None:
-    style = style_for(sys.stdout)
-    parts = [_verdict(code, found, style)]
-    if checked.program is not None:
-        parts.append(_rules_text(checked))
-        parts.append(_proved_text(checked))
-        if checked.tests:
-            parts.append(tests_text(checked.tests))
-    parts.append(f"{seconds:.2f} s")
-    say(f"{printable(path)}: {', '.join(parts)}")
-    if checked.program is not None:
-        for assertion in checked.program.assertions:
-            if assertion.name in checked.proved:
-                say(f"  {style.green('proved')} {assertion.name}: {printable(assertion.text)}")
+def _writers(state: _Checking, code: int) -> dict[str, Writer]:
+    """A writer for each format. Only formats for machines need the reports, which are imported with them."""
 
+    def text() -> str:
+        plain = Style(colour=False)
+        loose = findings_text((d for _, d in state.loose), notes=state.notes, colour=False)
+        return loose + "".join(state.text_of(policy, plain) for policy in state.policies)
 
-def _verdict(code: int, found: Sequence[Diagnostic], style: Style) -> str:
-    if code == CLEAN:
-        return style.green("ok")
-    counts = [
-        (sum(d.severity is severity for d in found), severity)
-        for severity in (Severity.ERROR, Severity.WARNING)
-    ]
-    said = [f"{count} {severity}{'' if count == 1 else 's'}" for count, severity in counts if count]
-    if code == NOT_PROVED:
-        said.insert(0, "not proved")
-    return style.red(", ".join(said))
+    if not any(state.outputs.wants(form) for form in FORMATS if form != "text"):
+        return {"text": text}
+    from policyd.cli import reported  # noqa: PLC0415
 
-
-def _rules_text(checked: Checked) -> str:
-    program = checked.program
-    assert program is not None
-    rules = (
-        ("guard", sum(not g.builtin for g in program.guards)),
-        ("deny", len(program.denies)),
-        ("route", len(program.routes)),
+    run_ = reported.Run(
+        "check",
+        __version__,
+        code,
+        tuple(
+            reported.checked_report(p.path, p.checked, p.found, p.code, notes=state.notes)
+            for p in state.policies
+        ),
+        tuple(e for path, d in state.loose for e in reported.entries_of(path, (d,), notes=state.notes)),
     )
-    plural = {"guard": "guards", "deny": "denies", "route": "routes"}
-    listed = ", ".join(f"{n} {name if n == 1 else plural[name]}" for name, n in rules if n)
-    total = sum(n for _, n in rules)
-    return f"{total} {'rule' if total == 1 else 'rules'} ({listed})"
-
-
-def _proved_text(checked: Checked) -> str:
-    assert checked.program is not None
-    total, proved = len(checked.program.assertions), len(checked.proved)
-    if not total:
-        return "no assertions"
-    if proved == total:
-        return f"{total} {'assertion' if total == 1 else 'assertions'} proved"
-    return f"{proved} of {total} {'assertion' if total == 1 else 'assertions'} proved"
+    return {"text": text, **reported.writers(run_)}

@@ -74,7 +74,8 @@ def dead_ends(case: Case) -> tuple[Finding, ...]:
     if others:
         names = ", ".join(f"`{r.name}`" for r in others[:5])
         message = f"{len(others)} more routes are left without a target for some requests: {names}{', …' if len(others) > 5 else ''}"
-        out.append(Finding("PD307", Severity.NOTE, others[0].name, message, others[0].span))
+        # No route is its subject: who suppresses one route must not hide the others.
+        out.append(Finding("PD307", Severity.NOTE, "dead ends", message, others[0].span))
     return tuple(out)
 
 

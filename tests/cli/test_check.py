@@ -197,3 +197,15 @@ def test_each_assertion_is_named_as_proved(run: Run, tmp_path: Path) -> None:
     out = run("check", "main.policy").out
     assert "2 assertions proved" in out
     assert "proved again: never location == cloud" in out
+
+
+def test_what_is_suppressed_is_counted_and_is_no_finding(run: Run, tmp_path: Path) -> None:
+    late = 'suppress PD305 on late until 2099-06-30 because "kept for now"\n'
+    (tmp_path / "main.policy").write_text(DEAD + late)
+    ran = run("check", "main.policy")
+    assert ran.code == 0
+    assert "PD305" not in ran.out
+    assert "  1 finding suppressed until 2099-06-30\n" in ran.out
+    hole = 'suppress PD306 on otherwise until 2098-06-30 because "nobody asks for that"\n'
+    (tmp_path / "main.policy").write_text(DEAD + late + hole)
+    assert "  2 findings suppressed, the first until 2098-06-30\n" in run("check", "main.policy").out

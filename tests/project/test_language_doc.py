@@ -122,6 +122,7 @@ def test_a_rejected_example_has_the_named_finding_and_no_other(example: Example,
 STATEMENTS: Final = (
     "edition", "level", "enum", "string", "int", "bool", "fact", "set", "let", "classify", "target", "guard", "deny",
     "budget", "limit", "except", "include", "route", "otherwise", "assert", "test", "tests",
+    "severity", "suppress",
 )  # fmt: skip
 
 
