@@ -6,7 +6,7 @@ request that cannot be read) goes to standard error.
 
 import sys
 from collections.abc import Iterable
-from typing import Final, TextIO
+from typing import Final
 
 from policyd.cli.output import style_for
 from policyd.text.diagnostic import Diagnostic, Severity, in_order
@@ -18,6 +18,7 @@ __all__ = [
     "NOT_PROVED",
     "UNUSABLE",
     "exit_code",
+    "findings_text",
     "report_findings",
     "report_unusable",
     "worst",
@@ -35,13 +36,19 @@ _UNREADABLE = frozenset({"PD001", "PD002", "PD003", "PD501"})
 def report_findings(diagnostics: Iterable[Diagnostic], *, notes: bool = True) -> int:
     """Print findings; the exit code they ask for."""
     found = in_order(diagnostics)
-    _write(sys.stdout, (d for d in found if notes or d.severity is not Severity.NOTE))
+    sys.stdout.write(findings_text(found, notes=notes, colour=style_for(sys.stdout).colour))
     return exit_code(found)
+
+
+def findings_text(diagnostics: Iterable[Diagnostic], *, notes: bool, colour: bool) -> str:
+    """Findings as a person reads them, a blank line after each."""
+    shown = (d for d in in_order(diagnostics) if notes or d.severity is not Severity.NOTE)
+    return "".join(render(d, colour=colour).rstrip("\n") + "\n\n" for d in shown)
 
 
 def report_unusable(diagnostics: Iterable[Diagnostic]) -> int:
     """Print what keeps the command from its work, and say so by the exit code."""
-    _write(sys.stderr, in_order(diagnostics))
+    sys.stderr.write(findings_text(diagnostics, notes=True, colour=style_for(sys.stderr).colour))
     return UNUSABLE
 
 
@@ -58,9 +65,3 @@ def worst(codes: Iterable[int]) -> int:
     proved, then findings."""
     found = frozenset(codes)
     return next((c for c in (UNUSABLE, NOT_PROVED, FINDINGS) if c in found), CLEAN)
-
-
-def _write(stream: TextIO, diagnostics: Iterable[Diagnostic]) -> None:
-    colour = style_for(stream).colour
-    for diagnostic in diagnostics:
-        stream.write(render(diagnostic, colour=colour).rstrip("\n") + "\n\n")
