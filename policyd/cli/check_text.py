@@ -6,6 +6,7 @@ proved.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from policyd.cli.output import Style
 from policyd.cli.report import CLEAN, NOT_PROVED
@@ -40,7 +41,7 @@ class CheckedText:
             if checked.tests:
                 parts.append(tests_text(checked.tests))
         if checked.suppressed:
-            parts.append(f"{len(checked.suppressed)} suppressed")
+            parts.append(_suppressed_text([by.until for _, by in checked.suppressed]))
         parts.append(f"{self.seconds:.2f} s")
         yield f"{printable(self.path)}: {', '.join(parts)}"
         for assertion in () if program is None else program.assertions:
@@ -81,6 +82,13 @@ def _rules_text(program: Program) -> str:
     listed = ", ".join(f"{n} {name if n == 1 else plural[name]}" for name, n in rules if n)
     total = sum(n for _, n in rules)
     return f"{total} {'rule' if total == 1 else 'rules'} ({listed})"
+
+
+def _suppressed_text(until: Sequence[int]) -> str:
+    """What was found and does not count, and until which day (the first of them)."""
+    count = "1 finding" if len(until) == 1 else f"{len(until)} findings"
+    later = "" if len(set(until)) == 1 else " or later"
+    return f"{count} suppressed until {date.fromordinal(min(until))}{later}"
 
 
 def _proved_text(program: Program, proved: int) -> str:
