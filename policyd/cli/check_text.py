@@ -7,6 +7,7 @@ proved.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from datetime import date
 
 from policyd.cli.output import Style
 from policyd.cli.report import CLEAN, NOT_PROVED
@@ -57,6 +58,13 @@ def hint_text(found: Sequence[Diagnostic], style: Style) -> str:
         return ""
     verb = "explains it" if len(set(counted)) == 1 else "explains them"
     return style.dim(f"`policyd rule {' '.join(codes)}` {verb}") + "\n"
+
+
+def _suppressed_text(until: Sequence[int]) -> str:
+    """How many findings do not count, and up to which day that is so of all."""
+    findings = "1 finding" if len(until) == 1 else f"{len(until)} findings"
+    later = " or later" if len(set(until)) > 1 else ""
+    return f"{findings} suppressed until {date.fromordinal(min(until)).isoformat()}{later}"
 
 
 def _verdict(code: int, found: Sequence[Diagnostic], style: Style) -> str:
