@@ -43,6 +43,7 @@ class Command:
 
 COMMANDS = (
     Command("check", "find what is wrong with policies, and prove what they assert"),
+    Command("prove", "prove a claim for every possible request, or refute it by one"),
     Command("fmt", "write policies in the one standard form"),
     Command("test", "run the tests that policies carry"),
     Command("explain", "say what a policy decides about one request, and why"),
