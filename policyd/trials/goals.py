@@ -12,10 +12,8 @@ from typing import Final, TypeAlias
 from typing import Literal as Lit
 
 from policyd.engine.boxes import level_condition
-from policyd.policy.builtins import DATES
 from policyd.policy.condition import (
     TRUE,
-    All,
     AtLeast,
     Condition,
     InRange,
@@ -26,14 +24,15 @@ from policyd.policy.condition import (
 )
 from policyd.policy.decision import Plan, Reject
 from policyd.policy.evaluate import evaluate, firing_guards, holds
-from policyd.policy.program import Classify, EnumDomain, ExceptionClause, Guard, NumberDomain, Program, Raise
+from policyd.policy.excepted import applies, without_exception
+from policyd.policy.program import Classify, EnumDomain, NumberDomain, Program, Raise
 from policyd.policy.request import Request
 from policyd.policy.wording import condition_text
 from policyd.text.source import Span
 from policyd.trials.leaves import Leaf, leaves_of
 
 __all__ = [
-    "KINDS", "Edge", "Goal", "Kind", "Seen", "Stage", "at_readers", "excepted", "goals_of", "look", "met", "without_exception",
+    "KINDS", "Edge", "Goal", "Kind", "Seen", "Stage", "at_readers", "goals_of", "look", "met",
 ]  # fmt: skip
 
 Kind: TypeAlias = Lit[
@@ -183,29 +182,10 @@ def _of_guards(program: Program) -> Iterator[Goal]:
                     kind="exceptions",
                     rule=exception.name,
                     text=f"exception `{exception.name}` lifts {title}",
-                    where=both(without_exception(program, guard, exception), excepted(exception)),
+                    where=both(without_exception(guard.condition, exception), applies(exception)),
                     span=exception.span,
                 )
         yield from _sides(program, whole, title, guard.condition)
-
-
-def excepted(exception: ExceptionClause) -> Condition:
-    """Where an exception is in force."""
-    return both(exception.when, InRange("date", DATES.low, exception.until, exception.span))
-
-
-def without_exception(program: Program, guard: Guard, exception: ExceptionClause) -> Condition:
-    """The guard's condition as it is without one of its exceptions.
-
-    INVARIANT: a guard's exceptions are the last operands of its condition, in their order (see `resolve/guards.py`)."""
-    own = [e for e in program.exceptions if e.guard == guard.name]
-    operands = guard.condition.operands if isinstance(guard.condition, All) else (guard.condition,)
-    lifted = negate(excepted(exception))
-    after = sum(1 for e in own[own.index(exception) + 1 :] if negate(excepted(e)) != TRUE)
-    place = len(operands) - 1 - after
-    if lifted == TRUE or place < 0 or operands[place] != lifted:
-        return guard.condition
-    return both(*operands[:place], *operands[place + 1 :])
 
 
 def _of_level(program: Program, level: Classify) -> Iterator[Goal]:

@@ -1,0 +1,213 @@
+"""Which small mistakes in a policy its tests and assertions would notice.
+
+In come a program and its mutants; out goes a `Trial` for each. Tests are tried first, which costs next to nothing; then
+assertions are proved of the mutant; what neither notices is compared with the policy over every request. A mutant that
+decides every request alike is no mistake at all and is left out of the score. One that does not survives, with a request
+that tells the two apart and a test that would have noticed. What outgrew its budget is *not proved*, and said.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from string import ascii_lowercase
+
+from policyd.engine.matrix import Matrix, build_matrix
+from policyd.policy.decision import Decision
+from policyd.policy.evaluate import evaluate
+from policyd.policy.possible import agree
+from policyd.policy.program import Program, StringDomain, TestCase, Value
+from policyd.policy.quiet import quiet_request
+from policyd.policy.request import Request
+from policyd.policy.written import given_text
+from policyd.proofs.assertions import check_assertion
+from policyd.proofs.case import open_case
+from policyd.proofs.find import Budget, Cell
+from policyd.proofs.kinds import kind_of
+from policyd.proofs.pairs import Pair, differing, kind_at
+from policyd.proofs.together import Together, put_together
+from policyd.proofs.witness import Claim, Witness, witness_of
+from policyd.text.diagnostic import Diagnostic, Severity
+from policyd.trials.asking import familiar
+from policyd.trials.generate import Proposal, expected
+from policyd.trials.mutants import Mutant
+from policyd.trials.run import decision_text, run_tests
+
+__all__ = ["Fate", "Mutation", "Trial", "mutate", "surviving", "try_mutants"]
+
+
+class Fate(StrEnum):
+    BY_TESTS = "noticed by a test"
+    BY_ASSERTIONS = "noticed by an assertion"
+    SURVIVED = "survived"
+    EQUIVALENT = "equivalent"
+    NOT_PROVED = "not proved"
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What became of a mutant. `by`: the first test that fails, or assertion that is broken. A survivor has a request, what
+    the policy (`witness.decision`) and the mutant (`after`) decide about it, and a test that tells them apart; `test` is
+    None where no single request's candidates show it (the shares of a split)."""
+
+    mutant: Mutant
+    fate: Fate
+    by: str | None = None
+    witness: Witness | None = None
+    after: Decision | None = None
+    test: Proposal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """`left_out`: mutants that were not tried, by number or by time. `invalid`: those that do not compile."""
+
+    trials: tuple[Trial, ...]
+    left_out: int = 0
+    invalid: int = 0
+
+    def of(self, fate: Fate) -> tuple[Trial, ...]:
+        return tuple(t for t in self.trials if t.fate is fate)
+
+    @property
+    def score(self) -> tuple[int, int]:
+        """Mutants that were noticed, and all that decide some request otherwise or may do so."""
+        noticed = len(self.of(Fate.BY_TESTS)) + len(self.of(Fate.BY_ASSERTIONS))
+        return noticed, len(self.trials) - len(self.of(Fate.EQUIVALENT))
+
+
+def mutate(
+    program: Program,
+    mutants: Iterable[Mutant],
+    *,
+    most: int | None = None,
+    until: Callable[[], bool] = lambda: False,
+    budget: Budget | None = None,
+) -> Mutation:
+    """The first `most` mutants, and none that would begin after `until` says so. The others are counted."""
+    waiting = tuple(mutants)
+    tried: list[Trial] = []
+    invalid = 0
+    for trial in try_mutants(program, waiting[:most], budget):
+        if trial is None:
+            invalid += 1
+        else:
+            tried.append(trial)
+        if until():
+            break
+    return Mutation(tuple(tried), len(waiting) - len(tried) - invalid, invalid)
+
+
+def try_mutants(
+    program: Program, mutants: Sequence[Mutant], budget: Budget | None = None
+) -> Iterator[Trial | None]:
+    """Each in turn; None for one that does not compile. Tests that fail and assertions that do not hold notice nothing."""
+    passing = tuple(r.case for r in run_tests(program) if r.passed)
+    holding = _holding(program, budget)
+    for mutant in mutants:
+        yield _try(program, mutant, passing, holding, budget)
+
+
+def surviving(trial: Trial, text: str | None) -> Diagnostic:
+    """A warning about a mutant that nothing notices. `text`: the test that would, as it is written."""
+    assert trial.witness is not None and trial.after is not None, "INVARIANT: a survivor has a witness"
+    details = (
+        f"witness: {given_text(trial.witness.given) or 'the quiet request'}",
+        f"    now: {decision_text(trial.witness.decision)}",
+        f"   then: {decision_text(trial.after)}",
+    )
+    lines = () if text is None else ("a test that would notice:", *(f"  {x}" for x in text.splitlines()))
+    return Diagnostic(
+        "PD406",
+        Severity.WARNING,
+        f"no test and no assertion notices that {trial.mutant.said}",
+        trial.mutant.span,
+        "add the test below, or an assertion that says what must hold"
+        if text
+        else "assert what must hold: one request does not show the shares of a split",
+        details=(*details, *lines),
+    )
+
+
+def _holding(program: Program, budget: Budget | None) -> frozenset[str]:
+    matrix = build_matrix(program)
+    assert isinstance(matrix, Matrix), "INVARIANT: the policy itself was compiled before"
+    case = open_case(program, matrix, budget)
+    return frozenset(a.name for a in program.assertions if check_assertion(case, a) is None)
+
+
+def _try(
+    program: Program,
+    mutant: Mutant,
+    passing: tuple[TestCase, ...],
+    holding: frozenset[str],
+    budget: Budget | None,
+) -> Trial | None:
+    failed = next((r for r in run_tests(mutant.program, tests=passing) if not r.passed), None)
+    if failed is not None:
+        return Trial(mutant, Fate.BY_TESTS, failed.case.name)
+    matrix = build_matrix(mutant.program)
+    if not isinstance(matrix, Matrix):
+        return None
+    case = open_case(mutant.program, matrix, budget)
+    open_claims = False
+    for assertion in mutant.program.assertions:
+        found = check_assertion(case, assertion) if assertion.name in holding else None
+        if found is not None and not found.unfinished:
+            return Trial(mutant, Fate.BY_ASSERTIONS, assertion.name)
+        open_claims = open_claims or found is not None
+    return _compared(program, mutant, budget, open_claims=open_claims)
+
+
+def _compared(program: Program, mutant: Mutant, budget: Budget | None, *, open_claims: bool) -> Trial:
+    """What neither tests nor assertions notice. With `open_claims` an assertion may be broken, so that what differs need
+    not be a survivor."""
+    together = put_together(program, mutant.program, budget)
+    if not isinstance(together, Together):
+        return Trial(mutant, Fate.NOT_PROVED)
+    unfinished = False
+    for found in differing(together):
+        if isinstance(found, Pair) and not open_claims:
+            return _survivor(program, mutant, together, found.cell)
+        unfinished = True
+    return Trial(mutant, Fate.NOT_PROVED if unfinished else Fate.EQUIVALENT)
+
+
+def _survivor(program: Program, mutant: Mutant, together: Together, cell: Cell) -> Trial:
+    def differs(request: Request) -> bool:
+        return kind_of(program, mutant.program, request) is not None
+
+    def quick(matched: int) -> bool:
+        return kind_at(together, matched) is not None
+
+    found = witness_of(together.program, together.matrix, cell, differs, quick)
+    plain = Witness(found.given, found.request, evaluate(program, found.request))
+    witness = familiar(program, plain, differs)
+    for shown in (witness, *_other_keys(program, mutant.program, witness, differs)):
+        proposal = _proposal(mutant, shown)
+        if _notices(mutant.program, proposal):
+            return Trial(
+                mutant, Fate.SURVIVED, None, shown, evaluate(mutant.program, shown.request), proposal
+            )
+    return Trial(mutant, Fate.SURVIVED, None, witness, evaluate(mutant.program, witness.request))
+
+
+def _other_keys(program: Program, mutant: Program, witness: Witness, differs: Claim) -> Iterator[Witness]:
+    """The same request under other keys of the splits: which member a key falls to is chance."""
+    keys = {g.by for p in (program, mutant) for r in p.routes for g in r.groups if g.by is not None}
+    for name in sorted(keys):
+        if isinstance(program.feature(name).domain, StringDomain):
+            for key in ascii_lowercase:
+                given: dict[str, Value | None] = {**dict(witness.given), name: key}
+                request = quiet_request(program, given)
+                if isinstance(request, Request) and agree(request.values) and differs(request):
+                    yield Witness(tuple(given.items()), request, evaluate(program, request))
+
+
+def _proposal(mutant: Mutant, witness: Witness) -> Proposal:
+    purpose = f"notices that {mutant.said}"
+    name = purpose.replace("`", "").replace('"', "'")
+    return Proposal(name, witness.given, expected(witness.decision), (purpose,))
+
+
+def _notices(mutant: Program, proposal: Proposal) -> bool:
+    return not run_tests(mutant, tests=(proposal.case,))[0].passed
