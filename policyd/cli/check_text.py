@@ -7,7 +7,6 @@ proved.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from datetime import date
 
 from policyd.cli.output import Style
 from policyd.cli.report import CLEAN, NOT_PROVED
