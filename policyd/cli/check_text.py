@@ -59,13 +59,6 @@ def hint_text(found: Sequence[Diagnostic], style: Style) -> str:
     return style.dim(f"`policyd rule {' '.join(codes)}` {verb}") + "\n"
 
 
-def _suppressed_text(until: Sequence[int]) -> str:
-    """How many findings do not count, and up to which day that is so of all."""
-    findings = "1 finding" if len(until) == 1 else f"{len(until)} findings"
-    later = " or later" if len(set(until)) > 1 else ""
-    return f"{findings} suppressed until {date.fromordinal(min(until)).isoformat()}{later}"
-
-
 def _verdict(code: int, found: Sequence[Diagnostic], style: Style) -> str:
     if code == CLEAN:
         return style.green("ok")
