@@ -9,14 +9,14 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from policyd.cli.explanation import explanation_of
 from policyd.cli.explanation_text import explanation_json, explanation_lines
-from policyd.cli.looking import looked_at
 from policyd.cli.opening import opened_policy
 from policyd.cli.output import say, style_for
 from policyd.cli.reading import read_input
 from policyd.cli.report import CLEAN, report_findings, report_unusable
 from policyd.engine.compile import Compiled, compile_program
+from policyd.explain.explanation import explanation_of
+from policyd.explain.looking import looked_at
 from policyd.policy.digest import digest
 from policyd.policy.program import Program
 from policyd.policy.request import Request

@@ -7,8 +7,8 @@ it as it is. It computes nothing.
 import json
 from collections.abc import Iterator
 
-from policyd.cli.explanation import Cause, Explanation, LevelReading, RouteReading
 from policyd.cli.output import Style
+from policyd.explain.explanation import Cause, Explanation, LevelReading, RouteReading
 from policyd.policy.decision import Plan
 from policyd.policy.program import Value
 from policyd.policy.request import EVERYTHING

@@ -1,18 +1,18 @@
 """Opening a policy for a command that needs one without mistakes.
 
-In comes a path; out comes the program, or the exit code after everything that is wrong was printed.
-Warnings are left to `policyd check`.
+In comes a path, or what a sidecar serves; out comes the program, or the exit code after everything that is wrong was
+printed. Exceptions that have expired are left out, as in `policyd check`, to which warnings are left.
 """
 
-from pathlib import Path
+from datetime import date
 
+from policyd.cli.origins import Origin, file_origin, mismatch
 from policyd.cli.reading import read_source
 from policyd.cli.report import report_findings, report_unusable
 from policyd.policy.program import Program
-from policyd.resolve.load import load
 from policyd.text.diagnostic import Diagnostic, Severity
 
-__all__ = ["opened_policy"]
+__all__ = ["opened_origin", "opened_policy"]
 
 
 def opened_policy(path: str) -> Program | int:
@@ -20,7 +20,13 @@ def opened_policy(path: str) -> Program | int:
     source = read_source(path)
     if isinstance(source, Diagnostic):
         return report_unusable((source,))
-    loaded = load(Path(path))
+    return opened_origin(file_origin(path, today=date.today()))
+
+
+def opened_origin(origin: Origin) -> Program | int:
+    """The program that the origin has, or the exit code."""
+    loaded = origin.load()
     if loaded.program is None:
         return report_findings(d for d in loaded.diagnostics if d.severity is Severity.ERROR)
-    return loaded.program
+    wrong = mismatch(origin, loaded.program, None)
+    return loaded.program if wrong is None else report_unusable((wrong,))

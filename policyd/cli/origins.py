@@ -50,6 +50,8 @@ def sidecar_origin(address: str) -> Origin | Diagnostic:
 
 def mismatch(origin: Origin, program: Program, wanted: str | None) -> Diagnostic | None:
     """Why this is not the policy that was asked for: another digest than the sidecar's, or than the wanted one."""
+    if origin.served is None and wanted is None:
+        return None
     found = digest(program)
     if origin.served is not None and origin.served.digest != found:
         return _not_the_served(origin.served, found)

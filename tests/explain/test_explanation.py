@@ -2,9 +2,9 @@
 
 import json
 
-from policyd.cli.explanation import Explanation, Looked, explanation_of
 from policyd.cli.explanation_text import explanation_json, explanation_lines
 from policyd.cli.output import Style
+from policyd.explain.explanation import Explanation, Looked, explanation_of
 from policyd.policy.request import Request
 from policyd.trials.given import read_line, request_from
 from tests.trials.small import small_program

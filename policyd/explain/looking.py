@@ -4,8 +4,8 @@ In come a compiled policy and a request; out come the features that `decide` ask
 known at first; each feature is given when it is asked for, as the sidecar does with the costly ones.
 """
 
-from policyd.cli.explanation import Looked
 from policyd.engine.compile import Compiled
+from policyd.explain.explanation import Looked
 from policyd.policy.request import Request
 
 __all__ = ["looked_at"]
