@@ -45,7 +45,7 @@ def test_both_parsers_read_the_same(path: Path, monkeypatch: pytest.MonkeyPatch)
     read = parse(source)
     from policyd.syntax import parse as module  # noqa: PLC0415
 
-    monkeypatch.setattr(module, "_parser", lambda: (built, words))
+    monkeypatch.setattr(module, "language", lambda: (built, words))
     built = grammar._built(Builder())
     _, words = grammar.parser_for(Builder())
     again = parse(source)
