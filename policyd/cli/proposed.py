@@ -21,7 +21,7 @@ from policyd.text.printable import printable
 from policyd.text.source import Source, Span
 from policyd.trials.generate import Proposal
 
-__all__ = ["proposed_file", "proposed_tests"]
+__all__ = ["proposed_file", "proposed_test", "proposed_tests"]
 
 _NOWHERE = Span(Source("", ""), 0, 0)
 
@@ -36,11 +36,16 @@ def proposed_tests(program: Program, proposals: Iterable[Proposal]) -> str:
     return "\n".join(_commented(program, p) for p in proposals)
 
 
+def proposed_test(program: Program, proposal: Proposal) -> str:
+    """One test without its comment."""
+    return write_module(nodes.Module((_test(program, proposal),), Source("", "")))
+
+
 def _commented(program: Program, proposal: Proposal) -> str:
-    module = nodes.Module((_test(program, proposal),), Source("", ""))
     first, *more = proposal.purposes
     also = f" (and {len(more)} more)" if more else ""
-    return f"# For: {printable(first)}{also}. Confirm: is this what you mean?\n" + write_module(module)
+    said = f"# For: {printable(first)}{also}. Confirm: is this what you mean?\n"
+    return said + proposed_test(program, proposal)
 
 
 def _test(program: Program, proposal: Proposal) -> nodes.Test:

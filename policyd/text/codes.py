@@ -142,6 +142,8 @@ _ROWS = (
     Code("PD402", _E, "failed test"),
     Code("PD403", _E, "test of a request that never enters the policy"),
     Code("PD404", _E, "compiled policy and reference disagree"),
+    Code("PD405", _E, "coverage below the minimum"),
+    Code("PD406", _W, "mistake that nothing notices"),
     # PD5xx: deployment files and bindings.
     Code("PD501", _E, "deployment file cannot be read"),
     Code("PD502", _E, "deployment file is not TOML"),

@@ -27,6 +27,7 @@ from policyd.policy.condition import (
 )
 from policyd.policy.program import EnumDomain, NumberDomain, Program
 from policyd.policy.wording import condition_text
+from policyd.policy.written import number_text
 from policyd.text.source import Span
 
 __all__ = ["Altered", "altered"]
@@ -92,7 +93,19 @@ def _dropped(program: Program, part: Condition, condition: Condition) -> Altered
 
 def _other_tests(program: Program, test: Test) -> Iterator[tuple[Condition, str]]:
     for other in (negate(test), *_neighbours(program, test)):
-        yield other, condition_text(program, other)
+        yield other, _in_its_words(program, test, other)
+
+
+def _in_its_words(program: Program, test: Test, other: Condition) -> str:
+    """`> 64001` next to `> 64k`, although `>= 64002` says the same."""
+    said = condition_text(program, other)
+    if isinstance(test, InRange) and isinstance(other, InRange):
+        was = condition_text(program, test)
+        if " > " in was and other.low == test.low + 1 and other.high == test.high:
+            return f"{test.feature} > {number_text(test.low)}"
+        if " < " in was and other.high == test.high - 1 and other.low == test.low:
+            return f"{test.feature} < {number_text(test.high)}"
+    return said
 
 
 def _neighbours(program: Program, test: Test) -> Iterator[Condition]:

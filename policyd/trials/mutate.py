@@ -121,7 +121,7 @@ def surviving(trial: Trial, text: str | None) -> Diagnostic:
         Severity.WARNING,
         f"no test and no assertion notices that {trial.mutant.said}",
         trial.mutant.span,
-        "add the test below, or an assertion that says what must hold"
+        "add this test, or an assertion that says what must hold"
         if text
         else "assert what must hold: one request does not show the shares of a split",
         details=(*details, *lines),
