@@ -4,19 +4,21 @@ In: a box (atoms allowed per axis; an axis that is missing is free) and a set of
 to avoid. Out: `Found`, a cell of the box that no avoided clause matches, or `Covered`, a set of avoided clauses that
 together cover the box. Exact either way; a search that outgrows its budget raises `OutOfBudget` and proves nothing.
 
-The idea: filter the clauses by row operations to those that touch the box, compact them to a small local problem, and
-search it with unit propagation over all clauses at once (a clause is one bit). A branch splits along the faces of one
-clause, so cost does not depend on the size of a domain. It knows no routes and no guards; `reach` does.
+The idea: try a cell of atoms that few clauses accept; it is decided by a few ANDs. Else filter the clauses by row operations
+to those that touch the box, compact them to a small local problem, and have that searched (`local`). Where very many
+clauses touch the box, only those are looked at that a cell found so far has met: a cell is checked against all of them, and
+what covers the box covers it. It knows no routes and no guards; `reach` does.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from time import perf_counter
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from policyd.engine.axes import runs
 from policyd.engine.boxes import Box
 from policyd.engine.matrix import Matrix
+from policyd.proofs.local import Local, Rule, Solver
 
 __all__ = ["Box", "Budget", "Cell", "Covered", "Finder", "Found", "OutOfBudget", "bits", "meet"]
 
@@ -50,8 +52,22 @@ class Budget:
     together: float = 240.0
 
 
+_MANY: Final = 120
+"""Clauses that are compacted at once; of more, only those that get in the way."""
+_WIDE: Final = 1024
+"""Bits from which on a mask is walked as text, which copies it once and not once for each bit."""
+
+
 def bits(mask: int) -> Iterator[int]:
     """The positions of the set bits, highest first."""
+    if mask.bit_length() > _WIDE:
+        text = bin(mask)
+        last = len(text) - 1
+        at = text.find("1", 2)
+        while at >= 0:
+            yield last - at
+            at = text.find("1", at + 1)
+        return
     while mask:
         top = mask.bit_length() - 1
         mask ^= 1 << top
@@ -113,21 +129,6 @@ class _Ranges:
         return total
 
 
-@dataclass(slots=True)
-class _Local:
-    """The clauses that touch the box, renumbered from bit 0, over the axes they constrain inside it.
-
-    `rows[axis]` are the distinct local rows, `atoms[axis]` an atom for each, `constrained[axis]` the clauses with a
-    constraint there. `used` gathers the clauses that a refutation rested on.
-    """
-
-    rows: dict[int, list[int]]
-    atoms: dict[int, list[int]]
-    constrained: dict[int, int]
-    used: int = 0
-    nodes: int = field(default=0)
-
-
 class Finder:
     """`find` over one matrix. Not thread-safe: it keeps memos."""
 
@@ -146,7 +147,12 @@ class Finder:
         self._every = (1 << len(matrix.boxes)) - 1
         self._union: dict[tuple[int, int], int] = {}
         self._common: dict[tuple[int, int], int] = {}
-        self._spare = tuple(self._spare_atom(axis) for axis in range(len(matrix.axes)))
+        self._beyond: dict[frozenset[int], int] = {}
+        self._likes: dict[tuple[int, int], int] = {}
+        self._ranked = tuple(
+            sorted(range(axis.size), key=[row.bit_count() for row in rows].__getitem__)
+            for axis, rows in zip(matrix.axes, matrix.rows, strict=True)
+        )
         self.start()
 
     def start(self) -> None:
@@ -168,30 +174,78 @@ class Finder:
         live = self.touching(box, avoid)
         extra = tuple(b for b in extra if meet(box, b) is not None)
         if not live and not extra:
-            return Found(self._cell(box, {}))
+            return Found(self.liked(box))
         whole = self._covering(box, live)
         if whole:
             return Covered(1 << (whole.bit_length() - 1))
         fixed: dict[int, int] = {}
+        met = live
         if not extra:
-            live = self._drop_by_spares(box, live, fixed)
-            if not live:
-                return Found(self._cell(box, fixed))
-        numbers = list(bits(live))
-        local = self._compact(box, [self.matrix.boxes[i] for i in numbers] + list(extra), fixed)
-        solution = self._search(
-            local,
-            (1 << (len(numbers) + len(extra))) - 1,
-            {a: (1 << len(r)) - 1 for a, r in local.rows.items()},
+            cell = self.liked(box)
+            met = self._met(cell, live)
+            if not met:
+                return Found(cell)
+            live = self._settle(box, live, fixed)
+        if live.bit_count() <= _MANY:
+            return self.solve(box, live, fixed=fixed, extra=extra)
+        chosen = met & live or live
+        while True:
+            answer = self.solve(box, chosen, fixed=fixed, extra=extra)
+            if isinstance(answer, Covered):
+                return answer
+            met = self._met(answer.cell, live)
+            if not met:
+                return answer
+            chosen |= met
+
+    def solve(
+        self,
+        box: Box,
+        hard: int,
+        needs: Collection[int] = (),
+        rules: Collection[Rule] = (),
+        *,
+        fixed: Mapping[int, int] | None = None,
+        extra: Sequence[Box] = (),
+    ) -> Found | Covered:
+        """A cell of `box` that no clause of `hard` matches and no box of `extra`, that matches a clause of each of the needs,
+        and that each rule is out of the way of; or what rules all cells out. Everything that touches the box is compacted,
+        so there should be little of it. Axes of `fixed` stay on their atoms, and no clause may matter on them."""
+        fixed = fixed or {}
+        masks = hard
+        for mask in needs:
+            masks |= mask
+        for rule in rules:
+            masks |= rule.clauses
+            for mask in rule.needs:
+                masks |= mask
+        numbers = list(bits(self.touching(box, masks)))
+        place = {number: 1 << at for at, number in enumerate(numbers)}
+        known: dict[int, int] = {}
+
+        def local(mask: int) -> int:
+            out = known.get(mask)
+            if out is None:
+                out = known[mask] = sum(place[n] for n in bits(mask) if n in place)
+            return out
+
+        count = len(numbers) + len(extra)
+        small = self._compact(box, [self.matrix.boxes[i] for i in numbers] + list(extra), fixed)
+        problem = Local(
+            count,
+            [rows for _, rows, _, _ in small],
+            [constrained for _, _, _, constrained in small],
+            (local(hard) if needs or rules else (1 << len(numbers)) - 1) | (1 << count) - (1 << len(numbers)),
+            tuple(map(local, needs)),
+            tuple(Rule(local(r.clauses), tuple(map(local, r.needs))) for r in rules),
         )
-        if solution is None:
-            cover = 0
-            for place in bits(local.used & ((1 << len(numbers)) - 1)):
-                cover |= 1 << numbers[place]
-            return Covered(cover)
-        for axis, mask in solution.items():
-            fixed[axis] = local.atoms[axis][(mask & -mask).bit_length() - 1]
-        return Found(self._cell(box, fixed))
+        domain, conflict = Solver(problem, self.spend).solve()
+        if domain is None:
+            return Covered(sum(1 << numbers[at] for at in bits(conflict & (1 << len(numbers)) - 1)))
+        chosen = dict(fixed)
+        for (axis, _, atoms, _), mask in zip(small, domain, strict=True):
+            chosen[axis] = atoms[(mask & -mask).bit_length() - 1]
+        return Found(self.liked(box, chosen))
 
     def covered_by_one(self, box: Box, clauses: int) -> bool:
         """One of the clauses covers the box alone."""
@@ -199,10 +253,15 @@ class Finder:
 
     def matched(self, cell: Cell) -> int:
         """The clauses that match a cell."""
-        mask = self._every
-        for rows, atom in zip(self.matrix.rows, cell, strict=True):
-            mask &= rows[atom]
-        return mask
+        return self._met(cell, self._every)
+
+    def liked(self, box: Box, chosen: Mapping[int, int] | None = None) -> Cell:
+        """A cell of the box: on each axis the chosen atom, or the one that the fewest clauses accept."""
+        chosen = chosen or {}
+        return tuple(
+            chosen[axis] if axis in chosen else self._like(axis, box.get(axis))
+            for axis in range(len(self.matrix.axes))
+        )
 
     # How clauses are narrowed before any search.
 
@@ -212,6 +271,25 @@ class Finder:
         self._left -= 1
         if self._left < 0 or (self._left & 15 == 15 and self._clock() > self._deadline):
             raise OutOfBudget
+
+    def _met(self, cell: Cell, clauses: int) -> int:
+        """Those of the clauses that match the cell."""
+        for rows, atom in zip(self.matrix.rows, cell, strict=True):
+            clauses &= rows[atom]
+            if not clauses:
+                break
+        return clauses
+
+    def _like(self, axis: int, mask: int | None) -> int:
+        """The atom of the mask that the fewest clauses accept."""
+        ranked = self._ranked[axis]
+        if mask is None or mask >> ranked[0] & 1:
+            return ranked[0]
+        key = (axis, mask)
+        atom = self._likes.get(key)
+        if atom is None:
+            atom = self._likes[key] = next(atom for atom in ranked if mask >> atom & 1)
+        return atom
 
     def _or(self, axis: int, mask: int) -> int:
         if mask == self._full[axis]:
@@ -231,27 +309,44 @@ class Finder:
 
     def _covering(self, box: Box, live: int) -> int:
         """The clauses that cover the box alone."""
-        for axis, constrained in enumerate(self.matrix.constrained):
-            if live & constrained:
-                live &= self._and(axis, box[axis]) if axis in box else ~constrained
-                if not live:
-                    return 0
+        bounded = frozenset(box)
+        beyond = self._beyond.get(bounded)
+        if beyond is None:
+            beyond = 0
+            for axis, constrained in enumerate(self.matrix.constrained):
+                if axis not in bounded:
+                    beyond |= constrained
+            self._beyond[bounded] = beyond
+        live &= ~beyond
+        for axis, mask in box.items():
+            if not live:
+                break
+            live &= self._and(axis, mask)
         return live
 
-    def _spare_atom(self, axis: int) -> int | None:
-        """An atom that no clause with a constraint on the axis accepts."""
-        nobody = self._every & ~self.matrix.constrained[axis]
-        return next((atom for atom, row in enumerate(self.matrix.rows[axis]) if row == nobody), None)
-
-    def _drop_by_spares(self, box: Box, live: int, fixed: dict[int, int]) -> int:
-        """Put every free axis that has one on its spare atom; that rids it of all its clauses at once."""
-        for axis, spare in enumerate(self._spare):
-            if spare is not None and axis not in box and live & self.matrix.constrained[axis]:
-                live &= ~self.matrix.constrained[axis]
-                fixed[axis] = spare
+    def _settle(self, box: Box, live: int, fixed: dict[int, int]) -> int:
+        """Put every axis on its liked atom where that rids it of all its clauses at once; what is left."""
+        before = 0
+        while live and live != before:
+            before = live
+            for axis, constrained in enumerate(self.matrix.constrained):
+                bad = live & constrained
+                if not bad:
+                    continue
+                mask = box.get(axis)
+                if mask is not None:
+                    bad &= ~self._and(axis, mask)
+                atom = self._like(axis, mask)
+                if bad and not bad & self.matrix.rows[axis][atom]:
+                    live &= ~bad
+                    fixed[axis] = atom
         return live
 
-    def _compact(self, box: Box, clauses: Sequence[Box], fixed: Mapping[int, int]) -> _Local:
+    def _compact(
+        self, box: Box, clauses: Sequence[Box], fixed: Mapping[int, int]
+    ) -> list[tuple[int, list[int], list[int], int]]:
+        """For each axis that some clause constrains inside the box: the axis, its distinct rows, an atom for each, and the
+        clauses with a constraint there. What is liked comes first."""
         toggles: dict[int, dict[int, int]] = {}
         constrained: dict[int, int] = {}
         for number, clause in enumerate(clauses):
@@ -269,155 +364,33 @@ class Finder:
                     at[low] = at.get(low, 0) ^ bit
                     at[high] = at.get(high, 0) ^ bit
         every = (1 << len(clauses)) - 1
-        local = _Local({}, {}, constrained)
-        for axis, at in toggles.items():
-            size = self.matrix.axes[axis].size
-            room = box.get(axis, self.matrix.axes[axis].full)
-            row = every & ~constrained[axis]
-            starts = sorted({0, *at})
-            found: dict[int, int] = {}
-            for start, end in zip(starts, [*starts[1:], size], strict=True):
-                if start >= size:
-                    break
-                row ^= at.get(start, 0)
-                here = (room >> start) & ((1 << (end - start)) - 1)
-                if here and row not in found:
-                    found[row] = start + (here & -here).bit_length() - 1
-            local.rows[axis] = list(found)
-            local.atoms[axis] = list(found.values())
-        return local
-
-    def _cell(self, box: Box, fixed: Mapping[int, int]) -> Cell:
         out = []
-        for axis in range(len(self.matrix.axes)):
-            if axis in fixed:
-                out.append(fixed[axis])
-            elif axis in box:
-                out.append((box[axis] & -box[axis]).bit_length() - 1)
-            else:
-                out.append(self._spare[axis] or 0)
-        return tuple(out)
+        for axis, at in toggles.items():
+            rows, atoms = self._walk(axis, box.get(axis), at, every & ~constrained[axis])
+            out.append((axis, rows, atoms, constrained[axis]))
+        return out
 
-    # The search over the local problem.
-
-    def _search(self, local: _Local, live: int, domain: dict[int, int]) -> dict[int, int] | None:
-        """Atoms per axis (as local masks) that no live clause matches entirely, or None."""
-        self.spend()
-        domain = dict(domain)
-        while True:
-            live, open_at, stable = self._narrow(local, live, domain)
-            if not live:
-                return domain
-            if not stable:
-                continue
-            once = twice = 0
-            for mask in open_at.values():
-                twice |= once & mask
-                once |= mask
-            full = live & ~once
-            if full:
-                local.used |= full & -full
-                return None
-            units = once & ~twice
-            if not units:
+    def _walk(
+        self, axis: int, room: int | None, toggles: dict[int, int], row: int
+    ) -> tuple[list[int], list[int]]:
+        """The distinct rows of an axis inside the room, and an atom for each."""
+        size = self.matrix.axes[axis].size
+        liked = self._like(axis, room)
+        if room is None:
+            room = self._full[axis]
+        found: dict[int, int] = {}
+        first = row
+        starts = sorted({0, *toggles})
+        for start, end in zip(starts, [*starts[1:], size], strict=True):
+            if start >= size:
                 break
-            for axis, mask in open_at.items():
-                forced = mask & units
-                if forced:
-                    local.used |= forced
-                    domain[axis] = self._atoms_outside(local.rows[axis], domain[axis], forced)
-                    if not domain[axis]:
-                        return None
-        return self._branch(local, live, domain, open_at)
-
-    @staticmethod
-    def _narrow(local: _Local, live: int, domain: dict[int, int]) -> tuple[int, dict[int, int], bool]:
-        """One pass: drop clauses that no atom left can match, settle axes that rid themselves of all their clauses, and
-        say per axis which clauses it does not yet satisfy entirely. Unstable when something changed on the way."""
-        stable = True
-        open_at: dict[int, int] = {}
-        for axis, constrained in local.constrained.items():
-            here = live & constrained
-            if not here:
-                continue
-            rows = local.rows[axis]
-            union = 0
-            common = -1
-            free = 0
-            left = domain[axis]
-            while left:
-                low = left & -left
-                left ^= low
-                row = rows[low.bit_length() - 1]
-                if not row & here:
-                    free = low
-                    break
-                union |= row
-                common &= row
-            if free:
-                domain[axis] = free
-                live &= ~here
-                stable = False
-                continue
-            if live & ~union:
-                live &= union
-                stable = False
-            open_at[axis] = here & ~common
-        if stable:
-            return live, open_at, True
-        return live, open_at, False
-
-    @staticmethod
-    def _atoms_outside(rows: list[int], domain: int, clauses: int) -> int:
-        """The atoms of the domain that none of the clauses accepts."""
-        left = domain
-        while left:
-            low = left & -left
-            left ^= low
-            if rows[low.bit_length() - 1] & clauses:
-                domain ^= low
-        return domain
-
-    def _branch(
-        self, local: _Local, live: int, domain: dict[int, int], open_at: dict[int, int]
-    ) -> dict[int, int] | None:
-        """Leave one clause by each of its faces in turn; the parts are disjoint."""
-        clause = self._choose(local, live, domain, open_at)
-        local.used |= clause
-        faces = []
-        for axis, mask in open_at.items():
-            if mask & clause:
-                outside = self._atoms_outside(local.rows[axis], domain[axis], clause)
-                faces.append((axis, outside, domain[axis] & ~outside))
-        faces.sort(key=lambda face: -face[1].bit_count())
-        domain = dict(domain)
-        for axis, outside, inside in faces:
-            part = dict(domain)
-            part[axis] = outside
-            solution = self._search(local, live & ~clause, part)
-            if solution is not None:
-                return solution
-            domain[axis] = inside
-        return None
-
-    def _choose(self, local: _Local, live: int, domain: dict[int, int], open_at: dict[int, int]) -> int:
-        """The clause with the fewest faces that covers the most; a dozen are looked at."""
-        best = live & -live
-        best_score = float("inf")
-        left = live
-        for _ in range(12):
-            if not left:
-                break
-            clause = left & -left
-            left ^= clause
-            share = 1.0
-            faces = 0
-            for axis, mask in open_at.items():
-                if mask & clause:
-                    outside = self._atoms_outside(local.rows[axis], domain[axis], clause)
-                    share *= 1 - outside.bit_count() / domain[axis].bit_count()
-                    faces += 1
-            score = faces - 3 * share
-            if score < best_score:
-                best, best_score = clause, score
-        return best
+            row ^= toggles.get(start, 0)
+            if start <= liked < end:
+                first = row
+                found[row] = liked
+            elif row not in found:
+                here = (room >> start) & ((1 << (end - start)) - 1)
+                if here:
+                    found[row] = start + (here & -here).bit_length() - 1
+        rows = [first, *(r for r in found if r != first)]
+        return rows, [found[r] for r in rows]

@@ -1,0 +1,77 @@
+"""The search of small problems against brute force: nothing missed, nothing invented, every conflict really is one."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import product
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from policyd.proofs.local import Local, Rule, Solver
+
+
+@st.composite
+def problems(draw: st.DrawFn, *, most: int = 9) -> Local:
+    """Clauses over two to four axes of two or three atoms; some are hard, some meet needs, some belong to rules, and some
+    are several of these."""
+    count = draw(st.integers(1, most))
+    sizes = draw(st.lists(st.integers(2, 3), min_size=2, max_size=4))
+    rows = []
+    constrained = []
+    for size in sizes:
+        bearing = draw(st.integers(0, (1 << count) - 1))
+        drawn = draw(st.lists(st.integers(0, (1 << count) - 1), min_size=size, max_size=size))
+        rows.append([(row | ~bearing) & ((1 << count) - 1) for row in drawn])
+        constrained.append(bearing)
+    masks = st.integers(1, (1 << count) - 1)
+    rules = st.builds(Rule, masks, st.lists(masks, max_size=2).map(tuple))
+    return Local(
+        count,
+        rows,
+        constrained,
+        draw(st.integers(0, (1 << count) - 1)),
+        tuple(draw(st.lists(masks, max_size=2))),
+        tuple(draw(st.lists(rules, max_size=4))),
+    )
+
+
+def cells(local: Local) -> Iterator[tuple[int, ...]]:
+    return product(*(range(len(rows)) for rows in local.rows))
+
+
+def fits(local: Local, cell: tuple[int, ...]) -> bool:
+    matched = (1 << local.count) - 1
+    for rows, atom in zip(local.rows, cell, strict=True):
+        matched &= rows[atom]
+    if matched & local.hard or not all(need & matched for need in local.needs):
+        return False
+    return all(not r.clauses & matched or all(n & matched for n in r.needs) for r in local.rules)
+
+
+def solve(local: Local) -> tuple[list[int] | None, int]:
+    return Solver(local, lambda: None).solve()
+
+
+@settings(max_examples=600)
+@given(problems() | problems(most=30))
+def test_a_solution_is_found_iff_there_is_one(local: Local) -> None:
+    domain, _ = solve(local)
+    assert (domain is not None) == any(fits(local, cell) for cell in cells(local))
+    if domain is not None:
+        assert all(domain)
+        left = [
+            [a for a in range(len(rows)) if mask >> a & 1]
+            for rows, mask in zip(local.rows, domain, strict=True)
+        ]
+        assert all(fits(local, cell) for cell in product(*left))
+
+
+@settings(max_examples=600)
+@given(problems() | problems(most=30))
+def test_what_a_conflict_names_leaves_nothing_on_its_own(local: Local) -> None:
+    domain, conflict = solve(local)
+    if domain is not None:
+        return
+    rules = tuple(Rule(rule.clauses & conflict, rule.needs) for rule in local.rules)
+    less = replace(local, hard=local.hard & conflict, rules=rules)
+    assert not any(fits(less, cell) for cell in cells(less))
