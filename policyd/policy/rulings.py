@@ -8,7 +8,7 @@ matches is a finding as well. What may be suppressed is decided where the statem
 from collections.abc import Iterable, Sequence
 from dataclasses import Field, dataclass, replace
 from difflib import get_close_matches
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Final, Generic, Protocol, TypeVar
 
 from policyd.policy.program import Suppression
 from policyd.text.codes import CODES
@@ -33,6 +33,7 @@ class _Finding(Protocol):
     def span(self) -> Span | None: ...
 
 
+_MOST_LISTED: Final = 5
 _F = TypeVar("_F", bound=_Finding)
 
 
@@ -103,4 +104,8 @@ def _instead(suppression: Suppression, result: Ruled[_F]) -> tuple[str, tuple[La
     codes = sorted({f.code for f in result.kept if f.subject in suppression.names})
     if codes:
         return f"what is found about `{suppression.subject}` is {' and '.join(codes)}", ()
+    if subjects:
+        shown = [f"`{s}`" for s in sorted(subjects.values())]
+        more = ", …" if len(shown) > _MOST_LISTED else ""
+        return f"remove it; {suppression.code} is found about {', '.join(shown[:_MOST_LISTED])}{more}", ()
     return "remove it", ()

@@ -123,7 +123,7 @@ def test_a_suppression_of_nothing_names_what_may_have_been_meant() -> None:
     assert [f.help for f in unused] == [
         "did you mean `old_batch`?",
         "what is found about `old_batch` is PD305",
-        "remove it",
+        "remove it; PD305 is found about `dead_deny`, `dead_guard`, `old_batch`",
         "remove it",
     ]
     assert [label.text for label in unused[3].labels] == ["suppressed here already"]
