@@ -5,7 +5,7 @@ the findings that count, each as much as the author says, and those that are sup
 matches is a finding as well. What may be suppressed is decided where the statements are read, not here.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import Field, dataclass, replace
 from difflib import get_close_matches
 from typing import Any, ClassVar, Final, Generic, Protocol, TypeVar
@@ -48,16 +48,20 @@ class Ruled(Generic[_F]):
 def ruled(
     found: Iterable[_F],
     severities: Iterable[tuple[str, Severity]],
-    suppressions: Sequence[Suppression],
+    suppressions: Iterable[Suppression],
 ) -> Ruled[_F]:
     """The findings as the author wants them. Of two suppressions of one finding the first is the one that counts."""
     chosen = dict(severities)
+    of_code: dict[str, list[Suppression]] = {}
+    for suppression in suppressions:
+        of_code.setdefault(suppression.code, []).append(suppression)
     kept: list[_F] = []
     suppressed: list[tuple[_F, Suppression]] = []
     for finding in found:
         severity = chosen.get(finding.code, finding.severity)
         graded = finding if severity is finding.severity else replace(finding, severity=severity)
-        by = next((s for s in suppressions if s.covers(finding.code, finding.subject, finding.span)), None)
+        candidates = of_code.get(finding.code, ())
+        by = next((s for s in candidates if s.covers(finding.code, finding.subject, finding.span)), None)
         if by is None:
             kept.append(graded)
         else:
@@ -67,8 +71,8 @@ def ruled(
 
 def unused(suppressions: Iterable[Suppression], result: Ruled[_F]) -> tuple[Diagnostic, ...]:
     """A finding for each of the suppressions, which are about the codes that were looked for, that nothing matched."""
-    used = [by for _, by in result.suppressed]
-    return tuple(_unused(s, result) for s in suppressions if not any(s is by for by in used))
+    used = {id(by) for _, by in result.suppressed}
+    return tuple(_unused(s, result) for s in suppressions if id(s) not in used)
 
 
 def _unused(suppression: Suppression, result: Ruled[_F]) -> Diagnostic:
