@@ -18,8 +18,14 @@ from policyd.proofs.dead import dead_rules
 from policyd.proofs.find import Budget
 from policyd.proofs.findings import Finding
 from policyd.proofs.holes import dead_ends, holes
+from policyd.proofs.idle import idle_tests
+from policyd.proofs.lacking import lacking_capabilities
+from policyd.proofs.leaks import scope_leaks
 from policyd.proofs.loosens import claimed_loosens, unknown_loosens
+from policyd.proofs.monotone import not_monotone
+from policyd.proofs.openings import openings
 from policyd.proofs.suppress import ruled_findings
+from policyd.proofs.unreached import unreached_targets
 from policyd.text.codes import CODES
 from policyd.text.diagnostic import Diagnostic, Severity, in_order
 
@@ -64,12 +70,18 @@ def _vacuous(case: Case) -> tuple[Finding, ...]:
 
 ANALYSES: Final = (
     Analysis(frozenset({"PD308"}), conflicting_includes),
+    Analysis(frozenset({"PD314"}), scope_leaks),
     Analysis(frozenset({"PD310"}), _vacuous),
     Analysis(frozenset({"PD303"}), claimed_loosens),
     Analysis(frozenset({"PD304"}), unknown_loosens),
     Analysis(frozenset({"PD305"}), dead_rules),
     Analysis(frozenset({"PD306"}), holes),
     Analysis(frozenset({"PD307"}), dead_ends),
+    Analysis(frozenset({"PD313"}), not_monotone),
+    Analysis(frozenset({"PD316", "PD317"}), openings),
+    Analysis(frozenset({"PD318"}), unreached_targets),
+    Analysis(frozenset({"PD319"}), lacking_capabilities),
+    Analysis(frozenset({"PD320"}), idle_tests),
 )
 """Every analysis but the assertions, which are proved first and always. An analysis is one function and one row."""
 
