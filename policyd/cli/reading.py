@@ -8,11 +8,13 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from policyd.resolve.reading import DISK, Files
 from policyd.text.diagnostic import Diagnostic, Severity
 from policyd.text.source import Source
 
-__all__ = ["SUFFIX", "Found", "find_policies", "policy_files", "read_input", "read_source"]
+__all__ = ["SUFFIX", "Found", "find_policies", "policy_files", "read_input", "read_source", "roots_of"]
 
 SUFFIX = ".policy"
 _LARGEST = 64 * 1024 * 1024
@@ -50,7 +52,7 @@ def find_policies(paths: Sequence[str]) -> Found:
         found = policy_files((path,))
         problems.extend(found.diagnostics)
         whole_folder = os.path.isdir(path) and len(found.files) > 1
-        files.update(dict.fromkeys(_roots(found.files) if whole_folder else found.files))
+        files.update(dict.fromkeys(roots_of(found.files) if whole_folder else found.files))
     return Found(tuple(files), tuple(problems))
 
 
@@ -106,18 +108,21 @@ def _inside(folder: str) -> tuple[list[str], list[Diagnostic]]:
     return files, problems
 
 
-def _roots(files: Sequence[str]) -> tuple[str, ...]:
-    """The files that no other of them includes. Where each is included (a circle), all of them: what is wrong is then
+def roots_of(paths: Sequence[str], *, files: Files = DISK) -> tuple[str, ...]:
+    """The policies that no other of them includes. Where each is included (a circle), all of them: what is wrong is then
     said of them."""
-    included = {os.path.realpath(target) for f in files for target in _includes(f)}
-    roots = tuple(f for f in files if os.path.realpath(f) not in included)
-    return roots or tuple(files)
+    included = {files.real(Path(target)) for p in paths for target in _includes(p, files)}
+    roots = tuple(p for p in paths if files.real(Path(p)) not in included)
+    return roots or tuple(paths)
 
 
-def _includes(path: str) -> tuple[str, ...]:
+def _includes(path: str, files: Files) -> tuple[str, ...]:
     """What a file includes, itself aside. A file that cannot be read includes nothing; its check says why."""
-    source = read_source(path)
-    if isinstance(source, Diagnostic) or "include" not in source.text:
+    try:
+        text = files.read(Path(path)).decode("utf-8-sig")
+    except (OSError, ValueError):
+        return ()
+    if "include" not in text:
         return ()
     from policyd.syntax.nodes import Include  # noqa: PLC0415  only folders of several files need the parser here
     from policyd.syntax.parse import parse  # noqa: PLC0415
@@ -125,10 +130,11 @@ def _includes(path: str) -> tuple[str, ...]:
     here = os.path.dirname(path)
     targets = (
         os.path.join(here, s.path.value)
-        for s in parse(source).module.statements
-        if isinstance(s, Include) and "\0" not in s.path.value
+        for s in parse(Source(path, text)).module.statements
+        if isinstance(s, Include) and "\0" not in s.path.value and not os.path.isabs(s.path.value)
     )
-    return tuple(t for t in targets if os.path.realpath(t) != os.path.realpath(path))
+    real = files.real(Path(path))
+    return tuple(t for t in targets if files.real(Path(t)) != real)
 
 
 def _nothing(path: str) -> Diagnostic:

@@ -1,0 +1,266 @@
+"""`policyd diff`: what a change of policies means, for every possible request.
+
+In come two sides, each a file, a folder or a revision of git; out go the pairs of rules that decide otherwise with a request
+each, what is looser, and a verdict that an exit code carries. Both sides are loaded like any policy, compared by `compare`,
+and nothing is decided here but how it is said.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+from policyd.cli.compared import Compared, exit_code_of, verdict_of
+from policyd.cli.difference_json import difference_json
+from policyd.cli.difference_markdown import difference_markdown
+from policyd.cli.difference_text import difference_lines, verdict_line
+from policyd.cli.formats import chosen_outputs, configure_formats, deliver
+from policyd.cli.output import Style, say, style_for
+from policyd.cli.report import UNUSABLE, report_unusable
+from policyd.cli.sides import Pair, Side, open_sides, paired
+from policyd.compare.absent import nothing_for
+from policyd.compare.difference import MOST_SHOWN, Difference, compare
+from policyd.compare.recorded import Replay, Replayed
+from policyd.policy.program import Program
+from policyd.syntax.claims import parse_claim
+from policyd.syntax.nodes import Assert
+from policyd.text.diagnostic import Diagnostic, Severity
+from policyd.text.source import Source
+
+__all__ = ["configure", "run"]
+
+_EPILOG: Final = """\
+OLD and NEW are policies, folders of them (paired by their paths), or revisions: `git:REV` is the other side's path at that
+revision, `git:REV:PATH` another path. What is included is read from the revision as well; the work tree is left alone.
+
+  looser         the guards allow a target that they did not, or a deny is lifted
+  newly reached  a target that was allowed before is now in a plan
+  re-routed      the same targets in another order or grouping
+  tighter        targets are lost, or the request is refused now
+
+examples:
+  policyd diff git:main policies
+  policyd diff old.policy new.policy --boxes
+  policyd diff git:main policies --deny-new 'location == cloud' --output markdown=comment.md
+  policyd diff git:main main.policy --against-log decisions.jsonl
+
+exit codes: 0 same meaning (proved), 1 changed, 4 looser, 2 a side that cannot be read, 3 not proved
+"""
+_FORMATS: Final = ("text", "json", "markdown")
+_LONGEST_LINE: Final = 1 << 20
+"""Bytes of a line of a decision log."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What is asked of each policy beside the comparison."""
+
+    today: date
+    deny_new: tuple[Assert, ...]
+    most_shown: int | None
+    log: str | None
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = _EPILOG
+    parser.add_argument("old", metavar="OLD", help="a policy, a folder, or git:REV[:PATH]")
+    parser.add_argument("new", metavar="NEW", help="the same, as it is to be")
+    parser.add_argument(
+        "--deny-new",
+        metavar="PREDICATE",
+        action="append",
+        default=[],
+        help="fail where a request newly gets a target like this, such as 'location == cloud'",
+    )
+    parser.add_argument(
+        "--against-log", metavar="FILE", help="count the requests of this decision log that change"
+    )
+    parser.add_argument("--boxes", action="store_true", help="say exactly where each pair lies")
+    parser.add_argument(
+        "--pairs",
+        metavar="N",
+        type=_pairs,
+        default=MOST_SHOWN,
+        help=f"how many pairs are shown, or `all` (default: {MOST_SHOWN}); the others are counted",
+    )
+    configure_formats(parser, _FORMATS)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    outputs = chosen_outputs(arguments)
+    denied = _predicates(arguments.deny_new)
+    sides = open_sides(arguments.old, arguments.new)
+    problems = [*(d for d in denied if isinstance(d, Diagnostic))]
+    if not isinstance(sides[0], Side):
+        problems += [d for d in sides if isinstance(d, Diagnostic)]
+    if problems or not isinstance(sides[0], Side) or not isinstance(sides[1], Side):
+        return report_unusable(problems)
+    pairs = paired(*sides)
+    if arguments.against_log is not None and len(pairs) != 1:
+        return report_unusable((_several(len(pairs)),))
+    wish = _Wish(
+        date.today(),
+        tuple(d for d in denied if isinstance(d, Assert)),
+        arguments.pairs,
+        arguments.against_log,
+    )
+    compared: list[Compared] = []
+    unusable = False
+    style = style_for(sys.stdout)
+    for pair in pairs:
+        found = _compared(pair, sides, wish)
+        if not isinstance(found, Compared):
+            unusable = True
+            report_unusable(found)
+            continue
+        compared.append(found)
+        if outputs.on_screen("text"):
+            for line in (*difference_lines(found, style, boxes=arguments.boxes), ""):
+                say(line)
+    code = UNUSABLE if unusable else exit_code_of(verdict_of(compared))
+    if compared and outputs.on_screen("text"):
+        say(verdict_line(compared, style))
+    shown = (sides[0].shown, sides[1].shown)
+    writers = {
+        "json": lambda: difference_json(compared, shown, exit_code=code, boxes=arguments.boxes),
+        "markdown": lambda: difference_markdown(compared, shown, boxes=arguments.boxes),
+        "text": lambda: "".join(f"{line}\n" for line in _plain(compared, boxes=arguments.boxes)),
+    }
+    return deliver(outputs, writers) or code
+
+
+def _plain(compared: Sequence[Compared], *, boxes: bool) -> Iterator[str]:
+    style = Style(colour=False)
+    for found in compared:
+        yield from difference_lines(found, style, boxes=boxes)
+        yield ""
+    if compared:
+        yield verdict_line(compared, style)
+
+
+def _compared(
+    pair: Pair, sides: tuple[Side | Diagnostic, ...], wish: _Wish
+) -> Compared | tuple[Diagnostic, ...]:
+    """One policy compared, or what keeps it from being compared."""
+    old, new = sides
+    assert isinstance(old, Side) and isinstance(new, Side)
+    before = _load(old, pair.old, wish) if pair.old is not None else None
+    after = _load(new, pair.new, wish) if pair.new is not None else None
+    if isinstance(before, tuple) or isinstance(after, tuple):
+        return tuple(d for found in (before, after) if isinstance(found, tuple) for d in found)
+    plain = Compared(pair.name, _shown(pair.old), _shown(pair.new), None)
+    if before is None or after is None:
+        if after is None or not wish.deny_new:
+            return plain
+        found = compare(nothing_for(after.program), after.program, deny_new=after.denied, most_shown=0)
+        return replace(plain, denied=found.denied) if isinstance(found, Difference) else found
+    difference = compare(
+        before.program,
+        after.program,
+        deny_new=before.denied | after.denied,
+        most_shown=wish.most_shown,
+    )
+    if not isinstance(difference, Difference):
+        return difference
+    compared = replace(plain, difference=difference, denied=difference.denied)
+    if wish.log is None:
+        return compared
+    replayed = _replayed(difference, wish.log)
+    return replace(compared, log=replayed) if isinstance(replayed, Replayed) else (replayed,)
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """A program, and its targets that are not to be newly reached."""
+
+    program: Program
+    denied: frozenset[str]
+
+
+def _load(side: Side, path: Path, wish: _Wish) -> _Loaded | tuple[Diagnostic, ...]:
+    loaded = side.load(path, today=wish.today)
+    if loaded.meant is None:
+        return tuple(d for d in loaded.diagnostics if d.severity is Severity.ERROR)
+    if not wish.deny_new:
+        return _Loaded(loaded.meant, frozenset())
+    asked = side.load(path, today=wish.today, claims=wish.deny_new)
+    if asked.asked is None:
+        return tuple(d for d in asked.diagnostics if d.severity is Severity.ERROR)
+    report_unusable(d for d in asked.diagnostics if d not in loaded.diagnostics)
+    names = (a.targets for a in asked.asked.assertions)
+    return _Loaded(loaded.meant, frozenset().union(*names))
+
+
+def _predicates(texts: Sequence[str]) -> tuple[Assert | Diagnostic, ...]:
+    """Each predicate as the claim that no target like it is ever a candidate."""
+    out: list[Assert | Diagnostic] = []
+    for number, text in enumerate(texts, 1):
+        name = "--deny-new" if len(texts) == 1 else f"--deny-new, number {number}"
+        read = parse_claim(Source(name, f"never {text}"))
+        out.extend(read.diagnostics)
+        for claim in read.assertions:
+            plain = claim.predicate is not None and claim.when is None
+            out.append(claim if plain else _no_predicate(claim))
+    return tuple(out)
+
+
+def _replayed(difference: Difference, path: str) -> Replayed | Diagnostic:
+    """The log's lines, one at a time, however many there are."""
+    replay = Replay(difference.together)
+    try:
+        with open(path, "rb") as file:
+            number = 0
+            while line := file.readline(_LONGEST_LINE + 1):
+                number += 1
+                if len(line) <= _LONGEST_LINE or line.endswith(b"\n"):
+                    replay.take(number, line)
+                    continue
+                replay.refuse(number, f"it is longer than {_LONGEST_LINE >> 20} MiB")
+                while line and not line.endswith(b"\n"):
+                    line = file.readline(_LONGEST_LINE)
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "its name is not possible"
+        return Diagnostic("PD001", Severity.ERROR, f"cannot read `{path}`: {why.lower()}", None)
+    found = replay.result
+    report_unusable(
+        Diagnostic(
+            "PD024", Severity.WARNING, f"line {wrong.line} of `{path}` did not count: {wrong.why}", None
+        )
+        for wrong in found.wrong
+    )
+    return found
+
+
+def _shown(path: Path | None) -> str | None:
+    return None if path is None else str(path)
+
+
+def _pairs(text: str) -> int | None:
+    if text == "all":
+        return None
+    if text.isascii() and text.isdigit():
+        return int(text)
+    raise argparse.ArgumentTypeError(f"`{text}` is not a number, and not `all`")
+
+
+def _no_predicate(claim: Assert) -> Diagnostic:
+    return Diagnostic(
+        "PD025",
+        Severity.ERROR,
+        "this says when, and `--deny-new` asks about every request",
+        claim.span,
+        "write what targets are like, such as `location == cloud`",
+    )
+
+
+def _several(count: int) -> Diagnostic:
+    return Diagnostic(
+        "PD023",
+        Severity.ERROR,
+        f"a decision log is of one policy, and {count} are compared",
+        None,
+        "compare the policy that the sidecar serves: name its file on both sides",
+    )

@@ -1,0 +1,151 @@
+"""All that changed from one policy to the next, complete before any of it is written.
+
+In come two programs; out comes a `Difference`: the pairs of rules that decide differently, each with a request and its region,
+what guards newly let through, what changed in declarations, and the verdict. Where nothing changed, that is proved.
+Everything is a use of `proofs.changes`; how it is written is decided elsewhere.
+"""
+
+from collections import Counter as Tally
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+from typing import Final
+
+from policyd.compare.claims import claims_as_much
+from policyd.compare.declared import Declared, DeclaredKind
+from policyd.compare.feature_changes import feature_changes
+from policyd.compare.newly import Newly, newly, show_newly
+from policyd.compare.regions import Counter, Region
+from policyd.compare.statement_changes import statement_changes
+from policyd.policy.program import Program
+from policyd.proofs.changes import Change, Changes, Loosened, Shown, changes, show, show_loosened
+from policyd.proofs.find import Budget
+from policyd.proofs.kinds import Kind
+from policyd.proofs.side import Decider
+from policyd.proofs.together import Together, put_together
+from policyd.text.diagnostic import Diagnostic
+
+__all__ = ["Difference", "Opened", "PairItem", "Verdict", "compare"]
+
+MOST_SHOWN: Final = 50
+"""Pairs that are shown with a request and a region, unless asked otherwise; the others are counted."""
+
+
+class Verdict(StrEnum):
+    """What is to be said of the whole, the worst first."""
+
+    LOOSER = "looser"
+    NOT_PROVED = "not proved"
+    CHANGED = "changed"
+    SAME = "same meaning"
+
+
+@dataclass(frozen=True, slots=True)
+class PairItem:
+    """A pair that is shown: for each of its kinds a request, and where it lies."""
+
+    change: Change
+    shown: tuple[tuple[Kind, Shown], ...]
+    region: Region
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A guard or deny of the old policy that lets through what it did not: `targets`, or (none) whole requests. Without a
+    `rule` the targets are new. `shown` is a request of the first."""
+
+    rule: str | None
+    targets: tuple[str, ...]
+    shown: Shown
+    first: Loosened
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """A target that was not to be newly reached, and is; without `shown` it is not proved that it is not."""
+
+    newly: Newly
+    shown: Shown | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Difference:
+    """`more`: pairs beyond the shown ones, by kind. `wanted`: what `--deny-new` found."""
+
+    together: Together
+    changes: Changes
+    pairs: tuple[PairItem, ...]
+    more: Mapping[Kind, int]
+    opened: tuple[Opened, ...]
+    declared: tuple[Declared, ...]
+    denied: tuple[Denied, ...] = ()
+
+    @property
+    def unfinished(self) -> tuple[Decider, ...]:
+        """Rules of which it is not proved what their requests turn into."""
+        return tuple(dict.fromkeys(u.rule for u in self.changes.unfinished))
+
+    @property
+    def verdict(self) -> Verdict:
+        kinds = {d.kind for d in self.declared}
+        looser = any(c.kind is Kind.LOOSER for c in self.changes.pairs)
+        if looser or self.opened or DeclaredKind.LOOSER in kinds or any(d.shown for d in self.denied):
+            return Verdict.LOOSER
+        if self.changes.unfinished or self.denied:
+            return Verdict.NOT_PROVED
+        if self.changes.pairs or kinds - {DeclaredKind.WORDING}:
+            return Verdict.CHANGED
+        return Verdict.SAME
+
+
+def compare(
+    old: Program,
+    new: Program,
+    *,
+    deny_new: frozenset[str] = frozenset(),
+    most_shown: int | None = MOST_SHOWN,
+    budget: Budget | None = None,
+) -> Difference | tuple[Diagnostic, ...]:
+    """Everything that changed, or the caps of the compiler that both policies together break. `deny_new`: targets that no
+    request may newly get. `most_shown`: None shows every pair."""
+    together = put_together(old, new, budget)
+    if not isinstance(together, Together):
+        return together
+    found = changes(together)
+    counter = Counter(together)
+    told = found.pairs if most_shown is None else found.pairs[:most_shown]
+    return Difference(
+        together,
+        found,
+        tuple(_item(together, counter, change) for change in told),
+        Tally(change.kind for change in found.pairs[len(told) :]),
+        _opened(together, found),
+        (
+            *feature_changes(old, new),
+            *statement_changes(old, new, partial(claims_as_much, together, old, new)),
+        ),
+        tuple(Denied(n, show_newly(together, n)) for n in newly(together, found, deny_new)),
+    )
+
+
+def _item(together: Together, counter: Counter, change: Change) -> PairItem:
+    shown = tuple((kind, show(together, change, number)) for number, (kind, _) in enumerate(change.kinds))
+    kinds = tuple(kind for kind, _ in change.kinds)
+    return PairItem(change, shown, counter.region(change.before, change.after, kinds))
+
+
+def _opened(together: Together, found: Changes) -> tuple[Opened, ...]:
+    """What the guards and denies let through, by rule."""
+    by: dict[tuple[str | None, bool], list[Loosened]] = {}
+    for loosened in found.loosened:
+        by.setdefault((loosened.rule, loosened.target is None), []).append(loosened)
+    return tuple(
+        Opened(
+            rule,
+            tuple(x.target for x in all_ if x.target is not None),
+            show_loosened(together, all_[0]),
+            all_[0],
+        )
+        for (rule, _), all_ in by.items()
+    )

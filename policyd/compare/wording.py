@@ -1,0 +1,140 @@
+"""A region in the words of its policies: when both rules' conditions hold, which guard makes the difference, who comes first.
+
+In come two policies together, a pair of rules and its region; out come lines of text. What is written in both conditions is
+said once, and a test that follows from another is left out. Levels keep their names.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from policyd.compare.deciding import Rule
+from policyd.compare.regions import Region
+from policyd.policy.condition import (
+    TRUE,
+    All,
+    AtLeast,
+    Condition,
+    Has,
+    InRange,
+    OneOf,
+    Prefix,
+    both,
+)
+from policyd.policy.wording import condition_text
+from policyd.proofs.side import Decider, Side
+from policyd.proofs.together import Together
+
+__all__ = ["condition_of", "region_lines", "rule_text", "when_text"]
+
+_MOST_NAMED: Final = 6
+"""Rules that a line names before it says how many more there are."""
+
+
+def rule_text(decider: Decider) -> str:
+    """`route `rest``, or `otherwise`."""
+    return decider.name if decider.kind == "otherwise" else f"{decider.kind} `{decider.name}`"
+
+
+def when_text(together: Together, before: Decider, after: Decider) -> str:
+    """The condition of both rules, in one line; empty where it is everything."""
+    condition = condition_of(together, before, after)
+    return "" if condition == TRUE else condition_text(together.program, condition)
+
+
+def condition_of(together: Together, before: Decider, after: Decider) -> Condition:
+    """Where both rules' conditions hold, each part once."""
+    parts: list[Condition] = []
+    for side, rule in ((together.old, before), (together.new, after)):
+        condition = _condition(side, (rule.kind, rule.index))
+        parts.extend(condition.operands if isinstance(condition, All) else (condition,))
+    kept: list[Condition] = []
+    for part in dict.fromkeys(parts):
+        if any(_follows(part, other) for other in parts if other != part):
+            continue
+        kept.append(part)
+    return both(*kept)
+
+
+def region_lines(together: Together, region: Region) -> tuple[str, ...]:
+    """What the conditions leave open: guards that make the difference, and rules that come first."""
+    return (*_cause_lines(together, region), *_except_lines(together, region))
+
+
+def _condition(side: Side, rule: Rule) -> Condition:
+    kind, index = rule
+    match kind:
+        case "deny":
+            return side.program.denies[index].condition
+        case "route":
+            return side.program.routes[index].condition
+        case "otherwise":
+            return TRUE
+
+
+def _follows(part: Condition, other: Condition) -> bool:
+    """Whether one test holds wherever the other does."""
+    match part, other:
+        case InRange(f, low, high), InRange(g, from_, to):
+            return f == g and low <= from_ and to <= high
+        case OneOf(f, values), OneOf(g, fewer):
+            return f == g and fewer <= values
+        case AtLeast(f, rank), AtLeast(g, higher):
+            return f == g and rank <= higher
+        case Prefix(f, text), Prefix(g, longer):
+            return f == g and longer.startswith(text)
+        case Prefix(f, text), OneOf(g, values):
+            return f == g and all(v.startswith(text) for v in values)
+        case Has(f, name), Has(g, deeper):
+            return f == g and deeper.startswith(name + ".")
+        case _:
+            return False
+
+
+def _cause_lines(together: Together, region: Region) -> tuple[str, ...]:
+    """`and guard `g` no longer removes `a` and `b`: sensitivity >= confidential`."""
+    by: dict[tuple[str, int], list[str]] = {}
+    for cause in region.causes:
+        by.setdefault((cause.side, cause.guard), []).append(cause.target)
+    out = []
+    for (which, place), targets in by.items():
+        guard = together.program.guards[place]
+        verb = "removed" if which == "old" else "now removes"
+        named = _listed([f"`{t}`" for t in targets])
+        said = f"{verb} {named} when {condition_text(together.program, guard.condition)}"
+        out.append(f"guard `{guard.name}` {said}")
+    return tuple(out[:_MOST_NAMED]) + (
+        (f"{len(out) - _MOST_NAMED} more guards",) if len(out) > _MOST_NAMED else ()
+    )
+
+
+def _except_lines(together: Together, region: Region) -> tuple[str, ...]:
+    """Who decides some of the requests that meet both conditions; said once where it is the same before and now."""
+    names = {
+        which: [_name(side, rule) for w, rule in region.taken if w == which]
+        for which, side in (("old", together.old), ("new", together.new))
+    }
+    more = "" if region.whole else ", and perhaps others"
+    if names["old"] == names["new"]:
+        return (f"except where {_listed(names['old'], 'or')} decides{more}",) if names["old"] else ()
+    out = []
+    for which, word in (("old", "decided before"), ("new", "decides now")):
+        if names[which]:
+            out.append(f"except where {_listed(names[which], 'or')} {word}{more}")
+    return tuple(out)
+
+
+def _name(side: Side, rule: Rule) -> str:
+    kind, index = rule
+    match kind:
+        case "deny":
+            return f"`{side.program.denies[index].name}`"
+        case "route":
+            return f"`{side.program.routes[index].name}`"
+        case "otherwise":
+            return "`otherwise`"
+
+
+def _listed(names: Sequence[str], word: str = "and") -> str:
+    if len(names) > _MOST_NAMED:
+        names = [*names[: _MOST_NAMED - 1], f"{len(names) - _MOST_NAMED + 1} more"]
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {word} {names[-1]}"
