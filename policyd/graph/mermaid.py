@@ -19,10 +19,12 @@ from policyd.graph.model import (
     Drawing,
     GuardStep,
     LevelStep,
+    Mark,
     RouteStep,
     TargetReach,
 )
 from policyd.graph.page import VIEWS, View
+from policyd.graph.reached import PLACES
 
 __all__ = ["MOST_EDGES", "mermaid", "too_large"]
 
@@ -193,66 +195,64 @@ def _bunch(chart: _Chart, name: str, bunch: Bunch, last: str, word: str) -> tupl
 
 
 def _guards(chart: _Chart, drawing: Drawing) -> None:
-    places = {t.name: number for number, t in enumerate(drawing.targets)}
-    used = {c.target for g in drawing.guards if isinstance(g, GuardStep) for c in g.hits[:_MOST_HITS]}
-    _targets(chart, [t for t in drawing.targets if t.name in used], "gt", places)
     for number, step in enumerate(drawing.guards):
         name = f"g{number}"
         if isinstance(step, Bunch):
-            chart.add(
-                f"{name}[[{_label(f'… and {step.count:,} more guards', ', '.join(step.names) + ', …')}]]:::rule"
-            )
+            rest = _label(f"… and {step.count:,} more guards", ", ".join(step.names) + ", …")
+            chart.add(f"{name}[[{rest}]]:::rule")
             continue
         when = f"when {step.when}" if step.when else "for every request"
         gone = step.mark == "no"
         notes = ("never applies",) if gone else ()
         look = "gone" if gone else "rule"
         chart.add(f"{name}[{_label(step.name, step.text, when, step.because, *notes)}]:::{look}")
-        drawn = [c for c in step.hits[:_MOST_HITS] if c.target in places]
-        for candidate in drawn:
-            chart.add(f"{name} --x gt{places[candidate.target]}")
-        if len(step.hits) > len(drawn):
-            chart.add(f"{name}m[{_label(f'… and {len(step.hits) - len(drawn):,} more targets')}]:::gone")
-            chart.add(f"{name} --x {name}m")
+        shown = [f"{c.target}, {_place(c.location)}" for c in step.hits[:_MOST_HITS]]
+        left = len(step.hits) - len(shown)
+        more = (f"… and {left:,} more targets",) if left else ()
+        hits = _label(*shown, *more) if shown else _label("no target is what it speaks of")
+        chart.add(f"{name}x[{hits}]:::{'gone' if gone or not shown else 'refusal'}")
+        chart.add(f"{name} --x|forbids| {name}x")
 
 
-def _targets(chart: _Chart, targets: Sequence[TargetReach], prefix: str, places: dict[str, int]) -> None:
-    """Target nodes, in one subgraph for each location."""
-    for location in dict.fromkeys(t.location for t in targets):
-        chart.add(f"subgraph {prefix}{location} [{_label(location.replace('_', ' '))}]")
-        for target in targets:
-            if target.location != location:
-                continue
-            look = "gone" if target.mark == "no" else "here" if location == "on_prem" else "away"
-            left, right = ("[", "]") if location == "on_prem" else ("([", "])")
-            notes = {"yes": "", "no": "no request gets there", "not proved": "not proved to be reached"}
-            facts = [f"{n} {v}" for n, v in target.facts if n in ("region", "retention")]
-            label = _label(target.name, ", ".join(facts), notes[target.mark])
-            chart.add(f"    {prefix}{places[target.name]}{left}{label}{right}:::{look}")
-        chart.add("end")
+def _place(location: str) -> str:
+    return PLACES.get(location, location)
 
 
-# Reach: from the values of each dimension to the targets that they can get to.
+# Reach: from the values of each dimension to the targets that requests with them get to.
 
 
 def _reach(chart: _Chart, drawing: Drawing) -> None:
-    places = {t.name: number for number, t in enumerate(drawing.targets)}
-    for number, dimension in enumerate(drawing.dimensions):
-        chart.add(f"subgraph v{number} [{_label(dimension.name)}]")
-        for at, value in enumerate(dimension.values):
-            chart.add(f"    v{number}_{at}[/{_label(value)}/]:::level")
-        chart.add("end")
     if not drawing.dimensions:
-        chart.add("any([any request])")
-    _targets(chart, drawing.targets, "t", places)
-    for target in drawing.targets:
-        for number, marks in enumerate(target.cells):
-            for at, mark in enumerate(marks):
-                if mark == "yes":
-                    chart.add(f"v{number}_{at} --> t{places[target.name]}")
-                elif mark == "not proved":
-                    chart.add(f"v{number}_{at} -.->|not proved| t{places[target.name]}")
-        if not target.cells and target.mark != "no":
-            chart.add(f"any {'-->' if target.mark == 'yes' else '-.->|not proved|'} t{places[target.name]}")
+        chart.add("any([any request]):::level")
+        _reached(chart, "any", [(t, t.mark) for t in drawing.targets])
+    for number, dimension in enumerate(drawing.dimensions):
+        for at, value in enumerate(dimension.values):
+            name = f"v{number}_{at}"
+            chart.add(f"{name}([{_label(f'{dimension.name} {value}')}]):::level")
+            _reached(chart, name, [(t, t.cells[number][at]) for t in drawing.targets])
+    never = [t.name for t in drawing.targets if t.mark == "no"]
+    if never:
+        chart.add(f"never[{_label('no request gets to', *_few(never))}]:::gone")
     if drawing.more_targets:
         chart.add(f"more[[{_label(f'… and {drawing.more_targets:,} more targets')}]]:::gone")
+
+
+def _reached(chart: _Chart, name: str, marks: Sequence[tuple[TargetReach, Mark]]) -> None:
+    """One node for what is reached in each location; a line of dots where nothing is proved."""
+    if all(mark == "no" for _, mark in marks):
+        chart.add(f"{name}x[{_label('no target')}]:::gone")
+        chart.add(f"{name} --x {name}x")
+    for at, location in enumerate(dict.fromkeys(t.location for t, _ in marks)):
+        look = "here" if location == "on_prem" else "away"
+        left, right = ("[", "]") if location == "on_prem" else ("([", "])")
+        for mark, edge, end in (("yes", "-->", ""), ("not proved", "-.->|not proved|", "q")):
+            found = [t.name for t, m in marks if t.location == location and m == mark]
+            if found:
+                node = f"{name}p{at}{end}"
+                chart.add(f"{node}{left}{_label(_place(location), *_few(found))}{right}:::{look}")
+                chart.add(f"{name} {edge} {node}")
+
+
+def _few(names: Sequence[str]) -> tuple[str, ...]:
+    left = len(names) - _MOST_HITS
+    return (*names[:_MOST_HITS], *((f"… and {left:,} more",) if left > 0 else ()))

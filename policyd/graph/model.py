@@ -163,3 +163,17 @@ class Drawing:
     dimensions: tuple[Dimension, ...]
     targets: tuple[TargetReach, ...]
     more_targets: int
+
+    @property
+    def not_proved(self) -> int:
+        """How many marks are neither yes nor no."""
+        marks: list[Mark] = [self.otherwise.mark]
+        for rule in (*self.denies, *self.guards):
+            if not isinstance(rule, Bunch):
+                marks.append(rule.mark)
+        for route in self.routes:
+            if isinstance(route, RouteStep):
+                marks.extend(c.mark for choice in route.choices for c in choice.members)
+        for target in self.targets:
+            marks.extend((target.mark, *(m for cell in target.cells for m in cell)))
+        return marks.count("not proved")
