@@ -48,7 +48,6 @@ COMMANDS = (
     Command("test", "run the tests that policies carry"),
     Command("diff", "say what a change of policies means, for every possible request"),
     Command("explain", "say what a policy decides about one request, and why"),
-    Command("graph", "draw a policy: its decision, its guards, and what can reach which target"),
     Command("graph", "draw what a policy decides, forbids and lets be reached"),
     Command("rule", "print what a code of a finding means, and the cure"),
     Command("features", "list what a policy can know about a request"),
