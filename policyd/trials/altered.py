@@ -27,7 +27,7 @@ from policyd.policy.condition import (
 )
 from policyd.policy.program import EnumDomain, NumberDomain, Program
 from policyd.policy.wording import condition_text
-from policyd.policy.written import number_text
+from policyd.policy.written import number_text, value_text
 from policyd.text.source import Span
 
 __all__ = ["Altered", "altered"]
@@ -99,6 +99,8 @@ def _other_tests(program: Program, test: Test) -> Iterator[tuple[Condition, str]
 def _in_its_words(program: Program, test: Test, other: Condition) -> str:
     """`> 64001` next to `> 64k`, although `>= 64002` says the same."""
     said = condition_text(program, other)
+    if other == TRUE:
+        return _always(program, test)
     if isinstance(test, InRange) and isinstance(other, InRange):
         was = condition_text(program, test)
         if " > " in was and other.low == test.low + 1 and other.high == test.high:
@@ -106,6 +108,19 @@ def _in_its_words(program: Program, test: Test, other: Condition) -> str:
         if " < " in was and other.high == test.high - 1 and other.low == test.low:
             return f"{test.feature} < {number_text(test.high)}"
     return said
+
+
+def _always(program: Program, test: Test) -> str:
+    """The same comparison with the lowest or the highest value there is."""
+    if isinstance(test, AtLeast):
+        return f"{test.level} >= {program.level(test.level).values[0]}"
+    domain = program.feature(test.feature).domain
+    assert isinstance(test, InRange) and isinstance(domain, NumberDomain), (
+        "INVARIANT: only levels and numbers widen"
+    )
+    if test.low > domain.low:
+        return f"{test.feature} >= {value_text(domain.low, unit=domain.unit)}"
+    return f"{test.feature} <= {value_text(domain.high, unit=domain.unit)}"
 
 
 def _neighbours(program: Program, test: Test) -> Iterator[Condition]:
