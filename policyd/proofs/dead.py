@@ -5,10 +5,11 @@ A route that is dead names what leaves it nothing: the routes before it, the gua
 
 from collections.abc import Callable, Iterable
 from functools import partial
+from typing import TypeAlias
 
 from policyd.policy.program import Guard, Route
 from policyd.proofs.case import Case
-from policyd.proofs.find import Covered, Found, OutOfBudget, bits
+from policyd.proofs.find import Box, Covered, Found, OutOfBudget, bits
 from policyd.proofs.findings import Finding, not_proved
 from policyd.proofs.reach import Question
 from policyd.text.diagnostic import Label, Severity
@@ -16,8 +17,8 @@ from policyd.text.source import Span
 
 __all__ = ["dead_rules", "named", "owners"]
 
-_MINIMISED = 12
-"""Covering routes are thinned out one by one up to this many."""
+_Refuted: TypeAlias = tuple[Box, int]
+"""A part of a condition, and the clauses that leave nothing of it."""
 
 
 def dead_rules(case: Case) -> tuple[Finding, ...]:
@@ -35,26 +36,32 @@ def dead_rules(case: Case) -> tuple[Finding, ...]:
     return tuple(out)
 
 
-def decides(case: Case, index: int, past: int) -> Found | Covered:
-    """A request that the route decides when only the routes with clauses in `past` stand before it."""
-    cover = 0
-    for target in case.program.routes[index].targets:
-        for part in case.parts({}, case.matrix.routes[index]):
-            answer = case.ask(Question(part, case.reach.denied, (target,), past=past))
-            if isinstance(answer, Found):
-                return answer
-            cover |= answer.clauses
-    return Covered(cover)
+def decides(case: Case, index: int, past: int) -> Found | tuple[_Refuted, ...]:
+    """A request that the route decides when only the routes with clauses in `past` stand before it, or what leaves it
+    nothing in each part of its condition."""
+    out: list[_Refuted] = []
+    if not case.program.routes[index].targets:
+        return ()
+    for part in case.parts({}, case.matrix.routes[index]):
+        answer = _decides(case, index, part, past)
+        if isinstance(answer, Found):
+            return answer
+        out.append((part, answer.clauses))
+    return tuple(out)
+
+
+def _decides(case: Case, index: int, part: Box, past: int) -> Found | Covered:
+    return case.ask(Question(part, case.reach.denied, past=past, some=case.program.routes[index].targets))
 
 
 def _dead_route(case: Case, index: int, route: Route) -> Finding | None:
     answer = decides(case, index, case.reach.before(index))
     if isinstance(answer, Found):
         return None
-    covering = _thinned(case, index, owners(case, answer.clauses, "route"))
-    routes = [case.program.routes[i] for i in covering]
-    guards = sorted({case.program.guards[i].name for i in owners(case, answer.clauses, "guard")})
-    denies = [case.program.denies[i].name for i in owners(case, answer.clauses, "deny")]
+    clauses = _least(case, index, answer)
+    routes = [case.program.routes[i] for i in owners(case, clauses, "route")]
+    guards = sorted({case.program.guards[i].name for i in owners(case, clauses, "guard")})
+    denies = [case.program.denies[i].name for i in owners(case, clauses, "deny")]
     labels = tuple(Label(r.span, "decided here") for r in routes[:3] if r.span is not None)
     if routes:
         why = f"{named(r.name for r in routes)} before it decide{'s' if len(routes) == 1 else ''} all its requests"
@@ -76,22 +83,55 @@ def _dead_route(case: Case, index: int, route: Route) -> Finding | None:
     )
 
 
-def _thinned(case: Case, index: int, covering: list[int]) -> list[int]:
-    """The covering routes without those that are not needed, as far as the budget allows."""
-    kept = list(covering)
-    if len(kept) > _MINIMISED:
-        return kept
-    for candidate in reversed(covering):
-        trial = [i for i in kept if i != candidate]
-        past = 0
-        for i in trial:
-            past |= case.matrix.routes[i]
-        try:
-            if isinstance(decides(case, index, past), Covered):
-                kept = trial
-        except OutOfBudget:
-            continue
-    return kept
+def _least(case: Case, index: int, refuted: tuple[_Refuted, ...]) -> int:
+    """The clauses that leave the route nothing, thinned out to routes that are each needed: without any one of them the
+    route would decide some request. A route is tried where it is used; what its absence is refuted with may need fewer."""
+    parts = list(refuted)
+    needed = 0
+    while True:
+        used = _used(parts) & case.matrix.all_routes & ~needed
+        if not used:
+            return _used(parts)
+        lowest = (used & -used).bit_length() - 1
+        own = case.matrix.routes[case.matrix.clauses[lowest].owner]
+        past = _used(parts) & case.matrix.all_routes
+        without = _without(case, index, parts, _whole(case, past) & ~own, own)
+        if without is None:
+            needed |= own
+        else:
+            parts = without
+
+
+def _without(case: Case, index: int, parts: list[_Refuted], past: int, own: int) -> list[_Refuted] | None:
+    """The refutations past these routes only, or None where the route decides then, or where that is not proved."""
+    out = []
+    try:
+        for part, clauses in parts:
+            if not clauses & own:
+                out.append((part, clauses))
+                continue
+            answer = _decides(case, index, part, past)
+            if isinstance(answer, Found):
+                return None
+            out.append((part, answer.clauses))
+    except OutOfBudget:
+        return None
+    return out
+
+
+def _used(parts: list[_Refuted]) -> int:
+    clauses = 0
+    for _, part in parts:
+        clauses |= part
+    return clauses
+
+
+def _whole(case: Case, clauses: int) -> int:
+    """All clauses of the routes that own these."""
+    mask = 0
+    for route in owners(case, clauses, "route"):
+        mask |= case.matrix.routes[route]
+    return mask
 
 
 def _dead_deny(case: Case, index: int) -> Finding | None:

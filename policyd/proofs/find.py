@@ -129,6 +129,40 @@ class _Ranges:
         return total
 
 
+@dataclass(frozen=True, slots=True)
+class _Small:
+    """An axis inside a box: its distinct rows over the clauses that were compacted, an atom for each, and the clauses with a
+    constraint there. What is liked comes first."""
+
+    number: int
+    rows: list[int]
+    atoms: list[int]
+    constrained: int
+
+
+class _Numbered:
+    """Some clauses, renumbered from bit 0."""
+
+    __slots__ = ("_known", "_place", "numbers")
+
+    def __init__(self, clauses: int) -> None:
+        self.numbers = list(bits(clauses))
+        self._place = {number: 1 << at for at, number in enumerate(self.numbers)}
+        self._known: dict[int, int] = {clauses: (1 << len(self.numbers)) - 1}
+
+    def local(self, mask: int) -> int:
+        """The mask in the new numbers; clauses that are not among them are left out."""
+        out = self._known.get(mask)
+        if out is None:
+            place = self._place
+            out = self._known[mask] = sum(place[n] for n in bits(mask) if n in place)
+        return out
+
+    def whole(self, mask: int) -> int:
+        """The mask in the old numbers; bits beyond the clauses are left out."""
+        return sum(1 << self.numbers[at] for at in bits(mask & (1 << len(self.numbers)) - 1))
+
+
 class Finder:
     """`find` over one matrix. Not thread-safe: it keeps memos."""
 
@@ -149,6 +183,7 @@ class Finder:
         self._common: dict[tuple[int, int], int] = {}
         self._beyond: dict[frozenset[int], int] = {}
         self._likes: dict[tuple[int, int], int] = {}
+        self._spans: dict[int, tuple[tuple[int, int], ...]] = {}
         self._ranked = tuple(
             sorted(range(axis.size), key=[row.bit_count() for row in rows].__getitem__)
             for axis, rows in zip(matrix.axes, matrix.rows, strict=True)
@@ -204,48 +239,36 @@ class Finder:
         hard: int,
         needs: Collection[int] = (),
         rules: Collection[Rule] = (),
+        choices: Collection[int] = (0,),
         *,
         fixed: Mapping[int, int] | None = None,
         extra: Sequence[Box] = (),
     ) -> Found | Covered:
-        """A cell of `box` that no clause of `hard` matches and no box of `extra`, that matches a clause of each of the needs,
-        and that each rule is out of the way of; or what rules all cells out. Everything that touches the box is compacted,
-        so there should be little of it. Axes of `fixed` stay on their atoms, and no clause may matter on them."""
+        """A cell of `box` that no clause of `hard`, none of one of the `choices` and no box of `extra` matches, that matches
+        a clause of each of the needs, and that each rule is out of the way of; or what rules all cells out. Everything that
+        touches the box is compacted, so there should be little of it. Axes of `fixed` stay on their atoms, and no clause may
+        matter on them."""
         fixed = fixed or {}
-        masks = hard
-        for mask in needs:
-            masks |= mask
-        for rule in rules:
-            masks |= rule.clauses
-            for mask in rule.needs:
-                masks |= mask
-        numbers = list(bits(self.touching(box, masks)))
-        place = {number: 1 << at for at, number in enumerate(numbers)}
-        known: dict[int, int] = {}
-
-        def local(mask: int) -> int:
-            out = known.get(mask)
-            if out is None:
-                out = known[mask] = sum(place[n] for n in bits(mask) if n in place)
-            return out
-
+        problem = _Numbered(self.touching(box, _all_of(hard, needs, rules, choices)))
+        numbers = problem.numbers
         count = len(numbers) + len(extra)
-        small = self._compact(box, [self.matrix.boxes[i] for i in numbers] + list(extra), fixed)
-        problem = Local(
-            count,
-            [rows for _, rows, _, _ in small],
-            [constrained for _, _, _, constrained in small],
-            (local(hard) if needs or rules else (1 << len(numbers)) - 1) | (1 << count) - (1 << len(numbers)),
-            tuple(map(local, needs)),
-            tuple(Rule(local(r.clauses), tuple(map(local, r.needs))) for r in rules),
-        )
-        domain, conflict = Solver(problem, self.spend).solve()
-        if domain is None:
-            return Covered(sum(1 << numbers[at] for at in bits(conflict & (1 << len(numbers)) - 1)))
-        chosen = dict(fixed)
-        for (axis, _, atoms, _), mask in zip(small, domain, strict=True):
-            chosen[axis] = atoms[(mask & -mask).bit_length() - 1]
-        return Found(self.liked(box, chosen))
+        small = self._compact(box, [*map(self.matrix.boxes.__getitem__, numbers), *extra], fixed)
+        rows = [s.rows for s in small]
+        constrained = [s.constrained for s in small]
+        local_needs = tuple(map(problem.local, needs))
+        local_rules = tuple(Rule(problem.local(r.clauses), tuple(map(problem.local, r.needs))) for r in rules)
+        refused = problem.local(hard) | (1 << count) - (1 << len(numbers))
+        cover = 0
+        for choice in choices:
+            local = Local(count, rows, constrained, refused | problem.local(choice), local_needs, local_rules)
+            domain, conflict = Solver(local, self.spend).solve()
+            if domain is not None:
+                chosen = dict(fixed)
+                for axis, mask in zip(small, domain, strict=True):
+                    chosen[axis.number] = axis.atoms[(mask & -mask).bit_length() - 1]
+                return Found(self.liked(box, chosen))
+            cover |= conflict
+        return Covered(problem.whole(cover))
 
     def covered_by_one(self, box: Box, clauses: int) -> bool:
         """One of the clauses covers the box alone."""
@@ -254,6 +277,13 @@ class Finder:
     def matched(self, cell: Cell) -> int:
         """The clauses that match a cell."""
         return self._met(cell, self._every)
+
+    def moved(self, box: Box, cell: Cell) -> Cell:
+        """The cell, moved into the box on each axis where it is outside."""
+        return tuple(
+            atom if axis not in box or box[axis] >> atom & 1 else self._like(axis, box[axis])
+            for axis, atom in enumerate(cell)
+        )
 
     def liked(self, box: Box, chosen: Mapping[int, int] | None = None) -> Cell:
         """A cell of the box: on each axis the chosen atom, or the one that the fewest clauses accept."""
@@ -342,11 +372,8 @@ class Finder:
                     fixed[axis] = atom
         return live
 
-    def _compact(
-        self, box: Box, clauses: Sequence[Box], fixed: Mapping[int, int]
-    ) -> list[tuple[int, list[int], list[int], int]]:
-        """For each axis that some clause constrains inside the box: the axis, its distinct rows, an atom for each, and the
-        clauses with a constraint there. What is liked comes first."""
+    def _compact(self, box: Box, clauses: Sequence[Box], fixed: Mapping[int, int]) -> list[_Small]:
+        """The axes that some clause constrains inside the box."""
         toggles: dict[int, dict[int, int]] = {}
         constrained: dict[int, int] = {}
         for number, clause in enumerate(clauses):
@@ -360,14 +387,20 @@ class Finder:
                     continue
                 at = toggles.setdefault(axis, {})
                 constrained[axis] = constrained.get(axis, 0) | bit
-                for low, high in runs(inside):
+                for low, high in self._runs_of(inside):
                     at[low] = at.get(low, 0) ^ bit
                     at[high] = at.get(high, 0) ^ bit
         every = (1 << len(clauses)) - 1
         out = []
         for axis, at in toggles.items():
             rows, atoms = self._walk(axis, box.get(axis), at, every & ~constrained[axis])
-            out.append((axis, rows, atoms, constrained[axis]))
+            out.append(_Small(axis, rows, atoms, constrained[axis]))
+        return out
+
+    def _runs_of(self, mask: int) -> tuple[tuple[int, int], ...]:
+        out = self._spans.get(mask)
+        if out is None:
+            out = self._spans[mask] = runs(mask)
         return out
 
     def _walk(
@@ -394,3 +427,16 @@ class Finder:
                     found[row] = start + (here & -here).bit_length() - 1
         rows = [first, *(r for r in found if r != first)]
         return rows, [found[r] for r in rows]
+
+
+def _all_of(hard: int, needs: Collection[int], rules: Collection[Rule], choices: Collection[int]) -> int:
+    """Every clause that a search has to do with."""
+    masks = hard
+    for mask in (*needs, *choices):
+        masks |= mask
+    for needed in {rule.needs for rule in rules}:
+        for mask in needed:
+            masks |= mask
+    for rule in rules:
+        masks |= rule.clauses
+    return masks

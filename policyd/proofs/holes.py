@@ -5,14 +5,16 @@ target: there is a target that fits the request (no capability guard removes it)
 merely does not fit (too long, another API) is what the routes after it are for, and is not reported.
 """
 
+from dataclasses import replace
+
 from policyd.policy.decision import Plan, Reject
 from policyd.policy.evaluate import evaluate, firing_guards
 from policyd.policy.program import Program, Route
 from policyd.policy.request import Request
 from policyd.proofs.case import Case
-from policyd.proofs.find import Cell, Found, OutOfBudget
+from policyd.proofs.find import Cell, Covered, Found, OutOfBudget
 from policyd.proofs.findings import Finding, not_proved
-from policyd.proofs.reach import Question
+from policyd.proofs.reach import Hunt, Question
 from policyd.proofs.witness import Witness
 from policyd.text.diagnostic import Label, Severity
 
@@ -61,9 +63,10 @@ def dead_ends(case: Case) -> tuple[Finding, ...]:
     for all the others, since nobody reads a thousand witnesses."""
     out: list[Finding] = []
     others: list[Route] = []
+    left = _Left(case)
     for index, route in enumerate(case.program.routes):
         try:
-            cell = _dead_end(case, index, route)
+            cell = left.dead_end(index)
         except OutOfBudget:
             out.append(not_proved(route.name, f"whether route `{route.name}` has dead ends", route.span))
             continue
@@ -79,15 +82,44 @@ def dead_ends(case: Case) -> tuple[Finding, ...]:
     return tuple(out)
 
 
-def _dead_end(case: Case, index: int, route: Route) -> Cell | None:
-    past = case.reach.before(index)
-    for target in route.targets:
-        fits = _capabilities(case, target)
-        for part in case.parts({}, case.matrix.routes[index]):
-            answer = case.ask(Question(part, case.reach.denied | fits, removed=route.targets, past=past))
+class _Left:
+    """Asks of routes whether guards may leave nothing of them. Many routes have the same targets, and most of these are
+    never all removed while one of them fits, which is asked once."""
+
+    __slots__ = ("_case", "_fits", "_ways")
+
+    def __init__(self, case: Case) -> None:
+        self._case = case
+        self._fits = {t.name: _capabilities(case, t.name) for t in case.program.targets}
+        self._ways: dict[tuple[str, ...], Hunt | None] = {}
+
+    def dead_end(self, index: int) -> Cell | None:
+        """A request that reaches the route, fits a target of it and is left with none. Raises `OutOfBudget`."""
+        hunt = self._hunt(self._case.program.routes[index].targets)
+        if hunt is None:
+            return None
+        past = (self._case.reach.before(index),)
+        for part in self._case.parts({}, self._case.matrix.routes[index]):
+            answer = self._ask(replace(hunt, box=part, past=past))
             if isinstance(answer, Found):
                 return answer.cell
-    return None
+        return None
+
+    def _hunt(self, targets: tuple[str, ...]) -> Hunt | None:
+        """What is looked for wherever a route has these targets, None where no request at all is such."""
+        if targets not in self._ways:
+            fits = tuple(dict.fromkeys(self._fits[t] for t in targets))
+            removed = tuple(dict.fromkeys(self._case.reach.side.guards(targets)))
+            hunt = Hunt({}, self._case.reach.denied, removed, (0,), fits)
+            try:
+                self._ways[targets] = hunt if isinstance(self._ask(hunt), Found) else None
+            except OutOfBudget:
+                self._ways[targets] = hunt
+        return self._ways[targets]
+
+    def _ask(self, hunt: Hunt) -> Found | Covered:
+        self._case.finder.start()
+        return self._case.reach.hunt(hunt)
 
 
 def _witness(case: Case, index: int, cell: Cell) -> Witness:

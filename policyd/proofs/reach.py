@@ -13,10 +13,10 @@ the one and past those of the other.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from policyd.proofs.find import Box, Covered, Finder, Found, OutOfBudget
+from policyd.proofs.find import Box, Cell, Covered, Finder, Found, OutOfBudget
 from policyd.proofs.local import Rule
 from policyd.proofs.side import Side
 
@@ -28,25 +28,28 @@ _MANY: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A request in `box`, outside every clause of `avoid`, with the targets `allowed` all allowed, none of the `removed`
-    ones allowed, and no route live that owns a clause of `past`: in the words of the first side."""
+    """A request in `box`, outside every clause of `avoid`, with the targets `allowed` all allowed, at least one of `some`
+    if there are any, none of the `removed` ones, and no route live that owns a clause of `past`: in the words of the first
+    side."""
 
     box: Box
     avoid: int = 0
     allowed: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     past: int = 0
+    some: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Hunt:
-    """A request in `box`, outside every clause of `avoid`, that matches a clause of each of the `removed` masks, and for
-    which no route of side `s` is live that owns a clause of `past[s]`."""
+    """A request in `box`, outside every clause of `avoid` and of one of the `choices`, that matches a clause of each of the
+    `removed` masks, and for which no route of side `s` is live that owns a clause of `past[s]`."""
 
     box: Box
     avoid: int
     removed: tuple[int, ...]
     past: tuple[int, ...]
+    choices: tuple[int, ...] = (0,)
 
 
 class Reach:
@@ -60,6 +63,7 @@ class Reach:
         self.denied = self.side.denied
         self.before = self.side.before
         self.live = self.side.live
+        self._found: dict[tuple[tuple[int, ...], tuple[int, ...]], Cell] = {}
 
     def ask(self, question: Question) -> Found | Covered:
         """A cell, or the clauses that together rule every cell out. Raises `OutOfBudget`."""
@@ -67,12 +71,15 @@ class Reach:
         for target in question.allowed:
             avoid |= self.side.guards_on[target]
         removed = self.side.guards(question.removed)
-        return self.hunt(Hunt(question.box, avoid, removed, (question.past, *(0 for _ in self.sides[1:]))))
+        choices = tuple(dict.fromkeys(self.side.guards(question.some))) or (0,)
+        past = (question.past, *(0 for _ in self.sides[1:]))
+        return self.hunt(Hunt(question.box, avoid, removed, past, choices))
 
     def hunt(self, hunt: Hunt) -> Found | Covered:
         """The same for all sides at once."""
+        avoid = hunt.avoid | self.matrix.relations
         try:
-            return self._past(hunt, hunt.avoid | self.matrix.relations)
+            return self._removing(hunt, avoid) if hunt.removed else self._past(hunt, avoid)
         except RecursionError:
             # A question nested this deeply has outgrown its budget like any other.
             raise OutOfBudget from None
@@ -83,22 +90,70 @@ class Reach:
 
     def _past(self, hunt: Hunt, avoid: int) -> Found | Covered:
         """Outside every condition no route is live, so that is tried first. Where it leaves nothing, the routes of that
-        cover come into the search as rules: outside their condition, or with all their targets removed. A cell that gets
-        past these is checked against everything; what it meets comes into the search as well."""
+        cover come into the search as rules."""
         blocking = avoid
         for clauses in hunt.past:
             blocking |= clauses
-        chosen = 0
-        if not hunt.removed:
-            answer = self.finder.find(hunt.box, blocking)
-            if isinstance(answer, Found) or not answer.clauses & ~avoid:
+        cover = 0
+        for choice in hunt.choices:
+            answer = self.finder.find(hunt.box, blocking | choice)
+            if isinstance(answer, Found):
                 return answer
-            chosen = answer.clauses
-        hard = self._certain(hunt.box, avoid) | chosen & avoid
-        rules = self._rules(hunt.past, chosen)
+            cover |= answer.clauses
+            if not answer.clauses & ~blocking:
+                break
+        if not cover & blocking & ~avoid:
+            return Covered(cover)
+        return self._through(hunt, avoid, cover)
+
+    def _removing(self, hunt: Hunt, avoid: int) -> Found | Covered:
+        """Where guards have to match, a cell that did for the same guards is tried first."""
+        cover = 0
+        choices = []
+        for choice in hunt.choices:
+            lost = self._lost(hunt, avoid | choice)
+            if lost is None:
+                choices.append(choice)
+            else:
+                cover |= lost
+        if not choices:
+            return Covered(cover)
+        key = (hunt.removed, hunt.choices)
+        known = self._found.get(key)
+        if known is not None:
+            cell = self.finder.moved(hunt.box, known)
+            if self._answers(hunt, avoid, self.finder.matched(cell)):
+                return Found(cell)
+        answer = self._through(replace(hunt, choices=tuple(choices)), avoid, 0)
+        if isinstance(answer, Found):
+            self._found[key] = answer.cell
+            return answer
+        return Covered(cover | answer.clauses)
+
+    def _lost(self, hunt: Hunt, avoid: int) -> int | None:
+        """The clauses that keep some mask from being matched at all, None where there are none."""
+        for need in hunt.removed:
+            if not self.finder.touching(hunt.box, need & ~avoid):
+                return need & avoid
+        return None
+
+    def _answers(self, hunt: Hunt, avoid: int, matched: int) -> bool:
+        """Whether a request of the box that matches these clauses is what the hunt is for."""
+        return (
+            not matched & avoid
+            and all(need & matched for need in hunt.removed)
+            and not all(choice & matched for choice in hunt.choices)
+            and not self._live(hunt.past, matched)
+        )
+
+    def _through(self, hunt: Hunt, avoid: int, cover: int) -> Found | Covered:
+        """Routes as rules: outside their condition, or with all their targets removed. The search begins with those of the
+        cover. A cell that gets past these is checked against everything, and what it meets comes into the search."""
+        hard = self._certain(hunt.box, avoid) | cover & avoid
+        rules = self._rules(hunt.past, cover)
         while True:
             self.finder.spend()
-            answer = self.finder.solve(hunt.box, hard, hunt.removed, rules.values())
+            answer = self.finder.solve(hunt.box, hard, hunt.removed, rules.values(), hunt.choices)
             if isinstance(answer, Covered):
                 return answer
             matched = self.finder.matched(answer.cell)
