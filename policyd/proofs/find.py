@@ -188,6 +188,7 @@ class Finder:
             sorted(range(axis.size), key=[row.bit_count() for row in rows].__getitem__)
             for axis, rows in zip(matrix.axes, matrix.rows, strict=True)
         )
+        self._liked = tuple(ranked[0] for ranked in self._ranked)
         self.start()
 
     def start(self) -> None:
@@ -280,18 +281,20 @@ class Finder:
 
     def moved(self, box: Box, cell: Cell) -> Cell:
         """The cell, moved into the box on each axis where it is outside."""
-        return tuple(
-            atom if axis not in box or box[axis] >> atom & 1 else self._like(axis, box[axis])
-            for axis, atom in enumerate(cell)
-        )
+        inside = list(cell)
+        for axis, mask in box.items():
+            if not mask >> cell[axis] & 1:
+                inside[axis] = self._like(axis, mask)
+        return tuple(inside)
 
     def liked(self, box: Box, chosen: Mapping[int, int] | None = None) -> Cell:
         """A cell of the box: on each axis the chosen atom, or the one that the fewest clauses accept."""
-        chosen = chosen or {}
-        return tuple(
-            chosen[axis] if axis in chosen else self._like(axis, box.get(axis))
-            for axis in range(len(self.matrix.axes))
-        )
+        cell = list(self._liked)
+        for axis, mask in box.items():
+            cell[axis] = self._like(axis, mask)
+        for axis, atom in (chosen or {}).items():
+            cell[axis] = atom
+        return tuple(cell)
 
     # How clauses are narrowed before any search.
 

@@ -20,7 +20,7 @@ from policyd.text.diagnostic import Label, Severity
 
 __all__ = ["dead_ends", "holes", "meets_dead_end"]
 
-_SHOWN = 50
+_SHOWN = 20
 """Dead ends that get a note and a witness each."""
 
 
@@ -59,7 +59,7 @@ def holes(case: Case) -> tuple[Finding, ...]:
 
 
 def dead_ends(case: Case) -> tuple[Finding, ...]:
-    """One note per route that the guards leave nothing of for some request that reaches it; from the fiftieth on one note
+    """One note per route that the guards leave nothing of for some request that reaches it; from the twentieth on one note
     for all the others, since nobody reads a thousand witnesses."""
     out: list[Finding] = []
     others: list[Route] = []
