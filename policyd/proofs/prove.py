@@ -12,6 +12,7 @@ from typing import Final
 from policyd.engine.matrix import Matrix
 from policyd.policy.program import Program, Suppression
 from policyd.proofs.assertions import check_assertion, vacuous
+from policyd.proofs.budgets import idle_budgets
 from policyd.proofs.case import Case, open_case
 from policyd.proofs.conflicts import conflicting_includes
 from policyd.proofs.dead import dead_rules
@@ -78,6 +79,7 @@ ANALYSES: Final = (
     Analysis(frozenset({"PD306"}), holes),
     Analysis(frozenset({"PD307"}), dead_ends),
     Analysis(frozenset({"PD313"}), not_monotone),
+    Analysis(frozenset({"PD315"}), idle_budgets),
     Analysis(frozenset({"PD316", "PD317"}), openings),
     Analysis(frozenset({"PD318"}), unreached_targets),
     Analysis(frozenset({"PD319"}), lacking_capabilities),

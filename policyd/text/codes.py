@@ -142,6 +142,7 @@ _ROWS = (
     Code("PD310", _W, "assertion that claims nothing"),
     Code("PD313", _W, "not monotone"),
     Code("PD314", _E, "scope leak"),
+    Code("PD315", _W, "budget that never matters"),
     Code("PD316", _N, "what an exception opens"),
     Code("PD317", _W, "exception that opens nothing"),
     Code("PD318", _W, "target that no request can reach"),
