@@ -32,13 +32,18 @@ def holes(case: Case) -> tuple[Finding, ...]:
         decision = evaluate(case.program, request)
         return isinstance(decision, Reject) and decision.by == ("otherwise",)
 
+    everything = case.reach.before(len(case.program.routes))
+
+    def quick(matched: int) -> bool:
+        return not matched & case.reach.denied and case.reach.first_live(matched, everything) is None
+
     try:
-        answer = case.ask(Question({}, case.reach.denied, past=case.reach.before(len(case.program.routes))))
+        answer = case.ask(Question({}, case.reach.denied, past=everything))
     except OutOfBudget:
         return (not_proved("otherwise", "whether every request finds a route", otherwise.span),)
     if not isinstance(answer, Found):
         return ()
-    witness = case.witness(answer.cell, claim)
+    witness = case.witness(answer.cell, claim, quick)
     passed = ", ".join(f"`{r}`" for r in witness.decision.passed_over)
     why = (
         f": {passed} hold{'s' if len(witness.decision.passed_over) == 1 else ''} but nothing is left"
