@@ -10,13 +10,13 @@ change. (Where neither is the case, both deciding routes are live in both polici
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import chain
-from typing import TypeAlias
+from dataclasses import dataclass, replace
+from itertools import chain, product
+from typing import Final, TypeAlias
 
 from policyd.policy.program import Route
 from policyd.proofs.conflicts import left_of, telling
-from policyd.proofs.find import Box, Cell, Covered, Found, OutOfBudget, bits, meet
+from policyd.proofs.find import Box, Cell, Covered, OutOfBudget, bits, meet
 from policyd.proofs.kinds import Kind
 from policyd.proofs.reach import Hunt
 from policyd.proofs.side import Decider, Side
@@ -42,14 +42,6 @@ class Unfinished:
     """What this rule's requests turn into is not proved: a question outgrew its budget."""
 
     rule: Decider
-
-
-@dataclass(frozen=True, slots=True)
-class _Base:
-    """Where a rule of one side decides: a hunt whose `past` is set for that side only."""
-
-    rule: Decider
-    hunt: Hunt
 
 
 def differing(together: Together) -> Iterator[Pair | Unfinished]:
@@ -100,28 +92,74 @@ def where(
     *,
     allowed: tuple[Iterable[str], Iterable[str]] = ((), ()),
     removed: tuple[Iterable[str], Iterable[str]] = ((), ()),
+    known: "Blockers | None" = None,
 ) -> Iterator[Cell]:
     """Cells that `before` decides in the old policy and `after` in the new, where the old and the new guards allow and
     remove these targets. At least one if there is any. Raises `OutOfBudget`."""
+    known = Blockers(together) if known is None else known
     sides = (together.old, together.new)
+    rules = (before, after)
     avoid = 0
     masks: list[int] = []
-    past: list[int] = []
-    for side, rule, names in zip(sides, (before, after), allowed, strict=True):
+    for side, rule, names in zip(sides, rules, allowed, strict=True):
         avoid |= _off(side, rule)
-        past.append(_past(side, rule))
         for target in names:
             avoid |= side.guards_on[target]
     for side, names in zip(sides, removed, strict=True):
         masks.extend(side.guards_on[target] for target in names)
-    live = [_ways_to_live(side, rule, frozenset(names)) for side, rule, names in zip(sides, (before, after), allowed, strict=True)]  # fmt: skip
-    for box in _boxes(together, sides, (before, after)):
-        for first in live[0]:
-            for second in live[1]:
-                together.finder.start()
-                answer = together.reach.hunt(Hunt(box, avoid | first | second, tuple(masks), tuple(past)))
-                if isinstance(answer, Found):
-                    yield answer.cell
+    live = (
+        _ways_to_live(side, rule, frozenset(names))
+        for side, rule, names in zip(sides, rules, allowed, strict=True)
+    )
+    choices = tuple(dict.fromkeys(one | other for one, other in product(*live)))
+    for box in _boxes(together, sides, rules):
+        cell = known.decided(Hunt(box, avoid, tuple(masks), (0, 0), choices), rules)
+        if cell is not None:
+            yield cell
+
+
+class Blockers:
+    """Which routes stand before a rule where it was looked for. A rule of a long policy meets few of the routes above it,
+    so these are learnt from the cells that they decide instead of all being avoided from the start."""
+
+    def __init__(self, together: Together) -> None:
+        self._together = together
+        self._sides = (together.old, together.new)
+        self._known: dict[tuple[int, Decider], int] = {}
+
+    def decided(self, hunt: Hunt, rules: Sequence[Decider | None]) -> Cell | None:
+        """A cell of the hunt that the rules decide (None: any), of the old policy and of the new."""
+        finder, reach = self._together.finder, self._together.reach
+        finder.start()
+        for _ in range(_LEARNT):
+            past = tuple(
+                own | self._known.get((n, r), 0) if r is not None else own
+                for n, (own, r) in enumerate(zip(hunt.past, rules, strict=True))
+            )
+            answer = reach.hunt(replace(hunt, past=past))
+            if isinstance(answer, Covered):
+                return None
+            if not self._learn(finder.matched(answer.cell), rules):
+                return answer.cell
+        past = tuple(
+            own | _past(side, rule) if rule is not None else own
+            for own, side, rule in zip(hunt.past, self._sides, rules, strict=True)
+        )
+        answer = reach.hunt(replace(hunt, past=past))
+        return None if isinstance(answer, Covered) else answer.cell
+
+    def _learn(self, matched: int, rules: Sequence[Decider | None]) -> bool:
+        """Whether another rule decides the cell in the place of one of these; then it is known from now on."""
+        learnt = False
+        for number, (side, rule) in enumerate(zip(self._sides, rules, strict=True)):
+            if rule is None or rule.kind == "deny":
+                continue
+            first = side.first_live(self._together.matrix, matched, _past(side, rule))
+            if first is not None:
+                key = (number, rule)
+                self._known[key] = self._known.get(key, 0) | side.route(first)
+                learnt = True
+        return learnt
 
 
 def _off(side: Side, rule: Decider) -> int:
@@ -180,6 +218,7 @@ class _Pairs:
         self.together = together
         self.sides = (together.old, together.new)
         self.seen = seen
+        self.known = Blockers(together)
         both = together.old.guards_on.keys() & together.new.guards_on.keys()
         self.guarded = frozenset(t for t in both if together.old.guards_on[t] != together.new.guards_on[t])
         """targets of both whose guards changed"""
@@ -233,52 +272,61 @@ class _Pairs:
         side = self.sides[number]
         clauses = _clauses(side, rule)
         assert clauses is not None
-        past = (_past(side, rule), 0) if number == 0 else (0, _past(side, rule))
         try:
             for box in _parts(self.together, {}, clauses):
-                for way in ways:
-                    hunt = Hunt(box, _off(side, rule) | way, removed, past)
-                    if self._ask(hunt) is None:
-                        continue
-                    yield from self._chain(number, _Base(rule, hunt))
+                hunt = Hunt(box, _off(side, rule), removed, (0, 0), tuple(ways))
+                yield from self._chain(number, rule, hunt)
         except OutOfBudget:
             yield Unfinished(rule)
 
-    def _chain(self, number: int, base: _Base) -> Iterator[Pair]:
-        """Every decider of the other side where the base's rule decides on this one, if the outcomes can differ."""
+    def _chain(self, number: int, rule: Decider, base: Hunt) -> Iterator[Pair]:
+        """Every decider of the other side where this side's rule decides in the base, if the outcomes can differ: one
+        after the other in their order, until nothing is left for those behind."""
         other = self.sides[1 - number]
-        box, avoid = base.hunt.box, base.hunt.avoid
         for index, deny in enumerate(other.program.denies):
-            if self.together.finder.touching(box, other.deny(index)):
-                yield from self._pair(number, base, Decider("deny", index, deny.name, deny.span))
-        avoid |= other.denied
+            if self.together.finder.touching(base.box, other.deny(index)):
+                yield from self._pair(number, rule, Decider("deny", index, deny.name, deny.span))
+        base = replace(base, avoid=base.avoid | other.denied)
         passed = 0
-        for index in other.owners(self.together.matrix, self.together.finder.touching(box, other.all_routes)):
-            rule = _route(other, index)
-            if self._known(number, base, rule):
-                continue
-            passed += 1
-            if passed % _LOOKS == 0 and not self._still(number, base, avoid, other.before(index)):
+        left = self._ask(number, rule, None, base, passed)
+        touching = self.together.finder.touching(base.box, other.all_routes)
+        for index in tuple(other.owners(self.together.matrix, touching)):
+            if left is None:
                 return
-            yield from self._pair(number, base, rule)
-        yield from self._pair(
-            number, base, Decider("otherwise", 0, "otherwise", other.program.otherwise.span)
+            decider = _route(other, index)
+            matched = self.together.finder.matched(left)
+            if not self._alike(number, rule, decider):
+                decides = other.first_live(self.together.matrix, matched) == index
+                if not decides and not self._occurs(number, rule, decider, base):
+                    continue
+                yield from self._pair(number, rule, decider)
+            passed |= other.route(index)
+            if other.live(index, matched):
+                left = self._ask(number, rule, None, base, passed)
+        if left is not None:
+            otherwise = Decider("otherwise", 0, "otherwise", other.program.otherwise.span)
+            yield from self._pair(number, rule, otherwise)
+
+    def _occurs(self, number: int, own: Decider, rule: Decider, base: Hunt) -> bool:
+        """Whether any request of the base is decided by this route of the other side."""
+        other = self.sides[1 - number]
+        ways = dict.fromkeys(other.guards_on[t] for t in other.targets[rule.index])
+        choices = tuple(dict.fromkeys(one | way for one in base.choices for way in ways))
+        return any(
+            self._ask(number, own, rule, replace(base, box=box, choices=choices), 0) is not None
+            for box in _parts(self.together, base.box, other.route(rule.index))
         )
 
-    def _still(self, number: int, base: _Base, avoid: int, before: int) -> bool:
-        """Whether any request of the base is left to the other side's rules behind these."""
-        own = base.hunt.past[number]
-        past = (own, before) if number == 0 else (before, own)
-        return self._ask(Hunt(base.hunt.box, avoid, base.hunt.removed, past)) is not None
+    def _ask(self, number: int, own: Decider, rule: Decider | None, hunt: Hunt, passed: int) -> Cell | None:
+        """A request of the hunt that this side's rule decides and, if it is given, the other side's; and for which none
+        of the other's routes is live that were passed."""
+        past = (0, passed) if number == 0 else (passed, 0)
+        rules = (own, rule) if number == 0 else (rule, own)
+        return self.known.decided(replace(hunt, past=past), rules)
 
-    def _ask(self, hunt: Hunt) -> Cell | None:
-        self.together.finder.start()
-        answer = self.together.reach.hunt(hunt)
-        return None if isinstance(answer, Covered) else answer.cell
-
-    def _known(self, number: int, base: _Base, rule: Decider) -> bool:
+    def _alike(self, number: int, own: Decider, rule: Decider) -> bool:
         """The pair is known already, or its outcomes are equal wherever it occurs."""
-        before, after = (base.rule, rule) if number == 0 else (rule, base.rule)
+        before, after = (own, rule) if number == 0 else (rule, own)
         if (before, after) in self.seen:
             return True
         if before.kind != "route" or after.kind != "route":
@@ -290,11 +338,11 @@ class _Pairs:
             new, frozenset(new.targets)
         )
 
-    def _pair(self, number: int, base: _Base, rule: Decider) -> Iterator[Pair]:
+    def _pair(self, number: int, own: Decider, rule: Decider) -> Iterator[Pair]:
         """The pair, if it occurs with different outcomes."""
-        if self._known(number, base, rule):
+        if self._alike(number, own, rule):
             return
-        before, after = (base.rule, rule) if number == 0 else (rule, base.rule)
+        before, after = (own, rule) if number == 0 else (rule, own)
         for cell in chain.from_iterable(self._places(before, after)):
             if kind_at(self.together, self.together.finder.matched(cell)) is not None:
                 self.seen.add((before, after))
@@ -305,23 +353,33 @@ class _Pairs:
         """Where the two could differ, likely places first. INVARIANT: if the outcomes differ for some request, then in
         one of these places they differ everywhere."""
         if before.kind != "route" or after.kind != "route":
-            yield where(self.together, before, after)
+            yield self._where(before, after)
             return
         old, new = self._written(0, before), self._written(1, after)
         mine, theirs = frozenset(old.targets), frozenset(new.targets)
         for target in old.targets:
             if target not in theirs:
-                yield where(self.together, before, after, allowed=((target,), ()))
+                yield self._where(before, after, allowed=((target,), ()))
         for target in new.targets:
             if target not in mine:
-                yield where(self.together, before, after, allowed=((), (target,)))
+                yield self._where(before, after, allowed=((), (target,)))
         for target in old.targets:
             if target in theirs and target in self.guarded:
-                yield where(self.together, before, after, allowed=((target,), ()), removed=((), (target,)))
-                yield where(self.together, before, after, allowed=((), (target,)), removed=((target,), ()))
+                yield self._where(before, after, allowed=((target,), ()), removed=((), (target,)))
+                yield self._where(before, after, allowed=((), (target,)), removed=((target,), ()))
         for pair in telling(old, new):
             if mine.issuperset(pair) and theirs.issuperset(pair):
-                yield where(self.together, before, after, allowed=(pair, pair))
+                yield self._where(before, after, allowed=(pair, pair))
+
+    def _where(
+        self,
+        before: Decider,
+        after: Decider,
+        *,
+        allowed: tuple[tuple[str, ...], tuple[str, ...]] = ((), ()),
+        removed: tuple[tuple[str, ...], tuple[str, ...]] = ((), ()),
+    ) -> Iterator[Cell]:
+        return where(self.together, before, after, allowed=allowed, removed=removed, known=self.known)
 
     def _written(self, number: int, rule: Decider) -> Route:
         return self.sides[number].program.routes[rule.index]
@@ -331,8 +389,8 @@ class _Pairs:
         return program.otherwise.status if rule.kind == "otherwise" else program.denies[rule.index].status
 
 
-_LOOKS = 4
-"""After so many rules it is asked whether any request is left for those behind."""
+_LEARNT: Final = 24
+"""So many routes are learnt one by one; where more stand before a rule, all that could are avoided."""
 
 
 def _route(side: Side, index: int) -> Decider:
