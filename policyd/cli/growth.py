@@ -17,7 +17,7 @@ from policyd.policy.written import given_text
 from policyd.proofs.case import open_case
 from policyd.proofs.findings import not_proved
 from policyd.resolve.load import Loaded
-from policyd.text.diagnostic import Diagnostic
+from policyd.text.diagnostic import Diagnostic, in_order
 from policyd.text.printable import printable
 from policyd.trials.coverage import Coverage, Row, State, below_minimum, coverage_of
 from policyd.trials.mutants import mutants_of
@@ -73,7 +73,7 @@ def grow(
         found += [] if low is None else [low]
     mutated = _mutated(path, loaded, program, most, seconds) if mutation else None
     if mutated is not None:
-        found += [_surviving(program, trial) for trial in mutated.of(Fate.SURVIVED)]
+        found += _surviving(program, mutated.of(Fate.SURVIVED))
         found += [_open_question(trial) for trial in mutated.of(Fate.NOT_PROVED)]
     return Growth(covered, mutated, tuple(found))
 
@@ -84,8 +84,16 @@ def _mutated(path: str, loaded: Loaded, program: Program, most: int | None, seco
     return mutate(program, mutants, most=most, until=lambda: end is not None and time.perf_counter() > end)
 
 
-def _surviving(program: Program, trial: Trial) -> Diagnostic:
-    return surviving(trial, None if trial.test is None else proposed_test(program, trial.test))
+def _surviving(program: Program, trials: Sequence[Trial]) -> Iterator[Diagnostic]:
+    """A test that notices several is written out with the first that a reader comes to."""
+    told: set[str] = set()
+    bare = {id(found): (found, trial) for trial in trials for found in (surviving(trial, None),)}
+    for found, trial in (bare[id(d)] for d in in_order(found for found, _ in bare.values())):
+        if trial.test is None:
+            yield found
+        else:
+            yield surviving(trial, proposed_test(program, trial.test), first=trial.test.name not in told)
+            told.add(trial.test.name)
 
 
 def _open_question(trial: Trial) -> Diagnostic:

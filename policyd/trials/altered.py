@@ -69,10 +69,11 @@ def _walk(
                 yield _dropped(program, operand, put(join(*before, *after)))
                 yield from _walk(program, operand, _between(put, join, before, after), inside=True)
         case _:
-            yield from (
-                Altered(put(c), f"`{condition_text(program, condition)}` became `{said}`", condition.span)
-                for c, said in _other_tests(program, condition)
-            )
+            whole = condition_text(program, condition)
+            for other, said in _other_tests(program, condition):
+                yield Altered(put(other), f"`{whole}` became `{said}`", condition.span)
+            for other, value in _smaller_sets(program, condition):
+                yield Altered(put(other), f"`{value}` was dropped from `{whole}`", condition.span)
             if not inside:
                 yield _dropped(program, condition, put(TRUE))
 
@@ -168,5 +169,13 @@ def _value_sets(program: Program, test: OneOf) -> Iterator[Condition]:
             kept = domain.values[max(edge, 0) :] if upper else domain.values[: max(edge, -1) + 1]
             if 0 < len(kept) < len(domain.values):
                 yield replace(test, values=frozenset(kept))
-    elif len(test.values) > 1:
-        yield from (replace(test, values=test.values - {v}) for v in sorted(test.values))
+
+
+def _smaller_sets(program: Program, test: Test) -> Iterator[tuple[Condition, str]]:
+    """The set without each of its values; ordered words have a neighbour instead."""
+    if not isinstance(test, OneOf) or len(test.values) < 2:
+        return
+    domain = program.feature(test.feature).domain
+    if not isinstance(domain, EnumDomain) or not domain.ordered:
+        for value in sorted(test.values):
+            yield replace(test, values=test.values - {value}), value

@@ -13,7 +13,7 @@ from policyd.engine.boxes import Box, TooManyBoxes
 from policyd.policy.condition import both
 from policyd.policy.evaluate import evaluate
 from policyd.policy.possible import agree
-from policyd.policy.program import Program, Value
+from policyd.policy.program import EnumDomain, Program, Value
 from policyd.policy.quiet import quiet_request, quiet_value
 from policyd.policy.request import Request
 from policyd.proofs.case import Case
@@ -165,16 +165,25 @@ def _exactly(program: Program, goal: Goal, witness: Witness, claim: Claim) -> Wi
 
 
 def familiar(program: Program, witness: Witness, claim: Claim) -> Witness:
-    """The witness with values that the policy's tests use for what has to be given, as far as the claim still holds."""
+    """The witness with values that the policy's tests use for what has to be given, and with labels as low as they can
+    be, as far as the claim still holds."""
     given = dict(witness.given)
-    for name in [n for n in given if quiet_value(program.feature(n)) is None]:
-        for value in _used(program, name):
+    for name, old in witness.given:
+        for value in _better(program, name, old):
             trial = {**given, name: value}
             request = _possible(program, trial)
             if request is not None and claim(request):
                 given, witness = trial, _witness(program, trial, request)
                 break
     return witness
+
+
+def _better(program: Program, name: str, value: Value | None) -> tuple[Value, ...]:
+    """Values to prefer to this one, the best first."""
+    feature = program.feature(name)
+    if feature.where.kind == "label" and isinstance(feature.domain, EnumDomain) and isinstance(value, str):
+        return feature.domain.values[: feature.domain.values.index(value)]
+    return _used(program, name) if quiet_value(feature) is None else ()
 
 
 def _used(program: Program, name: str) -> tuple[Value, ...]:

@@ -7,7 +7,7 @@ that tells the two apart and a test that would have noticed. What outgrew its bu
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from string import ascii_lowercase
 
@@ -47,7 +47,8 @@ class Fate(StrEnum):
 class Trial:
     """What became of a mutant. `by`: the first test that fails, or assertion that is broken. A survivor has a request, what
     the policy (`witness.decision`) and the mutant (`after`) decide about it, and a test that tells them apart; `test` is
-    None where no single request's candidates show it (the shares of a split)."""
+    None where no single request's candidates show it (the shares of a split). Where the test of an earlier survivor does
+    so, `test` is that one."""
 
     mutant: Mutant
     fate: Fate
@@ -103,29 +104,45 @@ def try_mutants(
     """Each in turn; None for one that does not compile. Tests that fail and assertions that do not hold notice nothing."""
     passing = tuple(r.case for r in run_tests(program) if r.passed)
     holding = _holding(program, budget)
+    proposed: dict[str, Proposal] = {}
     for mutant in mutants:
-        yield _try(program, mutant, passing, holding, budget)
+        trial = _try(program, mutant, passing, holding, budget)
+        if trial is not None and trial.test is not None:
+            known = next((p for p in proposed.values() if _notices(mutant.program, p)), trial.test)
+            proposed.setdefault(known.name, known)
+            trial = replace(trial, test=known)
+        yield trial
 
 
-def surviving(trial: Trial, text: str | None) -> Diagnostic:
-    """A warning about a mutant that nothing notices. `text`: the test that would, as it is written."""
+def surviving(trial: Trial, text: str | None, *, first: bool = True) -> Diagnostic:
+    """A warning about a mutant that nothing notices. `text`: the test that would, as it is written; where it is not the
+    `first` that is told of it, its name is enough."""
     assert trial.witness is not None and trial.after is not None, "INVARIANT: a survivor has a witness"
     details = (
         f"witness: {given_text(trial.witness.given) or 'the quiet request'}",
         f"    now: {decision_text(trial.witness.decision)}",
         f"   then: {decision_text(trial.after)}",
     )
-    lines = () if text is None else ("a test that would notice:", *(f"  {x}" for x in text.splitlines()))
+    lines: tuple[str, ...] = ()
+    if text is not None and trial.test is not None:
+        shown = tuple(f"  {x}" for x in text.splitlines())
+        lines = (
+            ("a test that would notice:", *shown) if first else (f'"{trial.test.name}" would notice, too',)
+        )
     return Diagnostic(
         "PD406",
         Severity.WARNING,
         f"no test and no assertion notices that {trial.mutant.said}",
         trial.mutant.span,
-        "add this test, or an assertion that says what must hold"
-        if text
-        else "assert what must hold: one request does not show the shares of a split",
+        _cure(text, first=first),
         details=(*details, *lines),
     )
+
+
+def _cure(text: str | None, *, first: bool) -> str:
+    if text is None:
+        return "assert what must hold: one request does not show the shares of a split"
+    return f"add {'this' if first else 'that'} test, or an assertion that says what must hold"
 
 
 def _holding(program: Program, budget: Budget | None) -> frozenset[str]:
