@@ -43,6 +43,10 @@ class _Everything(frozenset[str]):
     def __eq__(self, other: object) -> bool:
         return self is other
 
+    def __ne__(self, other: object) -> bool:
+        # A set has a `!=` of its own, by which every name and no name would be the same.
+        return self is not other
+
     def __hash__(self) -> int:
         return id(self)
 

@@ -11,7 +11,7 @@ from policyd.policy.program import (
     Unknown,
     Where,
 )
-from policyd.policy.request import LONGEST_STRING, Inadmissible, admit_value
+from policyd.policy.request import EVERYTHING, LONGEST_STRING, Inadmissible, admit_value
 
 
 def number(provenance: Provenance) -> Feature:
@@ -55,3 +55,10 @@ def test_a_word_outside_the_list_is_named_with_the_list() -> None:
     found = admit_value(feature, "fast")
     assert isinstance(found, Inadmissible) and found.status == 400
     assert "`pace`" in found.message and "fast" in found.message and "slow, quick" in found.message
+
+
+def test_every_name_is_not_no_name() -> None:
+    for other in (frozenset(), frozenset({"*"}), frozenset({"secret"})):
+        assert EVERYTHING != other and other != EVERYTHING
+        assert not (EVERYTHING == other or other == EVERYTHING)
+    assert EVERYTHING == EVERYTHING and not (EVERYTHING != EVERYTHING)  # noqa: PLR0124
