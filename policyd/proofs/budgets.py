@@ -7,6 +7,7 @@ without.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import chain, islice
 from typing import Final
 
@@ -16,7 +17,7 @@ from policyd.policy.program import Feature, Program
 from policyd.policy.specialise import specialise
 from policyd.proofs.case import Case
 from policyd.proofs.conflicts import left_of
-from policyd.proofs.find import Cell, Found, OutOfBudget, bits
+from policyd.proofs.find import Cell, Found, OutOfBudget, bits, meet
 from policyd.proofs.findings import Finding, not_proved
 from policyd.proofs.gains import tested_at
 from policyd.proofs.pairs import Unfinished, differing, outcome
@@ -28,7 +29,7 @@ from policyd.text.source import Span
 __all__ = ["idle_budgets"]
 
 _TRIED: Final = 8
-"""Clauses that ask for a budget and are tried with one request each."""
+"""Clauses that ask for a budget and are tried, and other routes that are tried with each."""
 _SHOWN: Final = 3
 
 
@@ -86,28 +87,51 @@ def _matters(case: Case, feature: Feature) -> bool | None:
 
 def _shown(case: Case, axis: int) -> bool:
     """Whether one of a few requests is decided otherwise when only this axis is the other way round."""
-    for number in islice(bits(case.matrix.constrained[axis]), _TRIED):
-        cell = _decided(case, number)
-        if cell is not None and _outcome(case, cell) != _outcome(case, _turned(cell, axis)):
+    asking = tuple(islice(bits(case.matrix.constrained[axis]), _TRIED))
+    likely = chain.from_iterable(_likely(case, number) for number in asking)
+    questions = chain((_plain(case, number) for number in asking), islice(likely, 4 * _TRIED))
+    for question in questions:
+        try:
+            answer = case.ask(question)
+        except OutOfBudget:
+            continue
+        if isinstance(answer, Found) and _outcome(case, answer.cell) != _outcome(
+            case, _turned(answer.cell, axis)
+        ):
             return True
     return False
 
 
-def _decided(case: Case, number: int) -> Cell | None:
-    """A request of the clause that its rule decides, or that its guard leaves to the routes."""
+def _plain(case: Case, number: int) -> Question:
+    """For a request of the clause that its rule decides, or that its guard leaves to the routes."""
     clause = case.matrix.clauses[number]
     if clause.owner_kind == "route":
         targets, past = case.reach.side.targets[clause.owner], case.reach.before(clause.owner)
-        question = Question(clause.box, case.reach.denied, past=past, some=targets)
-    elif clause.owner_kind == "deny":
-        question = Question(clause.box, case.reach.side.denied_before(clause.owner))
-    else:
-        question = Question(clause.box, case.reach.denied)
-    try:
-        answer = case.ask(question)
-    except OutOfBudget:
-        return None
-    return answer.cell if isinstance(answer, Found) else None
+        return Question(clause.box, case.reach.denied, past=past, some=targets)
+    if clause.owner_kind == "deny":
+        return Question(clause.box, case.reach.side.denied_before(clause.owner))
+    return Question(clause.box, case.reach.denied)
+
+
+def _likely(case: Case, number: int) -> Iterator[Question]:
+    """For requests that something else decides when the clause does not hold: another route behind its route, or a route
+    that leads to what only its guard removes."""
+    matrix, side, clause = case.matrix, case.reach.side, case.matrix.clauses[number]
+    if clause.owner_kind == "deny":
+        return
+    if clause.owner_kind == "route":
+        base = _plain(case, number)
+        behind = case.finder.touching(clause.box, matrix.all_routes & ((1 << number) - 1))
+        for other in islice(bits(behind), _TRIED):
+            yield replace(base, box=meet(clause.box, matrix.boxes[other]) or clause.box)
+        return
+    led = case.finder.touching(clause.box, matrix.all_routes)
+    for other in islice(bits(led), _TRIED):
+        route = matrix.clauses[other].owner
+        box = meet(clause.box, matrix.boxes[other]) or clause.box
+        for target in sorted(case.program.guards[clause.owner].hits.intersection(side.targets[route])):
+            avoid = case.reach.denied | side.guards_on[target] & ~(1 << number)
+            yield Question(box, avoid, past=case.reach.before(route))
 
 
 def _turned(cell: Cell, axis: int) -> Cell:

@@ -5,13 +5,14 @@ looks at what came out, for every request: a route, guard, deny or raise leaks w
 scope, an exception where it undoes its guard there. Tests and assertions change no decision and cannot leak.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from policyd.engine.boxes import Box, TooManyBoxes
+from policyd.engine.matrix import Sections
 from policyd.policy.condition import Condition, both
 from policyd.policy.excepted import applies, without_exception
-from policyd.policy.program import Inclusion, Program
+from policyd.policy.program import Deny, Guard, Inclusion
 from policyd.policy.request import Request
 from policyd.proofs.case import Case
 from policyd.proofs.find import Cell, Found, OutOfBudget
@@ -25,25 +26,26 @@ __all__ = ["Scoped", "scope_leaks", "scoped_rules"]
 
 @dataclass(frozen=True, slots=True)
 class Scoped:
-    """A rule of a scoped include and where it acts."""
+    """A rule of a scoped include and where it acts. `clauses`: the matrix' own boxes of that, where it has them."""
 
     what: str
     name: str
     acts: Condition
     inclusion: Inclusion
     span: Span | None
+    clauses: range | None = None
 
 
 def scope_leaks(case: Case) -> tuple[Finding, ...]:
     """One error per rule that acts outside the scope of its include."""
     out: list[Finding] = []
     scopes: dict[str, tuple[Box, ...]] = {}
-    for rule in scoped_rules(case.program):
+    for rule in scoped_rules(case):
         alias = rule.inclusion.alias
         try:
             if alias not in scopes:
                 scopes[alias] = case.boxes(rule.inclusion.scope)
-            cell = _outside(case, case.boxes(rule.acts), scopes[alias])
+            cell = _outside(case, _boxes(case, rule), scopes[alias])
         except (OutOfBudget, TooManyBoxes):
             question = f"whether {rule.what} acts outside the scope of `{alias}`"
             out.append(not_proved(rule.name, question, rule.span, severity=Severity.ERROR))
@@ -53,22 +55,28 @@ def scope_leaks(case: Case) -> tuple[Finding, ...]:
     return tuple(out)
 
 
-def scoped_rules(program: Program) -> Iterator[Scoped]:
+def scoped_rules(case: Case) -> Iterator[Scoped]:
     """Every rule that a scoped include brought and that can change a decision."""
-    if not program.inclusions:
-        return
+    program, matrix = case.program, case.matrix
     by = {i.alias: i for i in program.inclusions}
-    for route in program.routes:
+    if not by:
+        return
+    for n, route in enumerate(program.routes):
         if route.include in by:
             what = f"route `{route.name}`"
-            yield Scoped(what, route.name, route.condition, by[route.include], route.span)
-    for guard in program.guards:
-        if _place(guard.name) in by and guard.hits:
-            what = f"guard `{guard.name}`"
-            yield Scoped(what, guard.name, guard.condition, by[_place(guard.name)], guard.span)
-    for deny in program.denies:
-        if _place(deny.name) in by:
-            yield Scoped(f"deny `{deny.name}`", deny.name, deny.condition, by[_place(deny.name)], deny.span)
+            inclusion = by[route.include]
+            yield Scoped(what, route.name, route.condition, inclusion, route.span, matrix.routes.span(n))
+    rules: list[tuple[str, Sections, tuple[Guard | Deny, ...]]] = [
+        ("guard", matrix.guards, program.guards),
+        ("deny", matrix.denies, program.denies),
+    ]
+    for kind, sections, parts in rules:
+        for n, rule in enumerate(parts):
+            idle = isinstance(rule, Guard) and not rule.hits
+            if _place(rule.name) in by and not idle:
+                what = f"{kind} `{rule.name}`"
+                inclusion = by[_place(rule.name)]
+                yield Scoped(what, rule.name, rule.condition, inclusion, rule.span, sections.span(n))
     for level in program.levels:
         for raise_ in level.raises:
             if raise_.within in by:
@@ -88,7 +96,11 @@ def _place(name: str) -> str:
     return name.rpartition(".")[0]
 
 
-def _outside(case: Case, acts: tuple[Box, ...], scope: tuple[Box, ...]) -> Cell | None:
+def _boxes(case: Case, rule: Scoped) -> Iterable[Box]:
+    return case.boxes(rule.acts) if rule.clauses is None else (case.matrix.boxes[n] for n in rule.clauses)
+
+
+def _outside(case: Case, acts: Iterable[Box], scope: tuple[Box, ...]) -> Cell | None:
     for box in acts:
         if any(_within(case, box, part) for part in scope):
             continue

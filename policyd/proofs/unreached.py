@@ -34,7 +34,7 @@ def unreached_targets(case: Case) -> tuple[Finding, ...]:
 
 
 def _unreached(case: Case, target: Target) -> Finding | None:
-    routes = tuple(case.routes_to(target.name))
+    routes = [i for i, targets in enumerate(case.reach.side.targets) if target.name in targets]
     if not routes:
         return _finding(target, "no route names it", "name it in a route, or remove it")
     ever = case.ask(Question({}, case.reach.denied, (target.name,)))
