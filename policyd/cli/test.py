@@ -7,7 +7,7 @@ said, is in `growth` and its neighbours, which are imported only then.
 
 import argparse
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -33,6 +33,7 @@ from policyd.trials.run import TestResult, failures, nothing_tested, run_tests
 
 if TYPE_CHECKING:
     from policyd.cli.growth import Growth
+    from policyd.reports.model import PolicyReport
 
 __all__ = ["configure", "run", "tests_text"]
 
@@ -208,13 +209,20 @@ def _writers(outputs: Outputs, tested: list[_Tested], code: int, *, verbose: boo
         return {"text": text}
     from policyd.cli import reported  # noqa: PLC0415
 
-    reports = tuple(
-        reported.unusable_report(t.path, t.found, t.code)
-        if t.program is None
-        else reported.tested_report(t.path, t.program, t.results, t.found, t.code)
-        for t in tested
-    )
+    reports = tuple(_report(t) for t in tested)
     return {"text": text, **reported.writers(reported.Run("test", __version__, code, reports))}
+
+
+def _report(tested: _Tested) -> "PolicyReport":
+    from policyd.cli import reported  # noqa: PLC0415
+    from policyd.cli.growth_json import growth_json  # noqa: PLC0415
+
+    if tested.program is None:
+        return reported.unusable_report(tested.path, tested.found, tested.code)
+    report = reported.tested_report(tested.path, tested.program, tested.results, tested.found, tested.code)
+    if tested.growth is None:
+        return report
+    return replace(report, further=tuple(growth_json(tested.program, tested.growth)))
 
 
 def _line(result: TestResult, style: Style) -> str:

@@ -72,6 +72,7 @@ def _policy(policy: PolicyReport) -> Json:
         "findings": _entries(policy.entries),
         "suppressed": _entries(policy.suppressed),
         "tests": [_trial(trial) for trial in policy.trials],
+        **dict(policy.further),
     }
 
 

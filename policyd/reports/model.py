@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from policyd.policy.decision import Decision
 from policyd.policy.program import Value
+from policyd.reports.values import Json
 from policyd.text.diagnostic import Diagnostic, Severity
 from policyd.text.source import Span
 
@@ -92,7 +93,8 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class PolicyReport:
-    """`digest` is None where no program could be read. `rules`: how many of each kind, (`guards`, 3) and so on."""
+    """`digest` is None where no program could be read. `rules`: how many of each kind, (`guards`, 3) and so on. `further`:
+    what else a command found out, as JSON under a name of its own."""
 
     path: str
     digest: str | None
@@ -103,6 +105,7 @@ class PolicyReport:
     claims: tuple[Claim, ...] = ()
     trials: tuple[Trial, ...] = ()
     rules: tuple[tuple[str, int], ...] = ()
+    further: tuple[tuple[str, Json], ...] = ()
 
     def count(self, severity: Severity) -> int:
         return sum(e.diagnostic.severity is severity for e in self.entries)

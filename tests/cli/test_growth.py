@@ -1,8 +1,10 @@
 """`policyd test --coverage`, `--generate` and `--mutate` from the command line."""
 
+import json
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from tests.cli.conftest import CLEAN, FAILING, UNTESTED, Run
 
@@ -101,6 +103,26 @@ def test_tables_count(run: Run, tmp_path: Path) -> None:
     (tmp_path / "cases.csv").write_text('name,team,latency,expect\nbatch stays,"""search""",batch,local\n')
     (tmp_path / "main.policy").write_text(CLEAN + '\ntests from "cases.csv"\n')
     assert "route `batch` decides" not in run("test", "--coverage", "main.policy").out
+
+
+def test_json_holds_every_goal_and_every_mistake(run: Run, clean: str) -> None:
+    schema = json.loads((Path(__file__).parents[2] / "docs" / "schemas" / "check-1.json").read_text())
+    told = json.loads(run("test", "--coverage", "--mutate", "--format", "json", clean).out)
+    assert [e.message for e in Draft202012Validator(schema).iter_errors(told)] == []
+    policy = told["policies"][0]
+    states = [goal["state"] for goal in policy["coverage"]["goals"]]
+    assert states.count("covered") == policy["coverage"]["covered"] == 11
+    assert states.count("missed") == 5
+    survivors = [m for m in policy["mutation"]["mutants"] if m["fate"] == "survived"]
+    assert len(survivors) == policy["mutation"]["survived"] == 4
+    assert survivors[0]["test"].startswith('test "notices that ')
+    assert [f["code"] for f in policy["findings"]] == ["PD406"] * 4
+
+
+def test_junit_has_the_tests_and_what_is_missing(run: Run, clean: str) -> None:
+    out = run("test", "--coverage", "--minimum", "100", "--format", "junit", clean).out
+    assert "a chat goes out" in out
+    assert "PD405" in out
 
 
 @pytest.mark.parametrize(
