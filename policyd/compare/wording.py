@@ -20,6 +20,7 @@ from policyd.policy.condition import (
     Prefix,
     both,
 )
+from policyd.policy.program import Guard
 from policyd.policy.wording import condition_text
 from policyd.proofs.side import Decider, Side
 from policyd.proofs.together import Together
@@ -91,20 +92,35 @@ def _follows(part: Condition, other: Condition) -> bool:
 
 
 def _cause_lines(together: Together, region: Region) -> tuple[str, ...]:
-    """`and guard `g` no longer removes `a` and `b`: sensitivity >= confidential`."""
+    """`guard `g` removed `a` and `b` when sensitivity >= confidential, and is gone`."""
     by: dict[tuple[str, int], list[str]] = {}
     for cause in region.causes:
         by.setdefault((cause.side, cause.guard), []).append(cause.target)
     out = []
     for (which, place), targets in by.items():
         guard = together.program.guards[place]
-        verb = "removed" if which == "old" else "now removes"
         named = _listed([f"`{t}`" for t in targets])
-        said = f"{verb} {named} when {condition_text(together.program, guard.condition)}"
-        out.append(f"guard `{guard.name}` {said}")
-    return tuple(out[:_MOST_NAMED]) + (
-        (f"{len(out) - _MOST_NAMED} more guards",) if len(out) > _MOST_NAMED else ()
-    )
+        when = condition_text(together.program, guard.condition)
+        if which == "old":
+            rest = _other_version(together, guard, together.new, "now", "is gone")
+            out.append(f"guard `{guard.name}` removed {named} when {when}{rest}")
+        else:
+            rest = _other_version(together, guard, together.old, "before", "is new")
+            out.append(f"guard `{guard.name}` now removes {named} when {when}{rest}")
+    more = (f"{len(out) - _MOST_NAMED} more guards",) if len(out) > _MOST_NAMED else ()
+    return (*out[:_MOST_NAMED], *more)
+
+
+def _other_version(together: Together, guard: Guard, side: Side, word: str, absent: str) -> str:
+    """What the other policy has under the guard's name. Capabilities share theirs and say it by their condition."""
+    if guard.builtin:
+        return ""
+    other = next((g for g in side.program.guards if g.name == guard.name and not g.builtin), None)
+    if other is None:
+        return f", and {absent}"
+    if other.condition == guard.condition:
+        return ""
+    return f"; {word} when {condition_text(together.program, other.condition)}"
 
 
 def _except_lines(together: Together, region: Region) -> tuple[str, ...]:

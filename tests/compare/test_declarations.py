@@ -1,0 +1,84 @@
+"""Changes that no request shows: each has its words and its kind, and the kind decides what is green."""
+
+import pytest
+
+from policyd.compare.declared import DeclaredKind
+from policyd.compare.difference import Verdict
+from tests.compare.small import BASE, difference
+
+LOOSER, TIGHTER, CHANGED = DeclaredKind.LOOSER, DeclaredKind.TIGHTER, DeclaredKind.CHANGED
+DROPPED, WORDING = DeclaredKind.DROPPED, DeclaredKind.WORDING
+
+BUDGET = BASE + "budget month $100 per month by team\n"
+CLAIM = "assert confidential_stays_home never location == cloud when sensitivity >= confidential\n"
+OPEN = BASE.replace(
+    'because "confidential stays home"', 'overridable by "security" because "confidential stays home"'
+)
+EXCEPTION = 'except trial to stays_home when team == "x" until 2031-01-01 owner "ana" because "a trial"\n'
+
+CASES = [
+    (BASE, ("unknown reject", 'unknown "nobody"'), LOOSER, "unknown feature `team` meant `reject` and means `nobody`"),
+    (BASE, ('unknown "none"', "unknown reject"), TIGHTER, "unknown feature `project` meant `none` and means `reject`"),
+    (BASE, ("unknown 9", "unknown 0"), CHANGED, "unknown feature `risk` meant `9` and means `0`"),
+    (BASE, ("string team from identity", 'string team from header "x-team"'), LOOSER, "the caller now chooses it"),
+    (BASE, ('string project from header "x-project"', "string project from identity"), TIGHTER, "no longer chooses it"),
+    (BASE, ('header "x-project"', 'header "x-other"'), CHANGED, "was read from header `x-project`, and is from header `x-other`"),
+    (BASE, ("0..9", "0..20"), LOOSER, "was `0..9` and is `0..20`: values that were refused are let in"),
+    (BASE, ("risk 0..9 from deployment unknown 9", "risk 0..5 from deployment unknown 5"), TIGHTER, "values that were let in are refused"),
+    (BASE, ("{ interactive, batch }", "{ interactive, batch, night }"), LOOSER, "was `{ interactive, batch }` and is `{ interactive, batch, night }`"),
+    (BASE, ('string project from header "x-project" unknown "none"\n', ""), CHANGED, "feature `project`, which was read from header `x-project`, is gone"),
+    (BASE, ("int  risk 0..9 from deployment unknown 9\n", ""), LOOSER, "feature `risk`, which was read from deployment `risk`, is gone"),
+    (BASE, ("retention 30 days", "retention 90 days"), CHANGED, "target `cloud` had `retention 30 days` and has `retention 90 days`"),
+    (BASE, ("retention 30 days ", ""), CHANGED, "target `cloud` no longer says its `retention`, which was `30 days`"),
+    (BUDGET, ("$100 per month", "$250 per month"), LOOSER, "`month` was `$100 per month by team` and is `$250 per month by team`"),
+    (BUDGET, ("$100 per month", "$100 per day"), LOOSER, "is `$100 per day by team`"),
+    (BUDGET, ("$100 per month", "$50 per month"), TIGHTER, "is `$50 per month by team`"),
+    (BUDGET, ("by team", "by project"), LOOSER, "by project"),
+    (BUDGET, ("budget month $100 per month by team\n", ""), LOOSER, "`month`, `$100 per month by team`, is gone"),
+    (BASE, (CLAIM, ""), DROPPED, "assertion `confidential_stays_home` is gone"),
+    (BASE, (CLAIM, CLAIM.replace("when sensitivity >= confidential", "when opaque")), DROPPED, "no longer all of it"),
+    (BASE, (CLAIM, CLAIM.replace("when sensitivity >= confidential", "when sensitivity >= confidential and context_needed > 5")), DROPPED, "no longer all of it"),
+    (BASE, (CLAIM, CLAIM.replace(" when sensitivity >= confidential", " when not (sensitivity == internal)")), WORDING, "no less"),
+    (BASE, (CLAIM, CLAIM.replace("confidential_stays_home", "stays")), WORDING, "is claimed by `stays` now"),
+    (BASE, (CLAIM, CLAIM + "assert another claimed never loosens\n"), WORDING, "assertion `another` is new: `claimed never loosens`"),
+    (BASE, ("the machines rest", "we sleep"), WORDING, "deny `tired`: its reason was `the machines rest` and is `we sleep`"),
+    (BASE, ("no model may take this", "no"), WORDING, "`otherwise`: its reason was `no model may take this` and is `no`"),
+    (OPEN, ("overridable by "security"", "overridable by "legal""), WORDING, "`security` could override it, and now `legal` can"),
+    (OPEN + EXCEPTION, ('owner "ana"', 'owner "bo"'), WORDING, "its owner was `ana` and is `bo`"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "edit", "kind", "words"), CASES, ids=[c[3][:60] for c in CASES])
+def test_a_change_has_its_kind_and_its_words(
+    text: str, edit: tuple[str, str], kind: DeclaredKind, words: str
+) -> None:
+    assert edit[0] in text
+    found = difference(text, text.replace(*edit))
+    told = [d for d in found.declared if words in d.text]
+    assert [d.kind for d in told] == [kind], [d.text for d in found.declared]
+    assert told[0].old is not None or told[0].new is not None
+    assert (found.verdict is Verdict.SAME) == (kind is WORDING)
+    if kind is LOOSER:
+        assert found.verdict is Verdict.LOOSER
+
+
+def test_a_new_feature_that_has_to_be_given_refuses_who_does_not_bring_it() -> None:
+    found = difference(BASE, BASE + "string desk from identity unknown reject\n")
+    assert [(d.kind, d.text) for d in found.declared] == [
+        (TIGHTER, "feature `desk` is new, read from identity `desk`: a request without it is refused")
+    ]
+    assert found.verdict is Verdict.CHANGED
+
+
+def test_a_new_target_that_nothing_removes_is_looser() -> None:
+    target = "target spare { location on_prem context 1M speaks chat }\n"
+    found = difference(BASE, BASE + target)
+    assert [o.targets for o in found.opened] == [("spare",)]
+    assert found.verdict is Verdict.LOOSER
+
+
+def test_an_exception_is_told_with_its_end_and_its_owner() -> None:
+    found = difference(OPEN, OPEN + EXCEPTION)
+    (told,) = [d for d in found.declared if "exception" in d.text]
+    assert "until 2031-01-01, owned by `ana`" in told.text
+    assert found.verdict is Verdict.LOOSER, "what it opens is shown request by request"

@@ -1,0 +1,142 @@
+"""Comparing against brute force: the same verdict, the same pairs, kinds and counts, and boxes that hold exactly them."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from policyd.compare.boxes import box_condition, merged_boxes
+from policyd.compare.difference import Difference, Verdict, compare
+from policyd.policy.evaluate import evaluate, holds
+from policyd.policy.program import Program
+from policyd.policy.request import Request
+from policyd.proofs.kinds import Kind
+from tests.compare.drawn import edited_pairs, names_of_pair
+from tests.compare.plain import changed_cells, kind_between, rule_name
+from tests.proofs.brute import grid_of
+from tests.strategies.programs import programs
+
+SOME = settings(max_examples=60)
+
+
+def compared(old: Program, new: Program, **more: object) -> Difference:
+    found = compare(old, new, most_shown=None, **more)  # type: ignore[arg-type]
+    assert isinstance(found, Difference)
+    assert not found.unfinished
+    return found
+
+
+def all_requests(difference: Difference) -> list[Request]:
+    """Every request that either policy's constants tell apart; none where that is too many for a test."""
+    names = tuple(dict.fromkeys(axis.feature for axis in difference.together.matrix.axes))
+    return grid_of(difference.together.program, names, most=1500) or []
+
+
+@SOME
+@given(st.data())
+def test_same_means_that_no_request_tells_them_apart(data: st.DataObject) -> None:
+    names = data.draw(names_of_pair())
+    old, new = data.draw(edited_pairs(names))
+    difference = compared(old, new)
+    requests = all_requests(difference)
+    if not requests:
+        return
+    differs = any(kind_between(old, new, r) is not None for r in requests)
+    assert bool(difference.pairs) == differs
+    if difference.verdict is Verdict.SAME:
+        assert not differs
+
+
+@SOME
+@given(st.data())
+def test_pairs_kinds_and_counts_are_those_of_every_request(data: st.DataObject) -> None:
+    names = data.draw(names_of_pair())
+    old, new = data.draw(edited_pairs(names))
+    difference = compared(old, new)
+    requests = all_requests(difference)
+    if not requests:
+        return
+    expected = changed_cells(difference.together, old, new, requests)
+    found = {
+        (item.change.before.name, item.change.after.name): {
+            kind: count.number for kind, count in item.region.counts.items() if count.exact
+        }
+        for item in difference.pairs
+    }
+    assert found == {rules: dict(kinds) for rules, kinds in expected.items()}
+    for item in difference.pairs:
+        assert item.change.kind == max(expected[item.change.before.name, item.change.after.name])
+
+
+@SOME
+@given(st.data())
+def test_a_policy_is_the_same_as_itself(data: st.DataObject) -> None:
+    program = data.draw(programs())
+    difference = compared(program, program)
+    assert difference.verdict is Verdict.SAME
+    assert not difference.declared and not difference.opened
+
+
+@SOME
+@given(st.data())
+def test_the_boxes_of_a_region_hold_exactly_its_requests(data: st.DataObject) -> None:
+    names = data.draw(names_of_pair())
+    old, new = data.draw(edited_pairs(names))
+    difference = compared(old, new)
+    together = difference.together
+    requests = all_requests(difference)
+    for item in difference.pairs:
+        assert item.region.whole
+        rules = (item.change.before.name, item.change.after.name)
+        for kind, boxes in item.region.boxes.items():
+            conditions = [box_condition(together.matrix, b) for b in merged_boxes(together.matrix, boxes)]
+            for request in requests:
+                inside = any(holds(together.program, c, request) for c in conditions)
+                deciding = (rule_name(evaluate(old, request)), rule_name(evaluate(new, request)))
+                assert inside == (deciding == rules and kind_between(old, new, request) is kind)
+
+
+@SOME
+@given(st.data())
+def test_every_witness_is_one(data: st.DataObject) -> None:
+    names = data.draw(names_of_pair())
+    old, new = data.draw(edited_pairs(names))
+    difference = compared(old, new)
+    for item in difference.pairs:
+        for kind, shown in item.shown:
+            assert kind_between(old, new, shown.request) is kind
+            assert rule_name(evaluate(old, shown.request)) == item.change.before.name
+            assert rule_name(evaluate(new, shown.request)) == item.change.after.name
+
+
+@SOME
+@given(st.data())
+def test_looser_is_what_some_request_gets_that_it_did_not(data: st.DataObject) -> None:
+    names = data.draw(names_of_pair())
+    old, new = data.draw(edited_pairs(names))
+    difference = compared(old, new)
+    requests = all_requests(difference)
+    if not requests:
+        return
+    looser = any(kind_between(old, new, r) is Kind.LOOSER for r in requests)
+    assert any(item.change.kind is Kind.LOOSER for item in difference.pairs) == looser
+    if looser:
+        assert difference.verdict is Verdict.LOOSER
+
+
+@SOME
+@given(st.data())
+def test_a_target_is_newly_got_exactly_where_some_request_newly_gets_it(data: st.DataObject) -> None:
+    names = data.draw(names_of_pair())
+    old, new = data.draw(edited_pairs(names))
+    every = frozenset(t.name for t in new.targets)
+    difference = compared(old, new, deny_new=every)
+    requests = all_requests(difference)
+    if not requests:
+        return
+    reached = set()
+    for request in requests:
+        plans = [getattr(evaluate(p, request), "targets", ()) for p in (old, new)]
+        reached |= set(plans[1]) - set(plans[0])
+    found = {d.newly.target: d for d in difference.denied}
+    assert {t for t, d in found.items() if d.newly.how == "reached"} == reached
+    for denied in found.values():
+        assert denied.shown is not None
