@@ -43,7 +43,7 @@ CASES = [
     (BASE, (CLAIM, CLAIM + "assert another claimed never loosens\n"), WORDING, "assertion `another` is new: `claimed never loosens`"),
     (BASE, ("the machines rest", "we sleep"), WORDING, "deny `tired`: its reason was `the machines rest` and is `we sleep`"),
     (BASE, ("no model may take this", "no"), WORDING, "`otherwise`: its reason was `no model may take this` and is `no`"),
-    (OPEN, ("overridable by "security"", "overridable by "legal""), WORDING, "`security` could override it, and now `legal` can"),
+    (OPEN, ('overridable by "security"', 'overridable by "legal"'), WORDING, "`security` could override it, and now `legal` can"),
     (OPEN + EXCEPTION, ('owner "ana"', 'owner "bo"'), WORDING, "its owner was `ana` and is `bo`"),
 ]  # fmt: skip
 
