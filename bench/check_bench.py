@@ -25,12 +25,19 @@ from policyd.engine.matrix import Matrix, build_matrix
 from policyd.policy.condition import AtLeast, OneOf, both
 from policyd.policy.program import Assertion, Program
 from policyd.proofs.assertions import check_assertion
+from policyd.proofs.budgets import idle_budgets
 from policyd.proofs.case import Case, open_case
 from policyd.proofs.conflicts import conflicting_includes
 from policyd.proofs.dead import dead_rules
 from policyd.proofs.findings import Finding
 from policyd.proofs.holes import dead_ends, holes
+from policyd.proofs.idle import idle_tests
+from policyd.proofs.lacking import lacking_capabilities
+from policyd.proofs.leaks import scope_leaks
 from policyd.proofs.loosens import claimed_loosens, unknown_loosens
+from policyd.proofs.monotone import not_monotone
+from policyd.proofs.openings import openings
+from policyd.proofs.unreached import unreached_targets
 
 __all__: list[str] = []
 
@@ -42,6 +49,13 @@ ANALYSES: tuple[tuple[str, Callable[[Case], tuple[Finding, ...]]], ...] = (
     ("holes", holes),
     ("dead ends", dead_ends),
     ("conflicts", conflicting_includes),
+    ("leaks", scope_leaks),
+    ("monotone", not_monotone),
+    ("budgets", idle_budgets),
+    ("openings", openings),
+    ("targets", unreached_targets),
+    ("lacking", lacking_capabilities),
+    ("tests", idle_tests),
 )
 
 
