@@ -18,6 +18,7 @@ from policyd.compare.feature_changes import feature_changes
 from policyd.compare.newly import Newly, newly, show_newly
 from policyd.compare.regions import Counter, Region
 from policyd.compare.statement_changes import statement_changes
+from policyd.compare.unknowns import unknown_turn
 from policyd.policy.program import Program
 from policyd.proofs.changes import Change, Changes, Loosened, Shown, changes, show, show_loosened
 from policyd.proofs.find import Budget
@@ -122,7 +123,7 @@ def compare(
         Tally(change.kind for change in found.pairs[len(told) :]),
         _opened(together, found),
         (
-            *feature_changes(old, new),
+            *feature_changes(old, new, partial(unknown_turn, old, new)),
             *statement_changes(old, new, partial(claims_as_much, together, old, new)),
         ),
         tuple(Denied(n, show_newly(together, n)) for n in newly(together, found, deny_new)),

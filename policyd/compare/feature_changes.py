@@ -4,8 +4,8 @@ In come two policies; out come the changes in words. Whether a value lies in a f
 and answered there too; here it is said where it stands. Built-in features never change.
 """
 
-from collections.abc import Iterator
-from typing import assert_never
+from collections.abc import Callable, Iterator
+from typing import TypeAlias, assert_never
 
 from policyd.compare.declared import Declared, DeclaredKind, matched
 from policyd.policy.program import (
@@ -22,10 +22,13 @@ from policyd.policy.program import (
 )
 from policyd.policy.written import value_text
 
-__all__ = ["feature_changes", "unknown_text"]
+__all__ = ["UnknownTurn", "feature_changes", "unknown_text"]
+
+UnknownTurn: TypeAlias = Callable[[Feature, Feature], tuple[DeclaredKind, str]]
+"""What happens to requests of which a feature is not known, where unknown meant one value and means another."""
 
 
-def feature_changes(old: Program, new: Program) -> Iterator[Declared]:
+def feature_changes(old: Program, new: Program, turn: UnknownTurn) -> Iterator[Declared]:
     """Every change of a declared feature, in the old order."""
     for before, after in matched(_declared(old), _declared(new), lambda f: f.name):
         if before is None:
@@ -34,7 +37,7 @@ def feature_changes(old: Program, new: Program) -> Iterator[Declared]:
         elif after is None:
             yield _removed(before)
         else:
-            yield from _changed(before, after)
+            yield from _changed(before, after, turn)
 
 
 def unknown_text(feature: Feature) -> str:
@@ -79,8 +82,8 @@ def _removed(feature: Feature) -> Declared:
     )
 
 
-def _changed(old: Feature, new: Feature) -> Iterator[Declared]:
-    for found in (_provenance(old, new), _where(old, new), _domain(old, new), _unknown(old, new)):
+def _changed(old: Feature, new: Feature, turn: UnknownTurn) -> Iterator[Declared]:
+    for found in (_provenance(old, new), _where(old, new), _domain(old, new), _unknown(old, new, turn)):
         if found is not None:
             yield Declared(*found, old.span, new.span)
 
@@ -125,7 +128,7 @@ def _domain(old: Feature, new: Feature) -> _Said | None:
     return DeclaredKind.CHANGED, text
 
 
-def _unknown(old: Feature, new: Feature) -> _Said | None:
+def _unknown(old: Feature, new: Feature, turn: UnknownTurn) -> _Said | None:
     if old.unknown == new.unknown and type(old.unknown) is type(new.unknown):
         return None
     text = f"unknown {_called(new)} meant {_meaning(old)} and means {_meaning(new)}"
@@ -133,7 +136,10 @@ def _unknown(old: Feature, new: Feature) -> _Said | None:
         return DeclaredKind.LOOSER, f"{text}: a request without it is no longer refused"
     if new.unknown is Unknown.REJECT:
         return DeclaredKind.TIGHTER, f"{text}: a request without it is refused"
-    return DeclaredKind.CHANGED, text
+    if type(old.domain) is not type(new.domain):
+        return DeclaredKind.LOOSER, text
+    kind, said = turn(old, new)
+    return kind, f"{text}: {said}"
 
 
 def _meaning(feature: Feature) -> str:

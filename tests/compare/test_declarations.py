@@ -12,14 +12,19 @@ DROPPED, WORDING = DeclaredKind.DROPPED, DeclaredKind.WORDING
 BUDGET = BASE + "budget month $100 per month by team\n"
 CLAIM = "assert confidential_stays_home never location == cloud when sensitivity >= confidential\n"
 OPEN = BASE.replace(
-    'because "confidential stays home"', 'overridable by "security" because "confidential stays home"'
+    'because "confidential stays home"', 'overridable by "ana" because "confidential stays home"'
 )
 EXCEPTION = 'except trial to stays_home when team == "x" until 2031-01-01 owner "ana" because "a trial"\n'
+
+RISKY = BASE + 'guard careful forbid location == cloud when risk > 5 because "risk"\n'
 
 CASES = [
     (BASE, ("unknown reject", 'unknown "nobody"'), LOOSER, "unknown feature `team` meant `reject` and means `nobody`"),
     (BASE, ('unknown "none"', "unknown reject"), TIGHTER, "unknown feature `project` meant `none` and means `reject`"),
-    (BASE, ("unknown 9", "unknown 0"), CHANGED, "unknown feature `risk` meant `9` and means `0`"),
+    (BASE, ("unknown 9", "unknown 0"), WORDING, "unknown feature `risk` meant `9` and means `0`: every request without it is decided alike"),
+    (RISKY, ("unknown 9", "unknown 0"), LOOSER, "looser for a request without it, such as `context_needed=32001 team=x`"),
+    (RISKY, ("unknown 9", "unknown 8"), WORDING, "every request without it is decided alike"),
+    (RISKY.replace("unknown 9", "unknown 0"), ("unknown 0", "unknown 9"), TIGHTER, "tighter for a request without it, such as `context_needed=32001 team=x`"),
     (BASE, ("string team from identity", 'string team from header "x-team"'), LOOSER, "the caller now chooses it"),
     (BASE, ('string project from header "x-project"', "string project from identity"), TIGHTER, "no longer chooses it"),
     (BASE, ('header "x-project"', 'header "x-other"'), CHANGED, "was read from header `x-project`, and is from header `x-other`"),
@@ -43,8 +48,8 @@ CASES = [
     (BASE, (CLAIM, CLAIM + "assert another claimed never loosens\n"), WORDING, "assertion `another` is new: `claimed never loosens`"),
     (BASE, ("the machines rest", "we sleep"), WORDING, "deny `tired`: its reason was `the machines rest` and is `we sleep`"),
     (BASE, ("no model may take this", "no"), WORDING, "`otherwise`: its reason was `no model may take this` and is `no`"),
-    (OPEN, ('overridable by "security"', 'overridable by "legal"'), WORDING, "`security` could override it, and now `legal` can"),
-    (OPEN + EXCEPTION, ('owner "ana"', 'owner "bo"'), WORDING, "its owner was `ana` and is `bo`"),
+    (OPEN, ('overridable by "ana"', 'overridable by "bo"'), WORDING, "`ana` could override it, and now `bo` can"),
+    (OPEN + EXCEPTION, ('because "a trial"', 'because "a longer trial"'), WORDING, "its reason was `a trial` and is `a longer trial`"),
 ]  # fmt: skip
 
 

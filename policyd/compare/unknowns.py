@@ -1,0 +1,52 @@
+"""What it changes that unknown means another value: the old policy at its old value, compared with the new one at its new.
+
+In come two policies and a feature of both, each with a value for unknown; out come the kind of the change and what shows it.
+"""
+
+from dataclasses import replace
+
+from policyd.compare.declared import DeclaredKind
+from policyd.policy.program import Feature, Program
+from policyd.policy.request import unknown_value
+from policyd.policy.specialise import specialise
+from policyd.policy.written import given_text
+from policyd.proofs.changes import Changes, changes, show, show_loosened
+from policyd.proofs.kinds import Kind
+from policyd.proofs.together import Together, put_together
+
+__all__ = ["unknown_turn"]
+
+
+def unknown_turn(old: Program, new: Program, before: Feature, after: Feature) -> tuple[DeclaredKind, str]:
+    """The kind, and what happens to a request of which the feature is not known."""
+    values = unknown_value(before), unknown_value(after)
+    assert values[0] is not None and values[1] is not None, "INVARIANT: neither is `reject`"
+    # The value is settled, so what the domain lets in is another question.
+    same_domain = tuple(after if f.name == after.name else f for f in old.features)
+    together = put_together(
+        replace(specialise(old, before.name, values[0]), features=same_domain),
+        specialise(new, after.name, values[1]),
+    )
+    if not isinstance(together, Together):
+        return DeclaredKind.LOOSER, "whether that is looser is not proved"
+    return _told(together, changes(together))
+
+
+def _told(together: Together, found: Changes) -> tuple[DeclaredKind, str]:
+    worst = found.pairs[0] if found.pairs else None
+    if worst is not None and worst.kind is Kind.LOOSER:
+        given = show(together, worst).given
+    elif found.loosened:
+        given = show_loosened(together, found.loosened[0]).given
+    elif found.unfinished:
+        return DeclaredKind.LOOSER, "whether that is looser is not proved"
+    elif worst is None:
+        return DeclaredKind.WORDING, "every request without it is decided alike"
+    else:
+        kind = DeclaredKind.TIGHTER if worst.kind is Kind.TIGHTER else DeclaredKind.CHANGED
+        example = given_text(show(together, worst).given) or "the quiet request"
+        return kind, f"{worst.kind.words} for a request without it, such as `{example}`"
+    return (
+        DeclaredKind.LOOSER,
+        f"looser for a request without it, such as `{given_text(given) or 'the quiet request'}`",
+    )
