@@ -19,6 +19,7 @@ from policyd.engine.axes import runs
 from policyd.engine.boxes import Box
 from policyd.engine.matrix import Matrix
 from policyd.proofs.local import Local, Rule, Solver
+from policyd.proofs.sat import Search, search
 
 __all__ = ["Box", "Budget", "Cell", "Covered", "Finder", "Found", "OutOfBudget", "bits", "meet"]
 
@@ -38,6 +39,10 @@ class Covered:
     clauses: int
 
 
+class _Enough(Exception):
+    """A search is better left to the SAT solver."""
+
+
 class OutOfBudget(Exception):
     """The question was not finished: what it asked is *not proved*."""
 
@@ -45,9 +50,10 @@ class OutOfBudget(Exception):
 @dataclass(frozen=True, slots=True)
 class Budget:
     """The most one question may cost: search nodes, and seconds by the wall clock; and the seconds that all questions of
-    one finder may take together."""
+    one finder may take together. One search hands over to a SAT solver after `alone` nodes, where there is one."""
 
     nodes: int = 20_000
+    alone: int = 2_000
     seconds: float = 2.0
     together: float = 240.0
 
@@ -164,15 +170,20 @@ class _Numbered:
 
 
 class Finder:
-    """`find` over one matrix. Not thread-safe: it keeps memos."""
+    """`find` over one matrix, with what `beyond` gives for what outgrows its own search. Not thread-safe: it keeps memos."""
 
     def __init__(
-        self, matrix: Matrix, budget: Budget | None = None, clock: Callable[[], float] = perf_counter
+        self,
+        matrix: Matrix,
+        budget: Budget | None = None,
+        clock: Callable[[], float] = perf_counter,
+        beyond: Callable[[], Search | None] = search,
     ) -> None:
         self.matrix = matrix
         self.budget = budget or Budget()
         self.nodes = 0
         self._clock = clock
+        self._beyond = beyond
         self._end = clock() + self.budget.together
         self._deadline = 0.0
         self._left = 0
@@ -181,7 +192,7 @@ class Finder:
         self._every = (1 << len(matrix.boxes)) - 1
         self._union: dict[tuple[int, int], int] = {}
         self._common: dict[tuple[int, int], int] = {}
-        self._beyond: dict[frozenset[int], int] = {}
+        self._free: dict[frozenset[int], int] = {}
         self._likes: dict[tuple[int, int], int] = {}
         self._spans: dict[int, tuple[tuple[int, int], ...]] = {}
         self._ranked = tuple(
@@ -262,7 +273,7 @@ class Finder:
         cover = 0
         for choice in choices:
             local = Local(count, rows, constrained, refused | problem.local(choice), local_needs, local_rules)
-            domain, conflict = Solver(local, self.spend).solve()
+            domain, conflict = self._search(local)
             if domain is not None:
                 chosen = dict(fixed)
                 for axis, mask in zip(small, domain, strict=True):
@@ -270,6 +281,27 @@ class Finder:
                 return Found(self.liked(box, chosen))
             cover |= conflict
         return Covered(problem.whole(cover))
+
+    def _search(self, local: Local) -> tuple[list[int] | None, int]:
+        """By our own search, and by the SAT solver, where there is one, if that takes too many nodes or goes too deep."""
+        last = self.nodes + self.budget.alone
+
+        def spend() -> None:
+            nonlocal last
+            if self.nodes >= last:
+                if self._beyond() is not None:
+                    raise _Enough
+                last += self.budget.nodes
+            self.spend()
+
+        try:
+            return Solver(local, spend).solve()
+        except (_Enough, RecursionError):
+            beyond = self._beyond()
+            answer = beyond and beyond(local, lambda: self._clock() > self._deadline)
+        if answer is None:
+            raise OutOfBudget
+        return answer
 
     def covered_by_one(self, box: Box, clauses: int) -> bool:
         """One of the clauses covers the box alone."""
@@ -343,13 +375,13 @@ class Finder:
     def _covering(self, box: Box, live: int) -> int:
         """The clauses that cover the box alone."""
         bounded = frozenset(box)
-        beyond = self._beyond.get(bounded)
+        beyond = self._free.get(bounded)
         if beyond is None:
             beyond = 0
             for axis, constrained in enumerate(self.matrix.constrained):
                 if axis not in bounded:
                     beyond |= constrained
-            self._beyond[bounded] = beyond
+            self._free[bounded] = beyond
         live &= ~beyond
         for axis, mask in box.items():
             if not live:
