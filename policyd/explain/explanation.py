@@ -4,7 +4,7 @@ In come a program and a request; out goes an `Explanation` that the text and the
 from. Everything in it is the reference's reading; which features the compiled policy looked at is added from outside.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal as Lit
 
@@ -14,7 +14,9 @@ from policyd.policy.evaluate import evaluate, firing_guards, holds, level_rank
 from policyd.policy.program import (
     MAX_NUMBER,
     Classify,
+    Deny,
     Fact,
+    Feature,
     Guard,
     NumberDomain,
     Program,
@@ -29,7 +31,8 @@ from policyd.policy.written import number_text, value_text
 from policyd.text.source import Span
 
 __all__ = [
-    "Cause", "Explanation", "FeatureValue", "LevelReading", "Looked", "RouteReading", "TargetReading", "explanation_of",
+    "Cause", "Explanation", "FeatureValue", "LevelReading", "Looked", "RouteReading", "RouteState", "TargetReading",
+    "deny_cause", "explanation_of", "guard_cause", "shown_value", "targets_of",
 ]  # fmt: skip
 
 RouteState = Lit["decides", "passed over", "does not match", "not reached"]
@@ -116,9 +119,7 @@ def explanation_of(
     return Explanation(
         decision=decision,
         denies=tuple(
-            Cause(d.name, "", condition_text(program, d.condition), d.because, span=d.span)
-            for d in program.denies
-            if denied and holds(program, d.condition, request)
+            deny_cause(program, d) for d in program.denies if denied and holds(program, d.condition, request)
         ),
         routes=_routes(program, request, decision, denied=denied),
         levels=tuple(_level(program, level, request) for level in program.levels),
@@ -145,7 +146,7 @@ def _routes(
             if matches
             else "does not match"
         )
-        targets = _targets(program, request, route, forbidden) if matches else ()
+        targets = targets_of(program, request, route, forbidden) if matches else ()
         out.append(
             RouteReading(route.name, state, condition_text(program, route.condition), targets, route.span)
         )
@@ -153,13 +154,14 @@ def _routes(
     return tuple(out)
 
 
-def _targets(
-    program: Program, request: Request, route: Route, forbidden: dict[str, tuple[str, ...]]
+def targets_of(
+    program: Program, request: Request, route: Route, forbidden: Mapping[str, tuple[str, ...]]
 ) -> tuple[TargetReading, ...]:
+    """The route's targets, each with the guards that remove it. `forbidden` is what `firing_guards` says."""
     readings = []
     for name in dict.fromkeys(route.targets):
         causes = tuple(
-            _guard_cause(program, request, guard, program.target(name))
+            guard_cause(program, request, guard, program.target(name))
             for guard in program.guards
             if name in forbidden and name in guard.hits and holds(program, guard.condition, request)
         )
@@ -167,7 +169,12 @@ def _targets(
     return tuple(readings)
 
 
-def _guard_cause(program: Program, request: Request, guard: Guard, target: Target) -> Cause:
+def deny_cause(program: Program, deny: Deny) -> Cause:
+    return Cause(deny.name, "", condition_text(program, deny.condition), deny.because, span=deny.span)
+
+
+def guard_cause(program: Program, request: Request, guard: Guard, target: Target) -> Cause:
+    """A guard that removes the target from the request."""
     if guard.builtin:
         what = _capability_text(guard, target, request)
         return Cause(guard.name, what, condition_text(program, guard.condition), "", builtin=True)
@@ -249,8 +256,13 @@ def _features(program: Program, request: Request, given: frozenset[str]) -> tupl
     out = []
     for feature in program.features:
         value = request.values[feature.name]
-        unit = feature.domain.unit if isinstance(feature.domain, NumberDomain) else "count"
-        unknown = value == MAX_NUMBER and not isinstance(value, bool) and feature.unknown == MAX_NUMBER
-        shown = "unknown" if unknown else value_text(value, unit=unit)
-        out.append(FeatureValue(feature.name, value, shown, feature.name in given))
+        out.append(FeatureValue(feature.name, value, shown_value(feature, value), feature.name in given))
     return tuple(out)
+
+
+def shown_value(feature: Feature, value: Value) -> str:
+    """A feature's value as a person reads it."""
+    unit = feature.domain.unit if isinstance(feature.domain, NumberDomain) else "count"
+    if value == MAX_NUMBER and not isinstance(value, bool) and feature.unknown == MAX_NUMBER:
+        return "unknown"
+    return value_text(value, unit=unit)

@@ -1,5 +1,7 @@
 """The only way into a policy: what is admitted, what is refused, and with which status."""
 
+import operator
+
 import pytest
 
 from policyd.policy.program import (
@@ -57,8 +59,13 @@ def test_a_word_outside_the_list_is_named_with_the_list() -> None:
     assert "`pace`" in found.message and "fast" in found.message and "slow, quick" in found.message
 
 
-def test_every_name_is_not_no_name() -> None:
-    for other in (frozenset(), frozenset({"*"}), frozenset({"secret"})):
-        assert EVERYTHING != other and other != EVERYTHING
-        assert not (EVERYTHING == other or other == EVERYTHING)
-    assert EVERYTHING == EVERYTHING and not (EVERYTHING != EVERYTHING)  # noqa: PLR0124
+@pytest.mark.parametrize("other", [frozenset(), frozenset({"*"}), frozenset({"secret"})])
+def test_every_name_is_no_other_set_whichever_way_one_asks(other: frozenset[str]) -> None:
+    for first, second in ((EVERYTHING, other), (other, EVERYTHING)):
+        assert operator.ne(first, second)
+        assert not operator.eq(first, second)
+
+
+def test_every_name_is_itself() -> None:
+    assert operator.eq(EVERYTHING, EVERYTHING)
+    assert not operator.ne(EVERYTHING, EVERYTHING)

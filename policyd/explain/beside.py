@@ -1,0 +1,143 @@
+"""From a cell that a search found back to a request beside the one it began with.
+
+In come the request, its matrix and another cell; out comes a request of that cell that keeps every value which the cell
+leaves it, and moves a number, a date or a level no further than it has to.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Final
+
+from policyd.engine.axes import EnumAxis, NameAxis, NumberAxis
+from policyd.engine.cells import cell_of, concretise
+from policyd.engine.matrix import Matrix
+from policyd.policy.builtins import UNSCANNED, WEEKDAYS
+from policyd.policy.condition import Condition, Flag, InRange
+from policyd.policy.possible import agree
+from policyd.policy.program import MAX_NUMBER, Program, Value
+from policyd.policy.request import EVERYTHING, Request, admit, expand_names
+from policyd.proofs.witness import Disagreement
+
+__all__ = ["beside", "pins"]
+
+_COUNTED: Final = ("tokens", "max_output", "context_needed")
+_DAYS: Final = ("date", "weekday")
+
+
+def pins(request: Request, read: frozenset[str]) -> tuple[Condition, ...]:
+    """Tests that give the request's own values atoms of their own, in the features that depend on each other: then a cell
+    that keeps some of them and moves the others has a request that does."""
+    out: list[Condition] = []
+    for name in (*_COUNTED, "date"):
+        if not read & {*(_COUNTED if name in _COUNTED else _DAYS)}:
+            continue
+        value = request.values[name]
+        assert isinstance(value, int)
+        out.append(InRange(name, value, value))
+    if "opaque" in read:
+        out += [Flag(name) for name in UNSCANNED]
+    return tuple(out)
+
+
+def beside(program: Program, matrix: Matrix, request: Request, cell: Sequence[int]) -> Request:
+    """INVARIANT: the cell is possible, and the matrix knows the request's `pins`."""
+    here = cell_of(matrix, request)
+    moved = {axis.feature for axis, a, b in zip(matrix.axes, cell, here, strict=True) if a != b}
+    plain = concretise(matrix, cell)
+    nearer = _moved(matrix, request, cell, moved, plain)
+    for values in (nearer, _kept(request, moved, plain)):
+        found = admit(program, values)
+        if isinstance(found, Request) and agree(found.values) and cell_of(matrix, found) == list(cell):
+            return found
+    raise Disagreement(f"the search found {plain!r} beside {request.values!r}, which is no request")
+
+
+def _kept(request: Request, moved: set[str], plain: Mapping[str, Value]) -> dict[str, Value]:
+    """The plain values of whatever moved; features that depend on each other together."""
+    names = set(moved)
+    for together in (_COUNTED, _DAYS):
+        if names & {*together}:
+            names |= {*together}
+    values = {**request.values, **{n: plain[n] for n in names}}
+    if any(values.get(n) is True for n in UNSCANNED):
+        values["opaque"] = True
+    return values
+
+
+def _moved(
+    matrix: Matrix, request: Request, cell: Sequence[int], moved: set[str], plain: Mapping[str, Value]
+) -> dict[str, Value]:
+    values = _kept(request, moved, plain)
+    for axis, atom in zip(matrix.axes, cell, strict=True):
+        before = request.values[axis.feature]
+        if axis.feature not in moved:
+            continue
+        if isinstance(axis, NumberAxis) and axis.feature not in (*_COUNTED, *_DAYS):
+            values[axis.feature] = _clamped(before, axis.bounds(atom))
+        elif isinstance(axis, EnumAxis) and axis.ordered and axis.feature not in _DAYS:
+            words = axis.groups[atom]
+            values[axis.feature] = words[-1] if atom < axis.atom_of(before) else words[0]
+        elif isinstance(axis, NameAxis):
+            values[axis.feature] = _names(matrix, cell, axis.feature, before)
+    if moved & {*_COUNTED}:
+        values.update(_context(matrix, cell, request, plain))
+    if moved & {*_DAYS}:
+        values.update(_day(matrix, cell, request, plain))
+    return values
+
+
+def _names(matrix: Matrix, cell: Sequence[int], feature: str, before: Value) -> Value:
+    """What the request has, without the names that the cell denies and with those that it asks for."""
+    assert isinstance(before, frozenset)
+    asked = {a.name: bool(atom) for a, atom in zip(matrix.axes, cell, strict=True) if isinstance(a, NameAxis) and a.feature == feature}  # fmt: skip
+    denied = [name for name, there in asked.items() if not there]
+    held = () if before is EVERYTHING else before
+    kept = {n for n in held if not any(n == d or n.startswith(d + ".") for d in denied)}
+    return expand_names(kept | {name for name, there in asked.items() if there})
+
+
+def _context(
+    matrix: Matrix, cell: Sequence[int], request: Request, plain: Mapping[str, Value]
+) -> dict[str, Value]:
+    """The nearest prompt whose context lies where it has to, with the answer's most as it is if the cell leaves it."""
+    bounds = [_bounds(matrix, cell, name) for name in _COUNTED]
+    if None in bounds:
+        return {n: plain[n] for n in _COUNTED}
+    tokens, answer, needed = (b for b in bounds if b is not None)
+    before = [request.values[n] for n in _COUNTED]
+    most = _clamped(before[1], answer)
+    if most >= MAX_NUMBER:
+        prompt = _clamped(before[0], (tokens[0], min(tokens[1], needed[1])))
+        total = _clamped(before[2], (max(needed[0], prompt), needed[1]))
+    else:
+        prompt = _clamped(before[0], (max(tokens[0], needed[0] - most), min(tokens[1], needed[1] - most)))
+        total = min(MAX_NUMBER, prompt + most)
+    return {"tokens": prompt, "max_output": most, "context_needed": total}
+
+
+def _day(
+    matrix: Matrix, cell: Sequence[int], request: Request, plain: Mapping[str, Value]
+) -> dict[str, Value]:
+    """The nearest date of the cell whose weekday is the cell's."""
+    dates = _bounds(matrix, cell, "date")
+    at = matrix.table.of("weekday")
+    before = request.values["date"]
+    if dates is None or not isinstance(before, int):
+        return {n: plain[n] for n in _DAYS}
+    start = _clamped(before, dates)
+    for day in sorted(range(start - 6, start + 7), key=lambda d: abs(d - before)):
+        word = WEEKDAYS[date.fromordinal(day).weekday()]
+        if dates[0] <= day <= dates[1] and (at is None or matrix.axes[at].atom_of(word) == cell[at]):
+            return {"date": day, "weekday": word}
+    return {n: plain[n] for n in _DAYS}
+
+
+def _bounds(matrix: Matrix, cell: Sequence[int], feature: str) -> tuple[int, int] | None:
+    at = matrix.table.of(feature)
+    axis = None if at is None else matrix.axes[at]
+    return axis.bounds(cell[at]) if isinstance(axis, NumberAxis) and at is not None else None
+
+
+def _clamped(value: Value, bounds: tuple[int, int]) -> int:
+    assert isinstance(value, int)
+    return max(bounds[0], min(value, bounds[1]))

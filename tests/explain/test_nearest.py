@@ -1,0 +1,165 @@
+"""The nearest request, against brute force: really another outcome, really the nearest, and none only where there is none."""
+
+from collections.abc import Iterator
+from itertools import product
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from policyd.explain.apart import counted, differing, led_by
+from policyd.explain.goals import Goal, other_outcome, takes_part
+from policyd.explain.nearest import Nearest, nearest
+from policyd.explain.whynot import Kind, Subject
+from policyd.policy.program import MAX_NUMBER, Program, Value
+from policyd.policy.quiet import quiet_request
+from policyd.policy.request import Request, admit
+from policyd.proofs.find import Budget
+from tests.proofs.brute import grid_of
+from tests.strategies.programs import SMALL, programs, values_near
+
+TRIPLE = ("tokens", "max_output", "context_needed")
+GROUPS = (
+    SMALL,
+    (*TRIPLE, "team"),
+    ("project", "latency", "header:x-data-class", "opaque", "images"),
+    ("findings", "team", "exceeded(month)"),
+    ("date", "weekday", "hour"),
+)
+
+
+class Drawn:
+    """A program over a few features, one request, and every request that the program and the request's own values tell
+    apart."""
+
+    def __init__(self, program: Program, request: Request, every: list[Request]) -> None:
+        self.program = program
+        self.request = request
+        self.every = every
+
+    def __repr__(self) -> str:
+        program = self.program
+        parts = (*program.levels, *program.guards, *program.denies, *program.routes)
+        values = {n: v for n, v in self.request.values.items() if v not in (False, 0, "")}
+        return "\n".join((*map(repr, parts), repr(values)))
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Drawn:
+    group = draw(st.sampled_from(GROUPS))
+    names = draw(st.lists(st.sampled_from(group), min_size=1, max_size=3, unique=True))
+    program = draw(programs(names, max_routes=4, max_guards=3))
+    reading = list(names)
+    if any(g.builtin for g in program.guards) and "context_needed" not in names:
+        reading.append("context_needed")
+    if "images" in reading and "opaque" not in reading:
+        reading.append("opaque")
+    grid = grid_of(program, reading, most=400)
+    assume(grid)
+    assert grid is not None
+    request = draw(st.sampled_from(grid))
+    return Drawn(program, request, list(around(program, request, grid)))
+
+
+def around(program: Program, request: Request, grid: list[Request]) -> Iterator[Request]:
+    """The grid, with every prompt, answer and context that fit each other beside the request's own."""
+    yield from grid
+    triples = sorted(set(fitting(program, request)))
+    rests = {
+        tuple(sorted((n, v) for n, v in r.values.items() if n not in TRIPLE and n != "findings")): r
+        for r in grid
+    }
+    for rest, triple in product(rests.values(), triples):
+        other = admit(program, {**rest.values, **dict(zip(TRIPLE, triple, strict=True))})
+        assert isinstance(other, Request)
+        yield other
+
+
+def fitting(program: Program, request: Request) -> Iterator[tuple[int, int, int]]:
+    near: list[set[int]] = []
+    for name in TRIPLE:
+        own: Value = request.values[name]
+        assert isinstance(own, int)
+        near.append({int(v) for v in values_near(program, program.feature(name))} | {own})  # type: ignore[arg-type]
+    tokens, answers, needed = near
+    mine = [request.values[name] for name in TRIPLE]
+    assert all(isinstance(v, int) for v in mine)
+    tokens |= {c - int(mine[1]) for c in needed if c >= int(mine[1])}  # type: ignore[arg-type]
+    answers |= {c - int(mine[0]) for c in needed if c >= int(mine[0])}  # type: ignore[arg-type]
+    for t, m in product(tokens, answers):
+        if m < MAX_NUMBER:
+            yield t, m, min(MAX_NUMBER, t + m)
+        else:
+            yield from ((t, m, c) for c in needed | {t} if c >= t)
+
+
+def least(program: Program, request: Request, every: list[Request], goal: Goal) -> int | None:
+    """The smallest number of counted differences by which some request reaches the goal; None where none does."""
+    return min((len(counted(differing(program, request, r))) for r in every if goal.has(r)), default=None)
+
+
+def check(program: Program, request: Request, goal: Goal, found: Nearest, distance: int | None) -> None:
+    assert found.proved
+    assert bool(found.found) == (distance is not None)
+    for nearby in found.found:
+        changed = differing(program, request, nearby.request)
+        assert goal.has(nearby.request)
+        assert tuple(c.feature.name for c in nearby.changes) == changed
+        assert nearby.distance == len(counted(changed)) == distance
+        again = quiet_request(program, dict(nearby.given))
+        assert isinstance(again, Request) and again.values == nearby.request.values
+    changes = [counted(c.feature.name for c in n.changes) for n in found.found]
+    assert len(set(changes)) == len(changes)
+
+
+@given(cases())
+def test_the_nearest_other_outcome_is_the_nearest(drawn: Drawn) -> None:
+    program, request, every = drawn.program, drawn.request, drawn.every
+    goal = other_outcome(program, request)
+    check(program, request, goal, nearest(program, request, goal), least(program, request, every, goal))
+
+
+@given(cases(), st.data())
+def test_the_nearest_request_that_reaches_a_target_or_rule_is_the_nearest(
+    drawn: Drawn, data: st.DataObject
+) -> None:
+    program, request, every = drawn.program, drawn.request, drawn.every
+    names: dict[Kind, list[str]] = {
+        "target": [t.name for t in program.targets],
+        "route": [r.name for r in program.routes],
+        "deny": [d.name for d in program.denies],
+        "guard": [g.name for g in program.guards if not g.builtin],
+    }
+    subject = data.draw(st.sampled_from([Subject(k, n) for k, ns in names.items() for n in ns]))
+    goal = takes_part(program, subject)
+    check(program, request, goal, nearest(program, request, goal), least(program, request, every, goal))
+
+
+@given(cases())
+@settings(max_examples=25)
+def test_out_of_budget_is_never_said_to_be_the_nearest(drawn: Drawn) -> None:
+    program, request, every = drawn.program, drawn.request, drawn.every
+    goal = other_outcome(program, request)
+    found = nearest(program, request, goal, Budget(nodes=2, seconds=60.0, together=60.0))
+    distance = least(program, request, every, goal)
+    if found.proved:
+        check(program, request, goal, found, distance)
+    for nearby in found.found:
+        assert goal.has(nearby.request)
+        assert distance is not None and nearby.distance >= distance
+
+
+@pytest.mark.parametrize(
+    ("names", "counting"),
+    [
+        ({"tokens", "context_needed"}, {"tokens"}),
+        ({"context_needed"}, {"context_needed"}),
+        ({"date", "weekday"}, {"date"}),
+        ({"images", "opaque"}, {"images"}),
+        ({"images", "remote_content", "opaque"}, {"images", "remote_content"}),
+        ({"opaque", "findings", "team"}, {"opaque", "findings", "team"}),
+    ],
+)
+def test_what_follows_another_change_does_not_count(names: set[str], counting: set[str]) -> None:
+    assert counted(names) == counting
+    assert led_by(counting) >= names
