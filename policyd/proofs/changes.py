@@ -10,6 +10,7 @@ decided exactly. A region of a pair is where `before` decides in the old and `af
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Final, TypeAlias
 
 from policyd.policy.decision import Decision, Reject
 from policyd.policy.program import Value
@@ -27,6 +28,11 @@ from policyd.text.source import Span
 __all__ = [
     "Change", "Changes", "Loosened", "Shown", "changes", "is_same", "show", "show_loosened",
 ]  # fmt: skip
+
+
+_Names: TypeAlias = tuple[tuple[str, ...], tuple[str, ...]]
+"""Targets, by the old policy and by the new."""
+_NONE: Final[_Names] = ((), ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,43 +112,52 @@ def is_same(together: Together) -> bool | None:
 
 def _classified(together: Together, pair: Pair) -> Change:
     kinds: dict[Kind, Cell] = {}
-    for cell in (pair.cell, *_places(together, pair)):
+
+    def note(cell: Cell) -> None:
         kind = kind_at(together, together.finder.matched(cell))
         if kind is not None:
             kinds.setdefault(kind, cell)
+
+    note(pair.cell)
+    for most, allowed, removed in _places(together, pair):
+        if most > max(kinds):
+            for cell in _first(together, pair, allowed, removed):
+                note(cell)
     return Change(pair.before, pair.after, tuple(sorted(kinds.items(), reverse=True)))
 
 
-def _places(together: Together, pair: Pair) -> Iterator[Cell]:
-    """A cell for every way in which the pair's outcomes could differ. INVARIANT: if some request of the pair is looser, or
-    newly reaches a target, one of these does."""
+def _places(together: Together, pair: Pair) -> Iterator[tuple[Kind, _Names, _Names]]:
+    """Every way in which the pair's outcomes could differ: the targets that the old and the new guards allow there and
+    remove there, and the worst that a request there is. INVARIANT: if a request of the pair is of some kind, one of these
+    ways finds a request that is as bad."""
     old, new = together.old, together.new
     mine = old.targets[pair.before.index] if pair.before.kind == "route" else ()
     theirs = new.targets[pair.after.index] if pair.after.kind == "route" else ()
     for target in theirs:
-        if old.guards_on.get(target) not in {None, new.guards_on[target]}:
-            yield from _first(together, pair, allowed=((), (target,)), removed=((target,), ()))
-        if target not in mine:
-            known = (target,) if target in old.guards_on else ()
-            yield from _first(together, pair, allowed=(known, (target,)))
+        if target not in old.guards_on:
+            yield Kind.LOOSER, ((), (target,)), _NONE
+        elif old.guards_on[target] & ~new.guards_on[target]:
+            yield Kind.LOOSER, ((), (target,)), ((target,), ())
+    for target in theirs:
+        if target not in mine and target in old.guards_on:
+            yield Kind.NEWLY_REACHED, ((target,), (target,)), _NONE
     for target in mine:
         if target not in theirs:
-            yield from _first(together, pair, allowed=((target,), ()))
-        elif old.guards_on[target] != new.guards_on[target]:
-            yield from _first(together, pair, allowed=((target,), ()), removed=((), (target,)))
+            yield Kind.TIGHTER, ((target,), ()), _NONE
+        elif new.guards_on[target] & ~old.guards_on[target]:
+            yield Kind.TIGHTER, ((target,), ()), ((), (target,))
     if mine and theirs:
         routes = old.program.routes[pair.before.index], new.program.routes[pair.after.index]
         for two in telling(*routes):
             if set(two) <= set(mine) and set(two) <= set(theirs):
-                yield from _first(together, pair, allowed=(two, two))
+                yield Kind.RE_ROUTED, (two, two), _NONE
 
 
 def _first(
     together: Together,
     pair: Pair,
-    *,
-    allowed: tuple[tuple[str, ...], tuple[str, ...]],
-    removed: tuple[tuple[str, ...], tuple[str, ...]] = ((), ()),
+    allowed: _Names,
+    removed: _Names,
 ) -> Iterator[Cell]:
     for cell in where(together, pair.before, pair.after, allowed=allowed, removed=removed):
         yield cell

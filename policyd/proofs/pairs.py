@@ -9,12 +9,12 @@ where a guard that changed removes a target of the plan. So only those rules are
 change. (Where neither is the case, both deciding routes are live in both policies, hence the same one.)
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, product
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
-from policyd.policy.program import Route
+from policyd.policy.program import Deny, Route
 from policyd.proofs.conflicts import left_of, telling
 from policyd.proofs.find import Box, Cell, Covered, OutOfBudget, bits, meet
 from policyd.proofs.kinds import Kind
@@ -25,6 +25,7 @@ from policyd.proofs.together import Pairing, Together
 __all__ = ["Pair", "Unfinished", "differing", "kind_at", "outcome", "where"]
 
 Outcome: TypeAlias = tuple[object, ...]
+_Rule = TypeVar("_Rule", Route, Deny)
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,12 +223,9 @@ class _Pairs:
         both = together.old.guards_on.keys() & together.new.guards_on.keys()
         self.guarded = frozenset(t for t in both if together.old.guards_on[t] != together.new.guards_on[t])
         """targets of both whose guards changed"""
-        self.routes = _changed(together.routes, _plans(together.old), _plans(together.new))
-        self.denies = _changed(
-            together.denies,
-            [d.status for d in together.old.program.denies],
-            [d.status for d in together.new.program.denies],
-        )
+        old, new = together.old.program, together.new.program
+        self.routes = _changed(together.routes, old.routes, new.routes, _same_plan)
+        self.denies = _changed(together.denies, old.denies, new.denies, lambda a, b: a.status == b.status)
 
     def of_rules(self, number: int) -> Iterator[Pair | Unfinished]:
         """Pairs in which a route or a deny that changed decides on this side."""
@@ -242,16 +240,31 @@ class _Pairs:
             yield from self._opposite(number, rule, ways, ())
 
     def of_guards(self, number: int) -> Iterator[Pair | Unfinished]:
-        """Pairs in which this side's plan has a target that the other's guards remove."""
+        """Pairs in which a route that did not change decides on this side, and the other's guards remove some or all of
+        its targets. (A request on which they remove some goes the same way with fewer; where they remove all, to whatever
+        comes behind.)"""
         side, other = self.sides[number], self.sides[1 - number]
-        for index, targets in enumerate(side.targets):
-            if self.guarded.isdisjoint(targets):
+        for index, twin in self.unchanged(number):
+            targets = side.targets[index]
+            lost = [t for t in targets if t in self.guarded and other.guards_on[t] & ~side.guards_on[t]]
+            if not lost:
                 continue
-            for target in self.guarded.intersection(targets):
-                if other.guards_on[target] & ~side.guards_on[target]:
-                    ways = (side.guards_on[target],)
-                    removed = (other.guards_on[target],)
-                    yield from self._opposite(number, _route(side, index), ways, removed)
+            rule = _route(side, index)
+            try:
+                yield from self._pair(number, rule, _route(other, twin))
+            except OutOfBudget:
+                yield Unfinished(rule)
+                continue
+            ways = tuple(dict.fromkeys(side.guards_on[t] for t in targets))
+            yield from self._opposite(number, rule, ways, other.guards(targets))
+
+    def unchanged(self, number: int) -> Iterator[tuple[int, int]]:
+        """The routes that both have with one condition and one plan: their numbers on this side and on the other."""
+        changed = frozenset(self.routes[number])
+        for pair in self.together.routes:
+            own, twin = pair[number], pair[1 - number]
+            if own is not None and twin is not None and own not in changed:
+                yield own, twin
 
     def of_otherwise(self) -> Iterator[Pair | Unfinished]:
         old, new = (side.program.otherwise for side in self.sides)
@@ -334,9 +347,7 @@ class _Pairs:
             rejected = before.kind != "route" and after.kind != "route"
             return rejected and not lifted and self._status(0, before) == self._status(1, after)
         old, new = self._written(0, before), self._written(1, after)
-        return self.guarded.isdisjoint(old.targets) and left_of(old, frozenset(old.targets)) == left_of(
-            new, frozenset(new.targets)
-        )
+        return self.guarded.isdisjoint(old.targets) and _same_plan(old, new)
 
     def _pair(self, number: int, own: Decider, rule: Decider) -> Iterator[Pair]:
         """The pair, if it occurs with different outcomes."""
@@ -398,15 +409,19 @@ def _route(side: Side, index: int) -> Decider:
     return Decider("route", index, route.name, route.span)
 
 
-def _plans(side: Side) -> list[Outcome]:
-    return [left_of(r, frozenset(r.targets)) for r in side.program.routes]
+def _same_plan(old: Route, new: Route) -> bool:
+    return old.groups == new.groups or left_of(old, frozenset(old.targets)) == left_of(
+        new, frozenset(new.targets)
+    )
 
 
-def _changed(pairing: Pairing, old: Sequence[object], new: Sequence[object]) -> Mapping[int, list[int]]:
+def _changed(
+    pairing: Pairing, old: Sequence[_Rule], new: Sequence[_Rule], same: Callable[[_Rule, _Rule], bool]
+) -> Mapping[int, list[int]]:
     """The rules of either side that the other does not have, or has with another outcome."""
     out: dict[int, list[int]] = {0: [], 1: []}
     for i, j in pairing:
-        if i is not None and j is not None and old[i] == new[j]:
+        if i is not None and j is not None and same(old[i], new[j]):
             continue
         if i is not None:
             out[0].append(i)
