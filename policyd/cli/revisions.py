@@ -137,8 +137,12 @@ def wanted_revision(text: str) -> Wanted | None:
 def open_revision(name: str, path: str) -> Revision | Diagnostic:
     """The revision's files for a path on disk, whether or not that is there now: the path itself and what lies below it or,
     where it is a file, what lies in its folder."""
-    here = os.path.realpath(path)
-    near = here if os.path.isdir(here) else os.path.dirname(os.path.abspath(path))
+    absolute = os.path.abspath(path)
+    here = os.path.realpath(absolute)
+    if not os.path.isdir(here):
+        # A link to a file is compared as it stands there: the revision has its own.
+        here = os.path.join(os.path.realpath(os.path.dirname(absolute)), os.path.basename(absolute))
+    near = here
     while not os.path.isdir(near):
         near = os.path.dirname(near)
     try:
@@ -148,8 +152,7 @@ def open_revision(name: str, path: str) -> Revision | Diagnostic:
     commit = _commit(top, name)
     if commit is None:
         return _unknown_revision(name, top)
-    absolute = os.path.join(os.path.realpath(os.path.dirname(os.path.abspath(path))), os.path.basename(path))
-    inner = _normal(os.path.relpath(os.path.normpath(absolute), top).replace(os.sep, "/"))
+    inner = _normal(os.path.relpath(here, top).replace(os.sep, "/"))
     if inner.split("/")[0] == "..":
         return _no_repository(near, f"`{path}` lies outside of it")
     try:

@@ -1,0 +1,358 @@
+"""`policyd diff`: files, folders and revisions; what each form says; the exit code of each outcome."""
+
+import json
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from policyd.cli.difference_markdown import LONGEST, sentence
+from tests.cli.conftest import CLEAN, GUARD, MISSPELT, Run
+
+ROOT: Final = Path(__file__).parents[2]
+Write = Callable[[str, str], str]
+SCHEMA: Final = Draft202012Validator(json.loads((ROOT / "docs" / "schemas" / "diff-1.json").read_text()))
+
+LEAKY = CLEAN.replace(
+    "when sensitivity >= confidential because", "when sensitivity >= confidential and not tools because"
+).replace("assert confidential_stays_home never location == cloud when sensitivity >= confidential", "")
+REORDERED = CLEAN.replace("route rest to cloud, local", "route rest to local, cloud").replace(
+    "expect only cloud then local via rest", "expect only local then cloud via rest"
+)
+RENAMED = CLEAN.replace("route rest", "route everything").replace("via rest", "via everything")
+TIGHTER = CLEAN.replace("route batch", 'deny nobody when team == "none" because "who?"\nroute batch')
+BUDGETED = CLEAN + "budget month $100 per month by team\n"
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Writes a file into the folder that commands run in."""
+
+    def write_file(name: str, text: str) -> str:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return name
+
+    return write_file
+
+
+def git(folder: Path, *words: str) -> None:
+    subprocess.run(
+        ("git", "-C", str(folder), "-c", "user.name=a", "-c", "user.email=a@example.com", *words),
+        check=True,
+        capture_output=True,
+        env={"PATH": "/usr/bin:/bin:/usr/local/bin", "HOME": str(folder), "GIT_CONFIG_NOSYSTEM": "1"},
+    )
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A repository whose revision `main` holds a policy with an include, and a table of tests."""
+    folder = tmp_path / "policies"
+    folder.mkdir()
+    (folder / "main.policy").write_text(CLEAN.replace(GUARD, 'include "guards.policy"\n'))
+    (folder / "guards.policy").write_text("edition 1\n" + GUARD)
+    git(tmp_path, "init", "-q", "-b", "main")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-q", "-m", "first")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("new", "code", "verdict"),
+    [
+        (CLEAN, 0, "same meaning: proved for every possible request"),
+        (RENAMED, 0, "same meaning: proved for every possible request"),
+        (REORDERED, 1, "changed, and nothing is looser"),
+        (TIGHTER, 1, "changed, and nothing is looser"),
+        (LEAKY, 4, "looser: something is let through that was not"),
+        (MISSPELT, 2, ""),
+    ],
+    ids=["the same", "renamed", "re-routed", "tighter", "looser", "unreadable"],
+)
+def test_each_outcome_has_its_exit_code_and_its_verdict(
+    run: Run, write: Write, new: str, code: int, verdict: str
+) -> None:
+    write("old.policy", CLEAN)
+    write("new.policy", new)
+    ran = run("diff", "old.policy", "new.policy")
+    assert ran.code == code, ran.out + ran.err
+    assert ran.out.endswith(f"{verdict}\n" if verdict else "")
+    assert bool(ran.err) == (code == 2)
+
+
+def test_a_side_with_mistakes_is_not_compared(run: Run, write: Write) -> None:
+    write("old.policy", MISSPELT)
+    write("new.policy", CLEAN)
+    ran = run("diff", "old.policy", "new.policy")
+    assert (ran.code, ran.out) == (2, "")
+    assert "gaurd" in ran.err
+
+
+def test_a_pair_shows_where_why_and_a_request(run: Run, write: Write) -> None:
+    write("old.policy", CLEAN)
+    write("new.policy", LEAKY)
+    out = run("diff", "old.policy", "new.policy").out
+    assert re.search(r"looser route `rest`  \(old\.policy:\d+:7 -> new\.policy:\d+:7\)", out)
+    assert (
+        "guard `stays_home` removed `cloud` when sensitivity >= confidential; now when sensitivity >= confidential and not tools"
+        in out
+    )
+    assert re.search(r"\d+ distinguishable request", out)
+    assert "request  tools team=" in out
+    assert "before   `local`, by `rest`" in out
+    assert "now      `cloud`, then `local`, by `rest`" in out
+    assert "claim dropped: assertion `confidential_stays_home` is gone" in out
+
+
+def test_the_request_that_is_shown_is_decided_as_it_says(run: Run, write: Write) -> None:
+    write("old.policy", CLEAN)
+    write("new.policy", LEAKY)
+    document = json.loads(run("diff", "old.policy", "new.policy", "--format", "json").out)
+    (witness,) = document["policies"][0]["pairs"][0]["witnesses"]
+    for side, told in (("old.policy", witness["before"]), ("new.policy", witness["after"])):
+        explained = run("explain", side, "--given", witness["request"]["line"], "--json")
+        route = told["candidates"][0]["targets"]
+        assert explained.code == 0
+        assert all(f'"{target}"' in explained.out for target in route)
+
+
+def test_boxes_say_exactly_where(run: Run, write: Write) -> None:
+    write("old.policy", CLEAN)
+    write("new.policy", LEAKY)
+    out = run("diff", "old.policy", "new.policy", "--boxes").out
+    assert re.search(r"looser where .*tools", out)
+
+
+def test_folders_are_paired_by_path(run: Run, write: Write) -> None:
+    for name, text in (
+        ("old/a.policy", CLEAN), ("old/b/c.policy", CLEAN), ("old/gone.policy", CLEAN),
+        ("new/a.policy", CLEAN), ("new/b/c.policy", REORDERED), ("new/more.policy", CLEAN),
+    ):  # fmt: skip
+        write(name, text)
+    ran = run("diff", "old", "new")
+    assert ran.code == 1
+    assert "a.policy: same meaning" in ran.out
+    assert "b/c.policy: changed" in ran.out
+    assert "gone.policy: changed: the policy is gone" in ran.out
+    assert "more.policy: changed: the policy is new" in ran.out
+    assert "(4 policies: 3 changed, 1 same meaning)" in ran.out
+
+
+def test_a_revision_takes_the_path_of_the_other_side(run: Run, repository: Path) -> None:
+    (repository / "policies" / "guards.policy").write_text("edition 1\n")
+    ran = run("diff", "git:main", "policies/main.policy")
+    assert ran.code == 4
+    assert "git:main:policies/main.policy:" in ran.out
+    assert "and is gone" in ran.out
+    assert run("diff", "git:main", "git:HEAD:policies/main.policy").code == 0
+    assert run("diff", "policies/main.policy", "git:main").code == 1
+    assert (repository / "policies" / "guards.policy").read_text() == "edition 1\n"
+
+
+def test_folders_of_revisions(run: Run, repository: Path) -> None:
+    (repository / "policies" / "more.policy").write_text(CLEAN)
+    assert run("diff", "git:main", "policies").code == 1
+    git(repository, "add", ".")
+    git(repository, "commit", "-q", "-m", "more")
+    assert run("diff", "git:main~1", "git:main").code == 1
+    assert run("diff", "git:main", "git:HEAD").code == 0
+    assert run("diff", "git:main", "policies").code == 0
+
+
+def test_a_hook_s_environment_names_no_other_repository(
+    run: Run, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_DIR", ".git")
+    monkeypatch.setenv("GIT_INDEX_FILE", "elsewhere")
+    assert run("diff", "git:main", "policies").code == 0
+    assert run("diff", "git:main", str(repository / "policies")).code == 0
+
+
+def test_links_are_followed_inside_the_folder_and_nowhere_else(run: Run, repository: Path) -> None:
+    folder = repository / "policies"
+    (folder / "link.policy").symlink_to("main.policy")
+    (folder / "out.policy").symlink_to("/etc/passwd")
+    git(repository, "add", ".")
+    git(repository, "commit", "-q", "-m", "links")
+    assert run("diff", "git:HEAD:policies/link.policy", "policies/main.policy").code == 0
+    ran = run("diff", "git:HEAD:policies/out.policy", "policies/main.policy")
+    assert (ran.code, ran.out) == (2, "")
+    assert "a link that leads nowhere in its folder" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("old", "code", "words"),
+    [
+        ("git:nowhere", "PD021", "has no revision `nowhere`"),
+        ("git:", "PD021", "has no revision ``"),
+        ("git:--help", "PD021", "has no revision `--help`"),
+        ("git:main;echo", "PD021", "has no revision `main;echo`"),
+        ("git:main:policies/other.policy", "PD022", "there is no `policies/other.policy` at revision `main`"),
+        ("git:main:../../etc", "PD020", "outside"),
+        ("git:main:policies", "PD023", "is a folder"),
+    ],
+)
+def test_what_a_revision_does_not_have(run: Run, repository: Path, old: str, code: str, words: str) -> None:
+    ran = run("diff", old, "policies/main.policy")
+    assert (ran.code, ran.out) == (2, "")
+    assert f"error[{code}]" in ran.err
+    assert words in ran.err or code == "PD020"
+    assert repository.is_dir()
+
+
+def test_a_path_outside_of_any_repository(run: Run, clean: str) -> None:
+    ran = run("diff", "git:main", clean)
+    assert (ran.code, ran.out) == (2, "")
+    assert "error[PD020]" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("predicate", "code"),
+    [("location == cloud", 4), ("location == on_prem", 1), ("target == cloud", 4), ("retention != none", 2)],
+)
+def test_targets_that_may_not_be_newly_reached(run: Run, write: Write, predicate: str, code: int) -> None:
+    old = CLEAN.replace("route batch to local", "route batch to local").replace("to cloud, local", "to local")
+    old = old.split("test ")[0]
+    new = CLEAN.split("test ")[0]
+    write("old.policy", old)
+    write("new.policy", new)
+    ran = run("diff", "old.policy", "new.policy", "--deny-new", predicate)
+    assert ran.code == code, ran.out + ran.err
+    assert ("denied `cloud` is newly reached" in ran.out) == (code == 4)
+
+
+def test_a_new_policy_may_not_reach_them_either(run: Run, write: Write) -> None:
+    write("old/a.policy", CLEAN)
+    write("new/a.policy", CLEAN)
+    write("new/b.policy", CLEAN)
+    assert run("diff", "old", "new").code == 1
+    assert run("diff", "old", "new", "--deny-new", "location == cloud").code == 4
+
+
+def test_a_predicate_says_nothing_of_requests(run: Run, clean: str) -> None:
+    ran = run("diff", clean, clean, "--deny-new", "location == cloud when opaque")
+    assert (ran.code, ran.out) == (2, "")
+    assert "error[PD025]" in ran.err
+
+
+def test_a_log_is_counted_and_what_is_no_record_is_named(run: Run, write: Write) -> None:
+    write("old.policy", CLEAN)
+    write("new.policy", LEAKY)
+    features = {
+        "endpoint": "chat", "hour": 9, "weekday": "fri", "date": "2026-11-20", "model": "m", "stream": False, "tools": True,
+        "images": False, "json": False, "reasoning": False, "server_tools": False, "stored": False, "remote_content": False,
+        "opaque": False, "messages": 1, "max_output": 9, "tokens": 9, "context_needed": 18, "findings": ["secret"],
+        "team": "a", "latency": "interactive", "header:x-data-class": "internal",
+    }  # fmt: skip
+    record = json.dumps({"features": features, "route": "rest", "candidates": ["local"]})
+    write("log.jsonl", f"{record}\nnonsense\n{record}\n" + "x" * (1 << 21) + f"\n{record}\n")
+    ran = run("diff", "old.policy", "new.policy", "--against-log", "log.jsonl")
+    assert ran.code == 4
+    assert "3 of 3 recorded requests would be decided otherwise" in ran.out
+    assert "3 recorded requests looser, the first in line 1" in ran.out
+    assert "2 lines could not be read and did not count" in ran.out
+    assert "warning[PD024] line 2 of `log.jsonl` did not count: it is not JSON" in ran.err
+    assert "line 4 of `log.jsonl` did not count: it is longer than 1 MiB" in ran.err
+    assert run("diff", "old.policy", "new.policy", "--against-log", "none.jsonl").code == 2
+
+
+def test_a_log_is_of_one_policy(run: Run, write: Write) -> None:
+    for name in ("old/a.policy", "old/b.policy", "new/a.policy", "new/b.policy", "log.jsonl"):
+        write(name, CLEAN)
+    ran = run("diff", "old", "new", "--against-log", "log.jsonl")
+    assert (ran.code, ran.out) == (2, "")
+    assert "error[PD023]" in ran.err
+
+
+@pytest.mark.parametrize("new", [CLEAN, RENAMED, LEAKY, REORDERED, BUDGETED], ids=range(5))
+def test_the_document_is_of_its_schema(run: Run, write: Write, new: str) -> None:
+    write("old/a.policy", CLEAN)
+    write("new/a.policy", new)
+    write("new/b.policy", CLEAN)
+    ran = run("diff", "old", "new", "--format", "json", "--boxes", "--deny-new", "location == cloud")
+    document = json.loads(ran.out)
+    SCHEMA.validate(document)
+    assert document["exit_code"] == ran.code
+    assert [p["name"] for p in document["policies"]] == ["a.policy", "b.policy"]
+
+
+def test_only_so_many_pairs_are_shown_and_the_others_counted(run: Run, write: Write) -> None:
+    write("old.policy", CLEAN)
+    write("new.policy", LEAKY)
+    document = json.loads(run("diff", "old.policy", "new.policy", "--pairs", "0", "--format", "json").out)
+    assert document["policies"][0]["pairs"] == []
+    assert sum(document["policies"][0]["more_pairs"].values()) > 0
+    assert "more pair" in run("diff", "old.policy", "new.policy", "--pairs", "0").out
+
+
+# The comment on a pull request.
+
+HOSTILE: Final = (
+    "</details><script>alert(1)</script>", "@everyone please approve", "[click](https://evil.example)", "![x](http://e.example/x.png)",
+    "| a | b |", "## heading", "`code` and **bold**", "<img src=x onerror=alert(1)>", "#1 closes #2", "https://evil.example", "a -->",
+)  # fmt: skip
+
+
+def is_harmless(markdown: str) -> bool:
+    """No tag but our own, no mention, link, image or row that an author wrote."""
+    ours = re.sub(r"</?(details( open)?|summary|code)>|<!-- -->", "", markdown)
+    return not re.search(r"<|@(?!<)|\]\(|!\[|https?://", ours.replace("-->", ""))
+
+
+@pytest.mark.parametrize("words", HOSTILE)
+def test_an_author_writes_no_markdown(run: Run, write: Write, words: str) -> None:
+    quoted = words.replace("\\", "\\\\").replace('"', '\\"')
+    new = CLEAN.replace("confidential stays home", quoted).replace(
+        "route batch", f'route extra to local when team == "{quoted}"\nroute batch'
+    )
+    write("old.policy", CLEAN)
+    write("new.policy", new)
+    ran = run("diff", "old.policy", "new.policy", "--format", "markdown", "--boxes")
+    assert ran.code == 1
+    assert is_harmless(ran.out), ran.out
+    assert ran.out.count("<details") == ran.out.count("</details>")
+
+
+@settings(max_examples=200)
+@given(st.text(max_size=60))
+def test_no_text_at_all_is_markdown(text: str) -> None:
+    shown = sentence(f"guard `{text}`: its reason was `{text}`")
+    assert is_harmless(shown)
+    assert "\n" not in shown and "|" not in shown
+
+
+def test_a_comment_says_its_verdict_and_folds_its_pairs(run: Run, write: Write) -> None:
+    write("old.policy", CLEAN)
+    write("new.policy", LEAKY)
+    out = run("diff", "old.policy", "new.policy", "--format", "markdown").out
+    assert out.startswith("## policyd diff: looser\n")
+    assert "| kind | pairs | requests |" in out
+    assert "<details open><summary>looser: route <code>rest</code></summary>" in out
+
+
+def test_a_comment_fits(run: Run, write: Write) -> None:
+    routes = "".join(f'route r{i} to local when team == "{"t" * 300}{i}"\n' for i in range(120))
+    write("old.policy", CLEAN)
+    write("new.policy", CLEAN.replace("route batch", routes + "route batch"))
+    ran = run("diff", "old.policy", "new.policy", "--format", "markdown", "--pairs", "all")
+    assert ran.code == 1
+    assert len(ran.out) <= LONGEST + 200
+    assert "left out: the comment would be too long" in ran.out
+
+
+def test_forms_go_into_files(run: Run, write: Write, tmp_path: Path) -> None:
+    write("old.policy", CLEAN)
+    write("new.policy", LEAKY)
+    ran = run("diff", "old.policy", "new.policy", "--output", "markdown=c.md", "--output", "json=d.json")
+    assert ran.code == 4
+    assert (tmp_path / "c.md").read_text().startswith("## policyd diff: looser")
+    assert json.loads((tmp_path / "d.json").read_text())["verdict"] == "looser"
+    assert ran.out.endswith("looser: something is let through that was not\n")
