@@ -15,7 +15,7 @@ from policyd.proofs.reach import Question
 from policyd.text.diagnostic import Label, Severity
 from policyd.text.source import Span
 
-__all__ = ["dead_rules", "named", "owners"]
+__all__ = ["covering", "dead_rules", "named", "owners"]
 
 _Refuted: TypeAlias = tuple[Box, int]
 """A part of a condition, and the clauses that leave nothing of it."""
@@ -54,11 +54,17 @@ def _decides(case: Case, index: int, part: Box, past: int) -> Found | Covered:
     return case.ask(Question(part, case.reach.denied, past=past, some=case.program.routes[index].targets))
 
 
-def _dead_route(case: Case, index: int, route: Route) -> Finding | None:
+def covering(case: Case, index: int) -> int | None:
+    """None where the route decides some request; else clauses that leave it nothing, of as few routes as will do: without any
+    one of them it would decide."""
     answer = decides(case, index, case.reach.before(index))
-    if isinstance(answer, Found):
+    return None if isinstance(answer, Found) else _least(case, index, answer)
+
+
+def _dead_route(case: Case, index: int, route: Route) -> Finding | None:
+    clauses = covering(case, index)
+    if clauses is None:
         return None
-    clauses = _least(case, index, answer)
     routes = [case.program.routes[i] for i in owners(case, clauses, "route")]
     guards = sorted({case.program.guards[i].name for i in owners(case, clauses, "guard")})
     denies = [case.program.denies[i].name for i in owners(case, clauses, "deny")]
@@ -84,8 +90,8 @@ def _dead_route(case: Case, index: int, route: Route) -> Finding | None:
 
 
 def _least(case: Case, index: int, refuted: tuple[_Refuted, ...]) -> int:
-    """The clauses that leave the route nothing, thinned out to routes that are each needed: without any one of them the
-    route would decide some request. A route is tried where it is used; what its absence is refuted with may need fewer."""
+    """The clauses that leave the route nothing, thinned out to routes that are each needed. The last one is tried first; what
+    its absence is refuted with may do without others as well."""
     parts = list(refuted)
     needed = 0
     while True:

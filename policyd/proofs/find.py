@@ -50,16 +50,16 @@ class OutOfBudget(Exception):
 @dataclass(frozen=True, slots=True)
 class Budget:
     """The most one question may cost: search nodes, and seconds by the wall clock; and the seconds that all questions of
-    one finder may take together. One search hands over to a SAT solver after `alone` nodes, where there is one."""
+    one finder may take together. One search hands over to a SAT solver after `alone` nodes, where there is one. Up to `many`
+    clauses are looked at from the start; of more only those that get in the way."""
 
     nodes: int = 20_000
     alone: int = 2_000
+    many: int = 150
     seconds: float = 2.0
     together: float = 240.0
 
 
-_MANY: Final = 120
-"""Clauses that are compacted at once; of more, only those that get in the way."""
 _WIDE: Final = 1024
 """Bits from which on a mask is walked as text, which copies it once and not once for each bit."""
 
@@ -233,7 +233,7 @@ class Finder:
             if not met:
                 return Found(cell)
             live = self._settle(box, live, fixed)
-        if live.bit_count() <= _MANY:
+        if live.bit_count() <= self.budget.many:
             return self.solve(box, live, fixed=fixed, extra=extra)
         chosen = met & live or live
         while True:

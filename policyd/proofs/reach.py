@@ -14,16 +14,12 @@ the one and past those of the other.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
 
 from policyd.proofs.find import Box, Cell, Covered, Finder, Found, OutOfBudget
 from policyd.proofs.local import Rule
 from policyd.proofs.side import Side
 
 __all__ = ["Hunt", "Question", "Reach"]
-
-_MANY: Final = 200
-"""Clauses to avoid that a search looks at from the start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +162,8 @@ class Reach:
     def _certain(self, box: Box, avoid: int) -> int:
         """What a search looks at from the start: all that touches the box, or, where that is very much, guards only."""
         touching = self.finder.touching(box, avoid)
-        return touching if touching.bit_count() <= _MANY else touching & self.matrix.all_guards
+        few = touching.bit_count() <= self.finder.budget.many
+        return touching if few else touching & self.matrix.all_guards
 
     def _rules(self, past: Sequence[int], clauses: int) -> dict[tuple[int, int], Rule]:
         """The routes that own some of the clauses, by side and number."""

@@ -9,9 +9,12 @@ from policyd.engine.axes import runs
 from policyd.engine.matrix import Matrix, build_matrix
 from policyd.policy.condition import Condition, InRange, both, negate
 from policyd.policy.program import Group, Member, Otherwise, Program, Route
-from policyd.proofs.find import Covered, Finder, Found, bits, meet
+from policyd.proofs.find import Budget, Covered, Finder, Found, bits, meet
 from policyd.text.diagnostic import Severity
 from tests.strategies.programs import FEATURES, TARGETS, programs
+
+MANY = st.sampled_from((0, 3, 150))
+"""From how many clauses on a search begins with a few of them."""
 
 
 def matrix_of(program: Program) -> Matrix:
@@ -46,9 +49,9 @@ def questions(draw: st.DrawFn) -> tuple[Matrix, dict[int, int], int, tuple[dict[
     return matrix, box(), avoid, extra
 
 
-@given(questions())
+@given(questions(), MANY)
 def test_finds_a_cell_iff_there_is_one(
-    question: tuple[Matrix, dict[int, int], int, tuple[dict[int, int], ...]],
+    question: tuple[Matrix, dict[int, int], int, tuple[dict[int, int], ...]], many: int
 ) -> None:
     matrix, box, avoid, extra = question
     every = list(product(*(range(axis.size) for axis in matrix.axes)))
@@ -56,7 +59,7 @@ def test_finds_a_cell_iff_there_is_one(
         return
     refused = [matrix.boxes[i] for i in bits(avoid)]
     free = [c for c in every if inside(c, box) and not any(inside(c, r) for r in (*refused, *extra))]
-    answer = Finder(matrix).find(box, avoid, extra)
+    answer = Finder(matrix, Budget(many=many)).find(box, avoid, extra)
     if isinstance(answer, Found):
         assert answer.cell in free
     else:
@@ -64,12 +67,12 @@ def test_finds_a_cell_iff_there_is_one(
         assert answer.clauses & ~avoid == 0
 
 
-@given(questions())
+@given(questions(), MANY)
 def test_a_cover_covers_the_box(
-    question: tuple[Matrix, dict[int, int], int, tuple[dict[int, int], ...]],
+    question: tuple[Matrix, dict[int, int], int, tuple[dict[int, int], ...]], many: int
 ) -> None:
     matrix, box, avoid, _ = question
-    answer = Finder(matrix).find(box, avoid)
+    answer = Finder(matrix, Budget(many=many)).find(box, avoid)
     if isinstance(answer, Covered):
         assert isinstance(Finder(matrix).find(box, answer.clauses), Covered)
 
@@ -112,12 +115,12 @@ def tangles(draw: st.DrawFn) -> Matrix:
 
 
 @settings(max_examples=300)
-@given(tangles())
-def test_a_tangle_of_boxes_is_searched_to_the_end(matrix: Matrix) -> None:
+@given(tangles(), MANY)
+def test_a_tangle_of_boxes_is_searched_to_the_end(matrix: Matrix, many: int) -> None:
     boxes = [matrix.boxes[i] for i in bits(matrix.all_routes)]
     every = product(*(range(axis.size) for axis in matrix.axes))
     free = [c for c in every if not any(inside(c, b) for b in boxes)]
-    answer = Finder(matrix).find({}, matrix.all_routes)
+    answer = Finder(matrix, Budget(many=many)).find({}, matrix.all_routes)
     assert isinstance(answer, Found) == bool(free)
     if isinstance(answer, Found):
         assert answer.cell in free
