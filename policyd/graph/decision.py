@@ -7,7 +7,7 @@ from policyd.graph.chips import label
 from policyd.graph.measure import FONTS, width
 from policyd.graph.model import Drawing, LevelStep
 from policyd.graph.rows import ROW, Rule, rule_row
-from policyd.graph.scene import Box, Stroke, one_line, paragraph
+from policyd.graph.scene import Box, Stroke, beside, flow, one_line, paragraph
 
 __all__ = ["decision_box"]
 
@@ -110,18 +110,11 @@ def _level(step: LevelStep) -> Box:
 
 def _ladder(values: Sequence[str], room: int) -> Box:
     """Lowest first; a deeper colour is a higher value."""
-    boxes: list[Box] = []
-    x = y = 0
+    parts: list[Box] = []
     for rank, value in enumerate(values):
-        line = one_line(value, "chip", 11, 12, room=room - 60, look="rung")
-        shade = 1 + (4 * rank) // max(1, len(values) - 1) if len(values) > 1 else 1
-        wide = line.width + 22
-        if x and x + wide > room:
-            x, y = 0, y + 30
-        boxes.append(Box(wide, 24, f"rung rung{shade}", x=x, y=y, round=3, texts=(line,)))
-        x += wide
-        if rank < len(values) - 1:
-            below = one_line("<", "chip", 0, 12, look="muted")
-            boxes.append(Box(below.width, 24, x=x + 6, y=y, texts=(below,)))
-            x += below.width + 12
-    return Box(max(b.x + b.width for b in boxes), y + 24, boxes=tuple(boxes))
+        line = one_line(value, "chip", 11, 12, room=room - 80, look="rung")
+        shade = 1 + (4 * rank) // max(1, len(values) - 1)
+        rung = Box(line.width + 22, 24, f"rung rung{shade}", round=3, texts=(line,))
+        below = one_line("<", "chip", 0, 12, look="muted")
+        parts.append(beside((Box(below.width, 24, texts=(below,)), rung), gap=6) if rank else rung)
+    return flow(parts, room, gap=6, row_gap=6)

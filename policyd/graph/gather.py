@@ -29,7 +29,7 @@ from policyd.graph.model import (
     TargetReach,
     Via,
 )
-from policyd.graph.reach import Reached
+from policyd.graph.reach import STEPS, Reached
 from policyd.policy.builtins import LOCATIONS
 from policyd.policy.condition import TRUE, Condition
 from policyd.policy.digest import digest
@@ -55,19 +55,21 @@ class Room:
     targets: int = 40
 
 
-def gather(case: Case, asked: Sequence[Asked], *, title: str, room: Room | None = None) -> Drawing:
-    """The drawing. Every mark in it is the answer to a search."""
-    return _Gatherer(case, room or Room()).drawing(asked, title)
+def gather(
+    case: Case, asked: Sequence[Asked], *, title: str, room: Room | None = None, steps: int = STEPS
+) -> Drawing:
+    """The drawing. Every mark in it is the answer to a search; what `steps` do not settle is not proved."""
+    return _Gatherer(case, room or Room(), Reached(case, steps)).drawing(asked, title)
 
 
 class _Gatherer:
     __slots__ = ("_case", "_places", "_program", "_reached", "_room", "_sent")
 
-    def __init__(self, case: Case, room: Room) -> None:
+    def __init__(self, case: Case, room: Room, reached: Reached) -> None:
         self._case = case
         self._program = case.program
         self._room = room
-        self._reached = Reached(case)
+        self._reached = reached
         self._places = {t.name: str(t.fact("location")) for t in case.program.targets}
         self._sent: dict[tuple[int, str], Mark] = {}
 

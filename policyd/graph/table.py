@@ -6,7 +6,6 @@ In come columns and rows of cells, a cell being a box or a mark; out comes one b
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from policyd.graph.measure import FONTS, width
 from policyd.graph.model import Mark
 from policyd.graph.scene import SIGN, Box, Sign, SignKind, Stroke, one_line
 
@@ -17,6 +16,7 @@ _PAD = 14
 _ROW = 38
 _HEAD = 24
 _BAND = 32
+_WIDEST_HEAD = 160
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +73,13 @@ def table(columns: Sequence[Column], groups: Sequence[Group], *, least: int = 0)
 
 
 def _widths(columns: Sequence[Column], groups: Sequence[Group]) -> list[int]:
-    out = [width(c.head, FONTS["small"]) for c in columns]
+    out = [one_line(c.head, "small", 0, 0, room=_WIDEST_HEAD).width for c in columns]
     for group in groups:
         for row in group.rows:
             out = [max(w, cell.width) for w, cell in zip(out, row, strict=True)]
     for over, first, last in _shared(columns):
         room = sum(out[first : last + 1]) + _GAP * (last - first)
-        lacking = width(over, FONTS["label"]) - room
+        lacking = one_line(over, "label", 0, 0, room=_WIDEST_HEAD).width - room
         if lacking > 0:
             out[last] += lacking
     return out
@@ -106,12 +106,16 @@ def _headings(
     if shared:
         for over, first, last in shared:
             end = starts[last] + widths[last]
-            texts.append(one_line(over, "label", starts[first], y + 9, look="muted"))
+            texts.append(
+                one_line(over, "label", starts[first], y + 9, room=end - starts[first], look="muted")
+            )
             strokes.append(Stroke(((starts[first], y + 19), (end, y + 19)), "hair"))
         y += 22
     for column, w, x in zip(columns, widths, starts, strict=True):
         middle = x + w // 2 if column.centred else x
-        texts.append(one_line(column.head, "small", middle, y + 11, look="muted", centred=column.centred))
+        texts.append(
+            one_line(column.head, "small", middle, y + 11, room=w, look="muted", centred=column.centred)
+        )
     y += _HEAD
     return [Box(wide, y, texts=tuple(texts))], strokes, y
 
