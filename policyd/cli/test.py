@@ -7,6 +7,7 @@ said, is in `growth` and its neighbours, which are imported only then.
 
 import argparse
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -127,17 +128,19 @@ def run(arguments: argparse.Namespace) -> int:
         return worst((*codes, generate(found.files, arguments.goals, arguments.into)))
     outputs = chosen_outputs(arguments)
     tested: list[_Tested] = []
+    unread = [(" ".join(arguments.paths), d) for d in found.diagnostics]
     for path in found.files:
         source = read_source(path)
         if isinstance(source, Diagnostic):
             codes.append(report_unusable((source,)))
+            unread.append((path, source))
             continue
         one = _tested(path, load(Path(path)), arguments)
         tested.append(one)
         if outputs.on_screen("text"):
             sys.stdout.write(one.text(style_for(sys.stdout), verbose=arguments.verbose))
     code = worst((*codes, *(t.code for t in tested)))
-    return deliver(outputs, _writers(outputs, tested, code, verbose=arguments.verbose)) or code
+    return deliver(outputs, _writers(outputs, tested, unread, code, verbose=arguments.verbose)) or code
 
 
 def tests_text(results: tuple[TestResult, ...]) -> str:
@@ -199,8 +202,16 @@ def _misuse(arguments: argparse.Namespace) -> str | None:
     return next((message for broken, message in rules if broken), None)
 
 
-def _writers(outputs: Outputs, tested: list[_Tested], code: int, *, verbose: bool) -> dict[str, Writer]:
-    """A writer for each format. Only formats for machines need the reports, which are imported with them."""
+def _writers(
+    outputs: Outputs,
+    tested: Sequence[_Tested],
+    unread: Sequence[tuple[str, Diagnostic]],
+    code: int,
+    *,
+    verbose: bool,
+) -> dict[str, Writer]:
+    """A writer for each format. Only formats for machines need the reports, which are imported with them. `unread`: paths
+    that hold no policy that can be read, and why."""
 
     def text() -> str:
         return "".join(t.text(Style(colour=False), verbose=verbose) for t in tested)
@@ -210,7 +221,8 @@ def _writers(outputs: Outputs, tested: list[_Tested], code: int, *, verbose: boo
     from policyd.cli import reported  # noqa: PLC0415
 
     reports = tuple(_report(t) for t in tested)
-    return {"text": text, **reported.writers(reported.Run("test", __version__, code, reports))}
+    loose = tuple(e for path, d in unread for e in reported.entries_of(path, (d,)))
+    return {"text": text, **reported.writers(reported.Run("test", __version__, code, reports, loose))}
 
 
 def _report(tested: _Tested) -> "PolicyReport":

@@ -273,3 +273,34 @@ def test_each_assertion_has_its_state(run: Run, tmp_path: Path) -> None:
     (tmp_path / "main.policy").write_text(CLEAN.replace("latency == batch", "latency == bach"))
     read = document(run("check", "--format", "json", "main.policy").out)
     assert {a["state"] for p in read["policies"] for a in p["assertions"]} <= {"unchecked"}
+
+
+# Tests alone.
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_the_formats_of_test_are_valid_and_the_exit_code_is_the_same(
+    form: str, run: Run, policies: Path
+) -> None:
+    for path in (*(p.name for p in sorted(policies.iterdir())), "nowhere.policy"):
+        ran = run("test", "--format", form, path)
+        assert ran.code == run("test", path).code
+        if form == "junit":
+            ElementTree.fromstring(ran.out)
+        elif form != "github":
+            SCHEMAS[form].validate(json.loads(ran.out))
+
+
+@pytest.mark.usefixtures("policies")
+def test_a_failed_test_is_a_failed_case(run: Run) -> None:
+    root = ElementTree.fromstring(run("test", "--format", "junit", "failing.policy").out)
+    failed = {c.attrib["name"] for c in root.iter("testcase") if c.find("failure") is not None}
+    assert failed == {"a secret stays"}
+    assert run("test", "--format", "github", "failing.policy").out.startswith("::error file=")
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_what_cannot_be_read_is_in_every_format_of_test(form: str, run: Run, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert "PD001" in findings_part(form, run("test", "--format", form, "nowhere.policy").out)
+    assert "PD003" in findings_part(form, run("test", "--format", form, "empty").out)
