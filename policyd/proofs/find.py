@@ -60,6 +60,8 @@ class Budget:
     together: float = 240.0
 
 
+_NARROW: Final = 200
+"""Atoms that are compared one by one; among more, a good one is soon met by going from the best down."""
 _WIDE: Final = 1024
 """Bits from which on a mask is walked as text, which copies it once and not once for each bit."""
 
@@ -195,10 +197,8 @@ class Finder:
         self._free: dict[frozenset[int], int] = {}
         self._likes: dict[tuple[int, int], int] = {}
         self._spans: dict[int, tuple[tuple[int, int], ...]] = {}
-        self._ranked = tuple(
-            sorted(range(axis.size), key=[row.bit_count() for row in rows].__getitem__)
-            for axis, rows in zip(matrix.axes, matrix.rows, strict=True)
-        )
+        self._weights = tuple([row.bit_count() for row in rows] for rows in matrix.rows)
+        self._ranked = tuple(sorted(range(len(w)), key=w.__getitem__) for w in self._weights)
         self._liked = tuple(ranked[0] for ranked in self._ranked)
         self.start()
 
@@ -353,7 +353,11 @@ class Finder:
         key = (axis, mask)
         atom = self._likes.get(key)
         if atom is None:
-            atom = self._likes[key] = next(atom for atom in ranked if mask >> atom & 1)
+            if mask.bit_count() <= _NARROW:
+                atom = min(bits(mask), key=self._weights[axis].__getitem__)
+            else:
+                atom = next(atom for atom in ranked if mask >> atom & 1)
+            self._likes[key] = atom
         return atom
 
     def _or(self, axis: int, mask: int) -> int:
