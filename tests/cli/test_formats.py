@@ -1,20 +1,31 @@
 """`--format` and `--output` of `policyd check`: what goes where, in a form that other programs read."""
 
+import contextlib
+import io
 import json
 import os
 import stat
+import subprocess
+import sys
+import tempfile
+import unicodedata
 from pathlib import Path
 from typing import Any, Final
 from xml.etree import ElementTree
 
 import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
 from jsonschema import Draft7Validator, Draft202012Validator, FormatChecker
 
 from policyd.cli.check_text import hint_text
 from policyd.cli.formats import write_whole
+from policyd.cli.main import main
 from policyd.cli.output import Style
+from policyd.syntax.literals import write_string
 from policyd.text.diagnostic import Diagnostic, Severity
-from tests.cli.conftest import ASSERTION, CLEAN, DEAD, FAILING, LEAK, MISSPELT, Run
+from policyd.text.printable import printable
+from tests.cli.conftest import ASSERTION, CLEAN, DEAD, FAILING, LEAK, MISSPELT, TESTS, Run
 
 ROOT: Final = Path(__file__).parents[2]
 FORMATS: Final = ("json", "sarif", "github", "junit")
@@ -273,6 +284,60 @@ def test_each_assertion_has_its_state(run: Run, tmp_path: Path) -> None:
     (tmp_path / "main.policy").write_text(CLEAN.replace("latency == batch", "latency == bach"))
     read = document(run("check", "--format", "json", "main.policy").out)
     assert {a["state"] for p in read["policies"] for a in p["assertions"]} <= {"unchecked"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_a_terminal_gets_the_hint_once(policies: Path) -> None:
+    assert on_a_terminal(policies, "check", ".").count("`policyd rule PD") == 1
+    assert "`policyd rule" not in on_a_terminal(policies, "check", "--quiet", ".")
+    assert "`policyd rule" not in on_a_terminal(policies, "check", "clean.policy")
+
+
+def on_a_terminal(folder: Path, *words: str) -> str:
+    """What a command writes to a terminal."""
+    master, slave = os.openpty()
+    command = subprocess.Popen(
+        [sys.executable, "-m", "policyd", *words], cwd=folder, stdout=slave, stdin=slave
+    )
+    os.close(slave)
+    written = b""
+    with contextlib.suppress(OSError):  # Linux says EIO where everything was read
+        while part := os.read(master, 65536):
+            written += part
+    os.close(master)
+    assert command.wait() in {0, 1}
+    return written.decode()
+
+
+# Whatever is in a policy.
+
+
+@settings(max_examples=15, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))
+@given(st.text(st.characters(codec="utf-8"), min_size=1, max_size=30), st.sampled_from(FORMATS))
+def test_words_of_a_policy_are_data_in_every_format(words: str, form: str) -> None:
+    text = LEAK.replace('"no model may take this"', write_string(words)) + TESTS.replace(
+        '"a chat goes out"', write_string(words)
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "main.policy"
+        path.write_text(text)
+        written = io.StringIO()
+        with contextlib.redirect_stdout(written):
+            assert main(("check", "--format", form, str(path))) == 1
+    out = written.getvalue()
+    if form == "junit":
+        (name, _) = [
+            c.attrib["name"]
+            for c in ElementTree.fromstring(out).iter("testcase")
+            if c.attrib["classname"].endswith("tests")
+        ]
+        assert name.startswith(printable(unicodedata.normalize("NFC", words))[:1])
+    elif form == "github":
+        assert all(line.startswith(("::error file=", "::notice file=")) for line in out.splitlines())
+    else:
+        SCHEMAS[form].validate(json.loads(out))
+    if form == "json":
+        assert json.loads(out)["policies"][0]["tests"][0]["name"] == unicodedata.normalize("NFC", words)
 
 
 # Tests alone.

@@ -332,3 +332,10 @@ def test_where_the_documents_are_served_rules_say_so() -> None:
     log = json.loads(sarif_text(run_of(), base=BASE, pages=PAGES, home="https://docs.example/rules"))
     assert list(sarif_schema().iter_errors(log)) == []
     assert log["runs"][0]["tool"]["driver"]["rules"][0]["helpUri"] == "https://docs.example/rules/PD001.md"
+
+
+def test_the_example_of_the_document_is_what_the_schema_says() -> None:
+    document = (ROOT / "docs" / "outputs.md").read_text()
+    example = json.loads(document.partition("```json\n")[2].partition("```")[0])
+    Draft202012Validator({**SCHEMA["$defs"]["shown_or_null"], "$defs": SCHEMA["$defs"]}).validate(example)
+    assert set(example) == {"given", "line", "outcome", "decision"}
