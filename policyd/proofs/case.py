@@ -1,7 +1,7 @@
 """What every analysis works on: one program, its matrix, and the searches over it."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from policyd.engine.matrix import Matrix
 from policyd.policy.condition import Condition
@@ -18,12 +18,14 @@ __all__ = ["Case", "open_case"]
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """INVARIANT: `matrix` was built from `program`; `reach` searches it with `finder`."""
+    """INVARIANT: `matrix` was built from `program`; `reach` searches it with `finder`. `deciding` remembers for routes a
+    cell that they decide (None: there is none), as analyses find out."""
 
     program: Program
     matrix: Matrix
     finder: Finder
     reach: Reach
+    deciding: dict[int, Cell | None] = field(default_factory=dict)
 
     def ask(self, question: Question) -> Found | Covered:
         """One question, with a budget of its own."""

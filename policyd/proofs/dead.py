@@ -15,7 +15,7 @@ from policyd.proofs.reach import Question
 from policyd.text.diagnostic import Label, Severity
 from policyd.text.source import Span
 
-__all__ = ["covering", "dead_rules", "named", "owners"]
+__all__ = ["covering", "dead_deny", "dead_guard", "dead_rules", "named", "owners"]
 
 _Refuted: TypeAlias = tuple[Box, int]
 """A part of a condition, and the clauses that leave nothing of it."""
@@ -27,12 +27,10 @@ def dead_rules(case: Case) -> tuple[Finding, ...]:
     for index, route in enumerate(case.program.routes):
         out.extend(_guarded(partial(_dead_route, case, index, route), f"route `{route.name}`", route.span))
     for index, deny in enumerate(case.program.denies):
-        out.extend(_guarded(partial(_dead_deny, case, index), f"deny `{deny.name}`", deny.span))
+        out.extend(_guarded(partial(dead_deny, case, index), f"deny `{deny.name}`", deny.span))
     for index, guard in enumerate(case.program.guards):
         if not guard.builtin and guard.hits:
-            out.extend(
-                _guarded(partial(_dead_guard, case, index, guard), f"guard `{guard.name}`", guard.span)
-            )
+            out.extend(_guarded(partial(dead_guard, case, index, guard), f"guard `{guard.name}`", guard.span))
     return tuple(out)
 
 
@@ -58,7 +56,11 @@ def covering(case: Case, index: int) -> int | None:
     """None where the route decides some request; else clauses that leave it nothing, of as few routes as will do: without any
     one of them it would decide."""
     answer = decides(case, index, case.reach.before(index))
-    return None if isinstance(answer, Found) else _least(case, index, answer)
+    if isinstance(answer, Found):
+        case.deciding[index] = answer.cell
+        return None
+    case.deciding[index] = None
+    return _least(case, index, answer)
 
 
 def _dead_route(case: Case, index: int, route: Route) -> Finding | None:
@@ -140,7 +142,8 @@ def _whole(case: Case, clauses: int) -> int:
     return mask
 
 
-def _dead_deny(case: Case, index: int) -> Finding | None:
+def dead_deny(case: Case, index: int) -> Finding | None:
+    """None where the deny is the first to reject some request."""
     before = 0
     for mask in case.matrix.denies[:index]:
         before |= mask
@@ -164,7 +167,8 @@ def _dead_deny(case: Case, index: int) -> Finding | None:
     )
 
 
-def _dead_guard(case: Case, index: int, guard: Guard) -> Finding | None:
+def dead_guard(case: Case, index: int, guard: Guard) -> Finding | None:
+    """None where some request meets the guard's condition."""
     for part in case.parts({}, case.matrix.guards[index]):
         if isinstance(case.ask(Question(part)), Found):
             return None

@@ -25,6 +25,7 @@ from policyd.proofs.leaks import scope_leaks
 from policyd.proofs.loosens import claimed_loosens, unknown_loosens
 from policyd.proofs.monotone import not_monotone
 from policyd.proofs.openings import openings
+from policyd.proofs.redundant import redundant
 from policyd.proofs.suppress import ruled_findings
 from policyd.proofs.unreached import unreached_targets
 from policyd.text.codes import CODES
@@ -78,6 +79,7 @@ ANALYSES: Final = (
     Analysis(frozenset({"PD305"}), dead_rules),
     Analysis(frozenset({"PD306"}), holes),
     Analysis(frozenset({"PD307"}), dead_ends),
+    Analysis(frozenset({"PD311", "PD312"}), redundant),
     Analysis(frozenset({"PD313"}), not_monotone),
     Analysis(frozenset({"PD315"}), idle_budgets),
     Analysis(frozenset({"PD316", "PD317"}), openings),

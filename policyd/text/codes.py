@@ -140,6 +140,8 @@ _ROWS = (
     Code("PD308", _E, "conflicting includes"),
     Code("PD309", _W, "not proved"),
     Code("PD310", _W, "assertion that claims nothing"),
+    Code("PD311", _N, "redundant rule"),
+    Code("PD312", _N, "redundant condition"),
     Code("PD313", _W, "not monotone"),
     Code("PD314", _E, "scope leak"),
     Code("PD315", _W, "budget that never matters"),

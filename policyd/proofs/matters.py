@@ -1,0 +1,172 @@
+"""Whether it matters, somewhere in a region, that a rule applies there.
+
+In: a rule and a region, as boxes and clauses to stay outside of. Out: whether some request of the region is decided
+otherwise if the rule applies to it than if it does not, everything else being as it is. Where the region is the rule's own
+condition, that is whether the rule could go; where it is what a part of the condition adds or takes away, whether the part
+could. Exact; raises `OutOfBudget`.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import product
+
+from policyd.policy.program import Route
+from policyd.proofs.case import Case
+from policyd.proofs.conflicts import left_of, telling
+from policyd.proofs.find import Box, Cell, Covered
+from policyd.proofs.reach import Hunt, Reach
+
+__all__ = ["Region", "deny_matters", "guard_matters", "route_matters"]
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """The boxes, outside the clauses of `avoid`. `near` is a cell to begin with."""
+
+    boxes: Iterable[Box]
+    avoid: int = 0
+    near: Cell | None = None
+
+
+def route_matters(case: Case, index: int, region: Region) -> bool:
+    """Whether the plan of route `index` differs from what comes behind it, for some request of the region that no route
+    before it takes."""
+    side, finder = case.reach.side, case.finder
+    ways = tuple(dict.fromkeys(side.guards(side.targets[index])))
+    avoid = region.avoid | case.reach.denied
+    for box in region.boxes:
+        if region.near is not None and _at(case, index, avoid, finder.moved(box, region.near)):
+            return True
+        hunt = Hunt(box, avoid, (), (side.before(index),), ways)
+        cell = _ask(case.reach, hunt)
+        if cell is None:
+            continue
+        if _differs(case, index, finder.matched(cell)) or _behind(case, index, hunt, cell):
+            return True
+    return False
+
+
+def guard_matters(case: Case, index: int, region: Region) -> bool:
+    """Whether guard `index` removes a target from the plan of some request of the region."""
+    guard = case.program.guards[index]
+    on = dict(case.reach.side.guards_on)
+    for target in guard.hits:
+        on[target] &= ~case.matrix.guards[index]
+    without = Reach(case.finder, case.reach.side.with_guards(on))
+    avoid = region.avoid | case.reach.denied
+    for box in region.boxes:
+        for target in sorted(guard.hits):
+            if _ask(without, Hunt(box, avoid | on[target], (), (0,))) is None:
+                continue
+            for route in case.routes_to(target):
+                for part in case.parts(box, case.matrix.routes[route]):
+                    hunt = Hunt(part, avoid | on[target], (), (without.before(route),))
+                    if _ask(without, hunt) is not None:
+                        return True
+    return False
+
+
+def deny_matters(case: Case, index: int, region: Region) -> bool:
+    """Whether some request of the region is rejected by deny `index` alone, or with another status than without it."""
+    denies, side = case.program.denies, case.reach.side
+    own = side.deny(index)
+    earlier = side.denied_before(index)
+    for box in region.boxes:
+        if _ask(case.reach, Hunt(box, region.avoid | side.denied & ~own, (), (0,))) is not None:
+            return True
+        for later in range(index + 1, len(denies)):
+            if denies[later].status == denies[index].status:
+                continue
+            avoid = region.avoid | earlier | side.denied_before(later) & ~own
+            for part in case.parts(box, side.deny(later)):
+                if _ask(case.reach, Hunt(part, avoid, (), (0,))) is not None:
+                    return True
+    return False
+
+
+def _ask(reach: Reach, hunt: Hunt) -> Cell | None:
+    reach.finder.start()
+    answer = reach.hunt(hunt)
+    return None if isinstance(answer, Covered) else answer.cell
+
+
+def _at(case: Case, index: int, avoid: int, cell: Cell) -> bool:
+    """Whether this cell shows it."""
+    matched = case.finder.matched(cell)
+    side = case.reach.side
+    return (
+        not matched & (avoid | case.matrix.relations)
+        and bool(side.left(index, matched))
+        and case.reach.first_live(matched, side.before(index)) is None
+        and _differs(case, index, matched)
+    )
+
+
+def _differs(case: Case, index: int, matched: int) -> bool:
+    """Whether the route's plan differs from the next route's. INVARIANT: no route before it is live."""
+    side = case.reach.side
+    behind = case.reach.first_live(matched, ~side.route(index))
+    if behind is None:
+        return True
+    routes = case.program.routes
+    return left_of(routes[index], side.left(index, matched)) != left_of(
+        routes[behind], side.left(behind, matched)
+    )
+
+
+def _behind(case: Case, index: int, base: Hunt, left: Cell) -> bool:
+    """The routes behind this one in turn, as far as any request of the base is left to them. `left` is one."""
+    side, finder = case.reach.side, case.finder
+    own = side.route(index)
+    passed = own
+    touching = finder.touching(base.box, side.all_routes & ~side.before(index) & ~own)
+    for later in tuple(side.owners(case.matrix, touching)):
+        hunt = replace(base, past=(side.before(later) & ~own,))
+        if not _alike(case.program.routes[index], case.program.routes[later]) and _differ(
+            case, index, later, hunt
+        ):
+            return True
+        passed |= side.route(later)
+        if side.live(later, finder.matched(left)):
+            found = _ask(case.reach, replace(base, past=(base.past[0] | passed & ~own,)))
+            if found is None:
+                return False
+            if _differs(case, index, finder.matched(found)):
+                return True
+            left = found
+    return True
+
+
+def _differ(case: Case, index: int, later: int, base: Hunt) -> bool:
+    """Whether the two plans differ for some request of the base for which both are live."""
+    ways = case.reach.side.guards(case.reach.side.targets[later])
+    choices = tuple(dict.fromkeys(one | other for one, other in product(base.choices, ways)))
+    for box in case.parts(base.box, case.reach.side.route(later)):
+        hunt = replace(base, box=box, choices=choices)
+        cell = _ask(case.reach, hunt)
+        if cell is None:
+            continue
+        if _differs(case, index, case.finder.matched(cell)):
+            return True
+        if any(_ask(case.reach, place) is not None for place in _places(case, index, later, hunt)):
+            return True
+    return False
+
+
+def _places(case: Case, index: int, later: int, base: Hunt) -> Iterator[Hunt]:
+    """Parts of the base in which the plans differ everywhere. INVARIANT: if they differ at all, then in one of these."""
+    side = case.reach.side
+    mine, theirs = side.targets[index], side.targets[later]
+    telltale: list[tuple[str, ...]] = [(t,) for t in mine if t not in theirs]
+    telltale += [(t,) for t in theirs if t not in mine]
+    pairs = telling(case.program.routes[index], case.program.routes[later])
+    telltale += [p for p in pairs if set(p) <= set(mine) and set(p) <= set(theirs)]
+    for allowed in telltale:
+        avoid = base.avoid
+        for guards in side.guards(allowed):
+            avoid |= guards
+        yield replace(base, avoid=avoid)
+
+
+def _alike(first: Route, second: Route) -> bool:
+    return left_of(first, frozenset(first.targets)) == left_of(second, frozenset(second.targets))
