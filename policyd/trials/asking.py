@@ -8,10 +8,13 @@ has, so that a person recognises it.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 
 from policyd.engine.boxes import Box, TooManyBoxes
+from policyd.engine.cells import cell_of, matched
+from policyd.policy.builtins import DATES, WEEKDAYS
 from policyd.policy.condition import both
-from policyd.policy.evaluate import evaluate
+from policyd.policy.evaluate import evaluate, holds
 from policyd.policy.possible import agree
 from policyd.policy.program import EnumDomain, Program, Value
 from policyd.policy.quiet import quiet_request, quiet_value
@@ -19,13 +22,14 @@ from policyd.policy.request import Request
 from policyd.proofs.case import Case
 from policyd.proofs.find import Found, OutOfBudget, meet
 from policyd.proofs.reach import Question
-from policyd.proofs.witness import Claim, Witness
+from policyd.proofs.witness import Claim, Disagreement, Witness
+from policyd.trials.arrival import arrives, is_served
 from policyd.trials.goals import Edge, Goal, at_readers, look, met
 
 __all__ = ["ask", "familiar"]
 
-_PARTS = ("tokens", "max_output")
-"""What `context_needed` is made of: left out, they follow from it."""
+_FOLLOWING = ("tokens", "max_output", "date", "weekday")
+"""What follows from `context_needed`, from `weekday` or from `date` where it is left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +60,32 @@ def ask(case: Case, goal: Goal) -> Witness | None:
             continue
         if witness is not None:
             claim = _claim(case, wish.goal, served=wish.served)
-            return familiar(case.program, _exactly(case.program, wish.goal, witness, claim), claim)
+            there = _exactly(case.program, wish.goal, witness, claim)
+            return _confirmed(case, goal, familiar(case.program, there, _staying(goal, there, claim)))
     try:
         witness = _found(case, _attempt(case, _Wish(goal)))
     except TooManyBoxes:
         raise OutOfBudget from None
-    return None if witness is None else familiar(case.program, witness, _claim(case, goal))
+    return (
+        None
+        if witness is None
+        else _confirmed(case, goal, familiar(case.program, witness, _claim(case, goal)))
+    )
+
+
+def _staying(goal: Goal, witness: Witness, claim: Claim) -> Claim:
+    """The claim, and nobody moves off the edge again."""
+    if not isinstance(goal.edge, Edge):
+        return claim
+    feature = goal.edge.feature
+    at = witness.request.values[feature]
+    return lambda request: request.values[feature] == at and claim(request)
+
+
+def _confirmed(case: Case, goal: Goal, witness: Witness) -> Witness:
+    if not met(case.program, goal, look(case.program, witness.request)):
+        raise Disagreement(f"{goal.text}: the reference does not confirm {witness.request.values!r}")
+    return witness
 
 
 def _wishes(program: Program, goal: Goal) -> Iterator[_Wish]:
@@ -81,21 +105,35 @@ def _attempt(case: Case, wish: _Wish) -> _Attempt:
     match goal.edge if wish.edge else None:
         case None:
             return _Attempt(goal, case.boxes(goal.where), claim, wish.served)
-        case Edge(feature, value):
-            index = case.matrix.table.of(feature)
-            if index is None:
-                return _Attempt(goal, (), claim, wish.served)
-            axis = case.matrix.axes[index]
-            atom = axis.atom_of(value)
-            near = (meet(box, {index: 1 << atom}) for box in case.boxes(goal.where))
-            boxes = tuple(box for box in near if box is not None)
-            return _Attempt(
-                goal, boxes, lambda r: axis.atom_of(r.values[feature]) == atom and claim(r), wish.served
+        case Edge() as edge:
+            atoms = _atoms(case, edge)
+            near = (
+                meet(box, {at: 1 << atom for at, atom in atoms.items()}) for box in case.boxes(goal.where)
             )
+            boxes = tuple(box for box in near if box is not None) if atoms else ()
+            axes = case.matrix.axes
+
+            def there(request: Request) -> bool:
+                return all(axes[at].atom_of(request.values[axes[at].feature]) == a for at, a in atoms.items())
+
+            return _Attempt(goal, boxes, lambda r: there(r) and claim(r), wish.served)
         case condition:
             closer = replace(goal, where=both(goal.where, condition))
             closer_claim = _claim(case, closer, served=wish.served)
             return _Attempt(closer, case.boxes(closer.where), closer_claim, wish.served)
+
+
+def _atoms(case: Case, edge: Edge) -> dict[int, int]:
+    """The axis and the atom that the edge's value is in, and what follows from the value; empty where nothing tests it."""
+    values: dict[str, Value] = {edge.feature: edge.value}
+    if edge.feature == "date":
+        values["weekday"] = WEEKDAYS[date.fromordinal(int(edge.value)).weekday()]
+    places = {
+        at: case.matrix.axes[at].atom_of(v)
+        for f, v in values.items()
+        if (at := case.matrix.table.of(f)) is not None
+    }
+    return places if case.matrix.table.of(edge.feature) is not None else {}
 
 
 def _found(case: Case, attempt: _Attempt) -> Witness | None:
@@ -107,10 +145,13 @@ def _found(case: Case, attempt: _Attempt) -> Witness | None:
 
 
 def _claim(case: Case, goal: Goal, *, served: bool = False) -> Claim:
+    """The goal as the matrix sees it; the reference has the last word."""
+
     def claim(request: Request) -> bool:
-        seen = look(case.program, request)
-        decided = seen.denied is None and seen.decided < len(case.program.routes)
-        return (decided or not served) and met(case.program, goal, seen)
+        if not holds(case.program, goal.where, request):
+            return False
+        mask = matched(case.matrix, cell_of(case.matrix, request))
+        return arrives(case, goal, mask) and (not served or is_served(case, mask))
 
     return claim
 
@@ -141,6 +182,7 @@ def _questions(case: Case, attempt: _Attempt) -> Iterator[Question]:
 def _tried(case: Case, goal: Goal, boxes: Sequence[Box], *, served: bool) -> Iterator[Question]:
     """A route that leads to a target of the guard is tried; with `served`, it also has a target left and decides."""
     hits = case.program.guards[goal.index].hits
+    boxes = [box for box in boxes if isinstance(case.ask(Question(box, case.reach.denied)), Found)]
     for index, route in enumerate(case.program.routes):
         if hits.isdisjoint(route.targets):
             continue
@@ -155,13 +197,27 @@ def _exactly(program: Program, goal: Goal, witness: Witness, claim: Claim) -> Wi
     """The witness moved right to the threshold, which lies in the same atom; as it is where nothing like that exists."""
     if not isinstance(goal.edge, Edge):
         return witness
-    feature, value = goal.edge.feature, goal.edge.value
-    moved = {**dict(witness.given), feature: value}
-    for trial in (moved, {n: v for n, v in moved.items() if n == feature or n not in _PARTS}):
+    for trial in _moved(dict(witness.given), goal.edge):
         request = _possible(program, trial)
         if request is not None and claim(request):
             return _witness(program, trial, request)
     return witness
+
+
+def _moved(given: dict[str, Value | None], edge: Edge) -> Iterator[dict[str, Value | None]]:
+    """The given values with the edge's, and without what would contradict it."""
+    moved = {**given, edge.feature: edge.value}
+    yield moved
+    yield {n: v for n, v in moved.items() if n == edge.feature or n not in _FOLLOWING}
+    day = given.get("date")
+    if edge.feature == "weekday" and isinstance(day, int):
+        near = sorted(
+            range(max(day - 6, DATES.low), min(day + 6, DATES.high) + 1), key=lambda d: abs(d - day)
+        )
+        others = {n: v for n, v in given.items() if n != "weekday"}
+        yield from (
+            {**others, "date": d} for d in near if WEEKDAYS[date.fromordinal(d).weekday()] == edge.value
+        )
 
 
 def familiar(program: Program, witness: Witness, claim: Claim) -> Witness:

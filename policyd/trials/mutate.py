@@ -159,9 +159,9 @@ def _try(
     holding: frozenset[str],
     budget: Budget | None,
 ) -> Trial | None:
-    failed = next((r for r in run_tests(mutant.program, tests=passing) if not r.passed), None)
+    failed = next((t for t in passing if not run_tests(mutant.program, tests=(t,))[0].passed), None)
     if failed is not None:
-        return Trial(mutant, Fate.BY_TESTS, failed.case.name)
+        return Trial(mutant, Fate.BY_TESTS, failed.name)
     matrix = build_matrix(mutant.program)
     if not isinstance(matrix, Matrix):
         return None
