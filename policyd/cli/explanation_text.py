@@ -5,28 +5,25 @@ it as it is. It computes nothing.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 from policyd.cli.output import Style
 from policyd.explain.explanation import Cause, Explanation, LevelReading, RouteReading
-from policyd.policy.decision import Plan
+from policyd.policy.decision import Decision, Plan
 from policyd.policy.program import Value
 from policyd.policy.request import EVERYTHING
+from policyd.reports.values import Json
 from policyd.text.printable import printable
 from policyd.text.source import Span
 from policyd.trials.run import decision_text
 
-__all__ = ["explanation_json", "explanation_lines"]
+__all__ = ["cause_json", "explanation_json", "explanation_lines", "headline"]
 
 
 def explanation_lines(explanation: Explanation, style: Style) -> Iterator[str]:
     """What a person reads from top to bottom: the decision, then why."""
-    decision = explanation.decision
-    paint = style.green if isinstance(decision, Plan) else style.red
-    yield style.bold(paint(decision_text(decision)))
-    if not isinstance(decision, Plan):
-        for reason in decision.reasons:
-            yield f"  because {_quoted(reason)}"
+    yield from headline(explanation.decision, style)
     yield ""
     yield from _deny_lines(explanation, style)
     yield from _route_lines(explanation, style)
@@ -38,8 +35,19 @@ def explanation_lines(explanation: Explanation, style: Style) -> Iterator[str]:
     yield from _feature_lines(explanation, style)
 
 
-def explanation_json(explanation: Explanation, *, policy: str, digest: str) -> str:
-    """One object, indented. The keys are part of the command's contract; see `docs/commands.md`."""
+def headline(decision: Decision, style: Style) -> Iterator[str]:
+    """The decision and, of a rejection, its reasons."""
+    paint = style.green if isinstance(decision, Plan) else style.red
+    yield style.bold(paint(decision_text(decision)))
+    if not isinstance(decision, Plan):
+        for reason in decision.reasons:
+            yield f"  because {_quoted(reason)}"
+
+
+def explanation_json(
+    explanation: Explanation, *, policy: str, digest: str, more: Mapping[str, Json] = MappingProxyType({})
+) -> str:
+    """One object, indented. The keys are part of the command's contract; see `docs/commands.md`. `more` are further ones."""
     decision = explanation.decision
     if isinstance(decision, Plan):
         decided: dict[str, object] = {
@@ -55,11 +63,11 @@ def explanation_json(explanation: Explanation, *, policy: str, digest: str) -> s
             "status": decision.status,
         }
     looked = explanation.looked
-    document = {
+    document: dict[str, object] = {
         "policy": policy,
         "digest": digest,
         "decision": decided,
-        "denies": [_cause_json(c) for c in explanation.denies],
+        "denies": [cause_json(c) for c in explanation.denies],
         "routes": [_route_json(r) for r in explanation.routes],
         "levels": {
             level.name: {
@@ -73,6 +81,7 @@ def explanation_json(explanation: Explanation, *, policy: str, digest: str) -> s
         "features": {f.name: {"value": _plain(f.value), "given": f.given} for f in explanation.features},
         "looked_at": None if looked is None else list(looked.at),
         "not_needed": None if looked is None else list(looked.not_needed),
+        **more,
     }
     return json.dumps(document, ensure_ascii=False, indent=2)
 
@@ -159,7 +168,8 @@ def _quoted(text: str) -> str:
     return f'"{printable(text)}"'
 
 
-def _cause_json(cause: Cause) -> dict[str, object]:
+def cause_json(cause: Cause) -> dict[str, Json]:
+    """A guard or a deny with its reason."""
     return {
         "name": cause.name,
         "what": cause.what,
@@ -177,7 +187,7 @@ def _route_json(route: RouteReading) -> dict[str, object]:
         "state": route.state,
         "when": route.condition,
         "targets": [
-            {"name": t.name, "removed_by": [_cause_json(c) for c in t.removed_by]} for t in route.targets
+            {"name": t.name, "removed_by": [cause_json(c) for c in t.removed_by]} for t in route.targets
         ],
         "place": None if route.span is None else route.span.place,
     }

@@ -12,15 +12,19 @@ from policyd.cli.report import report_findings, report_unusable
 from policyd.policy.program import Program
 from policyd.text.diagnostic import Diagnostic, Severity
 
-__all__ = ["opened_origin", "opened_policy"]
+__all__ = ["opened_origin", "opened_policy", "readable"]
 
 
 def opened_policy(path: str) -> Program | int:
     """The program at `path`, or the exit code."""
-    source = read_source(path)
-    if isinstance(source, Diagnostic):
-        return report_unusable((source,))
-    return opened_origin(file_origin(path, today=date.today()))
+    origin = readable(file_origin(path, today=date.today()))
+    return report_unusable((origin,)) if isinstance(origin, Diagnostic) else opened_origin(origin)
+
+
+def readable(origin: Origin) -> Origin | Diagnostic:
+    """The file's origin, or why the file cannot be read."""
+    source = read_source(str(origin.path))
+    return source if isinstance(source, Diagnostic) else origin
 
 
 def opened_origin(origin: Origin) -> Program | int:

@@ -10,7 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
@@ -214,4 +214,9 @@ def _budget(seconds: float | None) -> Budget:
     if seconds is None:
         return usual
     more = seconds / usual.seconds
-    return Budget(max(1, int(usual.nodes * more)), seconds, max(usual.together, usual.together * more))
+    return replace(
+        usual,
+        nodes=max(1, int(usual.nodes * more)),
+        seconds=seconds,
+        together=max(usual.together, usual.together * more),
+    )

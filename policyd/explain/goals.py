@@ -105,6 +105,9 @@ def _deciding(
 
 
 def _reaching(case: Case, box: Box, target: str) -> Iterator[Question]:
+    # Where the guards never allow it, no route has to be looked at.
+    if not isinstance(case.ask(Question(box, case.reach.denied, (target,))), Found):
+        return
     for place in _touching(case, box):
         if target in case.program.routes[place].targets:
             yield from _deciding(case, box, place, (target,))

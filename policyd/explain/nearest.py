@@ -17,13 +17,15 @@ from policyd.engine.matrix import Matrix, build_matrix
 from policyd.explain.apart import counted, differing, led_by
 from policyd.explain.beside import beside, pins
 from policyd.explain.goals import Goal
+from policyd.policy.builtins import UNSCANNED
 from policyd.policy.condition import AtLeast, tests_of
 from policyd.policy.decision import Decision
 from policyd.policy.evaluate import evaluate
 from policyd.policy.program import Feature, Program, Provenance, Value
-from policyd.policy.request import Request
+from policyd.policy.request import Request, admit
 from policyd.proofs.case import Case, open_case
 from policyd.proofs.find import Budget, OutOfBudget
+from policyd.proofs.kinds import outcome_by
 from policyd.proofs.witness import Disagreement, told
 
 __all__ = ["BUDGET", "Change", "Nearby", "Nearest", "nearest"]
@@ -81,7 +83,26 @@ def nearest(program: Program, request: Request, goal: Goal, budget: Budget = BUD
     except OutOfBudget:
         best = search.best
         return Nearest(() if best is None else (_nearby(program, request, best),), proved=False)
-    return Nearest(tuple(_nearby(program, request, r) for r in found), proved=True)
+    nearby = [_nearby(program, request, _scanned(program, request, r, goal)) for r in found]
+    return Nearest(_of_each_kind(program, nearby)[:_MOST_SHOWN], proved=True)
+
+
+def _of_each_kind(program: Program, nearby: Sequence[Nearby]) -> tuple[Nearby, ...]:
+    """Those with an outcome of their own first: three ways to one rejection say less than a way to each of three."""
+    first: dict[tuple[object, ...], Nearby] = {}
+    for one in nearby:
+        first.setdefault(outcome_by(program, one.request, one.decision), one)
+    own = tuple(first.values())
+    return own + tuple(n for n in nearby if all(n is not o for o in own))
+
+
+def _scanned(program: Program, before: Request, after: Request, goal: Goal) -> Request:
+    """Without its images a request is no longer opaque, where that is as good: a person who takes them out has both."""
+    lost = any(before.values[n] and not after.values[n] for n in UNSCANNED)
+    if not lost or not after.values["opaque"] or any(after.values[n] for n in UNSCANNED):
+        return after
+    plain = admit(program, {**after.values, "opaque": False})
+    return plain if isinstance(plain, Request) and goal.has(plain) else after
 
 
 def _read(program: Program) -> frozenset[str]:
@@ -130,21 +151,24 @@ class _Search:
 
     def run(self) -> tuple[Request, ...]:
         """Every nearest request that is shown, or none: there is none. Raises `OutOfBudget`."""
-        far = self._ask(frozenset(self._features))
-        if far is None:
+        if self._goal.has(self._request):
+            return (self._request,)
+        if self._ask(frozenset(self._features)) is None:
             return ()
         self._shrink()
-        cores: list[tuple[str, ...]] = []
-        size = 0
+        cores: list[tuple[str, ...]] = [self._features]
+        size = 1
         while True:
+            if self.best is not None and self._least <= size:
+                # Whatever reaches the goal hits every core, and nothing smaller does.
+                return self._and_others(self.best, cores, size)
             freed = next(_hits(cores, size), None)
             if freed is None:
                 size += 1
-                continue
-            found = self._ask(freed)
-            if found is not None:
-                return self._and_others(found, freed, cores, size)
-            cores.append(self._core(freed))
+            elif (found := self._ask(freed)) is not None:
+                return self._and_others(found, cores, size)
+            else:
+                cores.append(self._core(freed))
 
     def _ask(self, freed: frozenset[str]) -> Request | None:
         """A request that reaches the goal and differs in these features only, and in what follows them."""
@@ -181,14 +205,13 @@ class _Search:
                 freed |= {name}
         return tuple(name for name in self._features if name not in freed)
 
-    def _and_others(
-        self, first: Request, freed: frozenset[str], cores: Sequence[tuple[str, ...]], size: int
-    ) -> tuple[Request, ...]:
+    def _and_others(self, first: Request, cores: Sequence[tuple[str, ...]], size: int) -> tuple[Request, ...]:
         """A few further requests that are as near, by changing other features. What there is no time for is left out."""
-        found = {differing(self._program, self._request, first): first}
-        tried = {freed}
+        changed = differing(self._program, self._request, first)
+        found = {changed: first}
+        tried = {counted(changed)}
         for hitting in _hits(cores, size):
-            if len(found) == _MOST_SHOWN or len(tried) > _MOST_TRIED:
+            if len(tried) > _MOST_TRIED:
                 break
             if hitting in tried:
                 continue

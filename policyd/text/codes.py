@@ -39,6 +39,7 @@ _ROWS = (
     Code("PD009", _E, "sidecar that cannot be asked"),
     Code("PD010", _E, "another policy than asked for"),
     Code("PD011", _E, "no claim to prove"),
+    Code("PD012", _E, "unknown target or rule in a question"),
     Code("PD013", _E, "a file includes itself"),
     Code("PD014", _E, "includes too deep or too many"),
     Code("PD015", _E, "a path outside the policy's folder"),

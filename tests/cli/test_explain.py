@@ -2,12 +2,14 @@
 
 import io
 import json
+import shlex
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import CLEAN, MISSPELT, Run
+from policyd.proofs.find import Budget
+from tests.cli.conftest import CLEAN, MISSPELT, UNTESTED, Run
 
 
 def test_says_what_is_decided_and_why(run: Run, clean: str) -> None:
@@ -132,3 +134,96 @@ def test_the_witness_of_a_finding_is_a_request_that_explain_takes(run: Run, tmp_
     witness = next(x.split("witness: ", 1)[1] for x in checked.out.splitlines() if "witness: " in x)
     explained = run("explain", "main.policy", "--given", witness)
     assert explained.code == 0
+
+
+def test_why_not_a_target_names_all_that_stands_in_the_way(run: Run, clean: str) -> None:
+    ran = run(
+        "explain", clean, "--given", "team=search endpoint=chat findings=secret.aws", "--why-not", "cloud"
+    )
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith("local via rest\n\nwhy not cloud?\n")
+    assert "removed by stays_home: only location == on_prem" in ran.out
+    assert 'by findings contains "secret"' in ran.out
+
+
+def test_the_nearest_request_replays(run: Run, clean: str) -> None:
+    line = "team=search endpoint=chat findings=secret.aws"
+    ran = run("explain", clean, "--given", line, "--why-not", "cloud", "--nearest")
+    assert "nearest request that has cloud as a candidate: 1 feature away" in ran.out
+    assert "findings  { secret.aws } → { }  computed from the content" in ran.out
+    (command,) = [text.strip() for text in ran.out.splitlines() if "policyd explain" in text]
+    again = run(*shlex.split(command)[1:])
+    assert again.out.startswith("cloud then local via rest\n")
+
+
+def test_nearest_alone_is_about_another_outcome(run: Run, clean: str) -> None:
+    ran = run("explain", clean, "--given", "team=search endpoint=chat", "--nearest")
+    assert "nearest request that has another outcome: 1 feature away" in ran.out
+    assert "why not" not in ran.out
+    assert "the caller writes it, in header x-latency" in ran.out
+
+
+def test_what_no_request_reaches_is_proved_to_be_so(run: Run, clean: str, tmp_path: Path) -> None:
+    never = UNTESTED.replace("route rest to cloud, local", "route rest to local")
+    (tmp_path / "main.policy").write_text(never)
+    ran = run("explain", clean, "--given", "team=search endpoint=chat", "--why-not", "cloud", "--nearest")
+    assert ran.code == 0
+    assert "no route names it" in ran.out
+    assert "no request has cloud as a candidate: proved" in ran.out
+
+
+def test_json_has_why_not_and_nearest_beside_the_rest(run: Run, clean: str) -> None:
+    words = ("--given", "team=search endpoint=chat findings=secret.aws", "--why-not", "cloud", "--nearest")
+    document = json.loads(run("explain", clean, *words, "--json").out)
+    assert document["decision"]["route"] == "rest"
+    assert [cause["name"] for cause in document["why_not"]["removed_by"]] == ["stays_home"]
+    near = document["nearest"]
+    assert (near["proved"], near["distance"]) == (True, 1)
+    assert near["to"] == {"kind": "target", "name": "cloud"}
+    assert near["requests"][0]["changes"] == [
+        {
+            "feature": "findings",
+            "from": ["secret", "secret.aws"],
+            "to": [],
+            "follows": False,
+            "provenance": "derived",
+            "source": {"kind": "builtin", "key": "findings"},
+        }
+    ]
+    given = near["requests"][0]["request"]["line"]
+    again = json.loads(run("explain", clean, "--given", given, "--json").out)
+    assert again["decision"]["candidates"] == near["requests"][0]["decision"]["candidates"]
+
+
+def test_a_question_about_nothing_is_two(run: Run, clean: str) -> None:
+    ran = run("explain", clean, "--given", "team=search endpoint=chat", "--why-not", "clout")
+    assert (ran.code, ran.out) == (2, "")
+    assert "error[PD012]" in ran.err and "did you mean `cloud`?" in ran.err
+
+
+def test_not_proved_to_be_the_nearest_is_three(run: Run, clean: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("policyd.cli.explain.BUDGET", Budget(nodes=0, seconds=60.0))
+    ran = run(
+        "explain", clean, "--given", "team=search endpoint=chat", "--why-not", "route:batch", "--nearest"
+    )
+    assert ran.code == 3
+    assert "the search ran out of its budget" in ran.out
+
+
+@pytest.mark.parametrize("words", [(), ("main.policy", "r.json", "--sidecar", "http://127.0.0.1:9")])
+def test_a_policy_is_named_once(run: Run, words: tuple[str, ...]) -> None:
+    ran = run("explain", *words)
+    assert (ran.code, ran.out) == (2, "")
+    assert "error[PD003]" in ran.err
+
+
+def test_an_exception_that_has_expired_is_not_in_force(run: Run, clean: str, tmp_path: Path) -> None:
+    permitted = CLEAN.replace(
+        'because "confidential stays home"', 'overridable by "ciso" because "stays home"'
+    )
+    over = (
+        'except pilot to stays_home when team == "search" until 2020-01-01 owner "ciso" because "a pilot"\n'
+    )
+    (tmp_path / "main.policy").write_text(permitted.replace("\nroute batch", f"\n{over}route batch"))
+    ran = run("explain", clean, "--given", "team=search endpoint=chat findings=secret.aws date=2019-12-31")
+    assert ran.out.startswith("local via rest\n")
