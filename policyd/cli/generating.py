@@ -17,8 +17,8 @@ from policyd.engine.matrix import Matrix, build_matrix
 from policyd.policy.program import Program
 from policyd.proofs.case import open_case
 from policyd.text.printable import printable
-from policyd.trials.coverage import State, coverage_of
-from policyd.trials.generate import Proposal, proposals, wanted
+from policyd.trials.coverage import State
+from policyd.trials.generate import EDGES, Proposal, missing, proposals
 from policyd.trials.goals import KINDS, goals_of
 from policyd.trials.run import failures, run_tests
 
@@ -49,15 +49,15 @@ def _generate(path: str, goals: Sequence[str], into: str | None) -> int:
         complain(
             f"policyd test: `{printable(unknown[0])}` is neither a kind of goal nor a rule of `{printable(path)}`"
         )
-        complain(f"help: the kinds are {', '.join(KINDS)}")
+        complain(f"help: the kinds are {', '.join((*KINDS, EDGES))}")
         return UNUSABLE
     failing = failures(run_tests(program))
     if failing:
         # What the policy says now would be written down as what is meant, although a test says otherwise.
         return report_findings(failing)
-    coverage = coverage_of(open_case(program, matrix))
-    found = proposals(program, coverage, wanted(goals))
-    open_ = coverage.of(State.NOT_PROVED)
+    rows = missing(open_case(program, matrix), goals)
+    found = proposals(program, rows)
+    open_ = {row.goal.text for row in rows if row.state is State.NOT_PROVED}
     if open_:
         complain(
             f"note: for {len(open_)} goals it is not proved whether any request meets them; they get no test"
@@ -67,7 +67,7 @@ def _generate(path: str, goals: Sequence[str], into: str | None) -> int:
 
 
 def _unknown(program: Program, goals: Sequence[str]) -> list[str]:
-    known = {*KINDS, *(g.rule for g in goals_of(program))}
+    known = {EDGES, *KINDS, *(g.rule for g in goals_of(program))}
     return [word for word in goals if word not in known]
 
 

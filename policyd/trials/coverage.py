@@ -17,10 +17,10 @@ from policyd.proofs.find import OutOfBudget
 from policyd.proofs.witness import Witness
 from policyd.text.diagnostic import Diagnostic, Severity
 from policyd.trials.asking import ask
-from policyd.trials.goals import KINDS, Goal, Kind, Seen, goals_of, look, met
+from policyd.trials.goals import KINDS, Edge, Goal, Kind, Seen, goals_of, look, met
 from policyd.trials.run import run_tests
 
-__all__ = ["Coverage", "Row", "State", "below_minimum", "coverage_of", "seen_by_tests"]
+__all__ = ["Coverage", "Row", "State", "bare_edges", "below_minimum", "coverage_of", "seen_by_tests"]
 
 
 class State(StrEnum):
@@ -97,6 +97,33 @@ def _row(case: Case, goal: Goal, shown: Sequence[tuple[str, Seen]]) -> Row:
     except OutOfBudget:
         return Row(goal, State.NOT_PROVED)
     return Row(goal, State.IMPOSSIBLE if witness is None else State.MISSED, witness)
+
+
+def bare_edges(case: Case) -> tuple[Row, ...]:
+    """Sides of thresholds that no test looks at exactly, although one could, with the request that does. They are goals
+    that may be covered: a test far from a threshold does not notice that it is one off."""
+    shown = [seen for _, seen in seen_by_tests(case.program, case.program.tests)]
+    out: list[Row] = []
+    for goal in goals_of(case.program):
+        if not isinstance(goal.edge, Edge) or any(_at_edge(case.program, goal, s) for s in shown):
+            continue
+        try:
+            witness = ask(case, goal)
+        except OutOfBudget:
+            out.append(Row(goal, State.NOT_PROVED))
+            continue
+        if witness is not None and _at_edge(case.program, goal, look(case.program, witness.request)):
+            out.append(Row(goal, State.MISSED, witness))
+    return tuple(out)
+
+
+def _at_edge(program: Program, goal: Goal, seen: Seen) -> bool:
+    edge = goal.edge
+    return (
+        isinstance(edge, Edge)
+        and seen.request.values[edge.feature] == edge.value
+        and met(program, goal, seen)
+    )
 
 
 def below_minimum(name: str, coverage: Coverage, minimum: int) -> Diagnostic | None:

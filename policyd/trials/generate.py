@@ -5,17 +5,22 @@ the policy decides about it and what it is for. Whether that is what was meant, 
 requests, at it and one past it, even where some other request would have met the goal.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from policyd.policy.decision import Decision, Plan
 from policyd.policy.program import Expectation, Program, TestCase, Value
 from policyd.policy.request import Request
+from policyd.proofs.case import Case
 from policyd.proofs.witness import Witness
-from policyd.trials.coverage import Coverage, Row, State
-from policyd.trials.goals import Edge, Goal, Seen, look, met
+from policyd.trials.coverage import Row, State, bare_edges, coverage_of
+from policyd.trials.goals import Edge, Goal, Seen, goals_of, look, met
 
-__all__ = ["Proposal", "expected", "proposals", "wanted"]
+__all__ = ["EDGES", "Proposal", "expected", "missing", "proposals", "wanted"]
+
+EDGES: Final = "edges"
+"""The word for thresholds that no test stands at, next to the kinds of goals."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +37,11 @@ class Proposal:
         return TestCase(self.name, self.given, self.expect)
 
 
-def proposals(
-    program: Program, coverage: Coverage, wish: Callable[[Goal], bool] = lambda _: True
-) -> tuple[Proposal, ...]:
-    """As few as simple greed finds, in the order of the goals."""
-    missed = [r for r in coverage.of(State.MISSED) if wish(r.goal)]
+def proposals(program: Program, rows: Iterable[Row]) -> tuple[Proposal, ...]:
+    """As few as simple greed finds for the goals that these rows say are missed, in the order of the goals."""
+    order = {g.text: i for i, g in enumerate(goals_of(program))}
+    found = {(r.goal, r.goal.span): r for r in rows if r.state is State.MISSED}
+    missed = sorted(found.values(), key=lambda r: order[r.goal.text])
     chosen: dict[int, tuple[Witness, list[int]]] = {}
     seen: list[tuple[int, Seen]] = []
     # Tests of conditions come first: their requests stand at thresholds and meet what the rules as a whole ask for.
@@ -56,6 +61,16 @@ def proposals(
 def wanted(words: Collection[str]) -> Callable[[Goal], bool]:
     """Goals of these kinds, or about rules of these names; all of them without words."""
     return lambda goal: not words or goal.kind in words or goal.rule in words
+
+
+def missing(case: Case, words: Collection[str] = ()) -> tuple[Row, ...]:
+    """What tests are missing for: goals that no test meets, and thresholds that none stands at; only what the words ask
+    for, of which `edges` is one. Questions that outgrew their budget are rows as well."""
+    wish = wanted([w for w in words if w != EDGES])
+    rows = [r for r in coverage_of(case).of(State.MISSED, State.NOT_PROVED) if wish(r.goal)]
+    if list(words) == [EDGES]:
+        rows = []
+    return (*rows, *(r for r in bare_edges(case) if EDGES in words or wish(r.goal)))
 
 
 def expected(decision: Decision) -> Expectation:

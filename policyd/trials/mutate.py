@@ -221,9 +221,10 @@ def _other_keys(program: Program, mutant: Program, witness: Witness, differs: Cl
 
 
 def _proposal(mutant: Mutant, witness: Witness) -> Proposal:
-    purpose = f"notices that {mutant.said}"
-    name = purpose.replace("`", "").replace('"', "'")
-    return Proposal(name, witness.given, expected(witness.decision), (purpose,))
+    """Named after its request, since other mistakes may be noticed by it as well."""
+    given = given_text(witness.given) or "the quiet request"
+    name = f"{given}: {decision_text(witness.decision)}".replace('"', "'")
+    return Proposal(name, witness.given, expected(witness.decision), (f"notices that {mutant.said}",))
 
 
 def _notices(mutant: Program, proposal: Proposal) -> bool:

@@ -17,8 +17,8 @@ from policyd.policy.request import Request
 from policyd.resolve.load import load_text
 from policyd.syntax.format import format_source
 from policyd.text.source import Source
-from policyd.trials.coverage import State, below_minimum, coverage_of
-from policyd.trials.generate import proposals, wanted
+from policyd.trials.coverage import State, bare_edges, below_minimum, coverage_of
+from policyd.trials.generate import missing, proposals
 from policyd.trials.goals import Edge, Goal, goals_of, look, met
 from policyd.trials.leaves import leaves_of
 from policyd.trials.run import failures, run_tests
@@ -174,7 +174,7 @@ def test_a_threshold_is_asked_for_exactly_where_a_request_stands_there(drawn: Dr
 def test_generated_tests_pass_and_cover_whatever_can_be(drawn: Drawn, data: st.DataObject) -> None:
     program, _, every = drawn
     program = asked_about(program, data.draw(st.lists(st.sampled_from(every), max_size=2)))
-    found = proposals(program, coverage_of(case_of(program)))
+    found = proposals(program, missing(case_of(program)))
     grown = replace(program, tests=(*program.tests, *(p.case for p in found)))
     assert all(r.passed for r in run_tests(grown))
     assert len({t.name for t in grown.tests}) == len(grown.tests)
@@ -184,7 +184,7 @@ def test_generated_tests_pass_and_cover_whatever_can_be(drawn: Drawn, data: st.D
     assert covered == feasible
     assert coverage.percent == "100 %"
     assert below_minimum("x", coverage, 100) is None
-    assert not proposals(grown, coverage)
+    assert not proposals(grown, missing(case_of(grown)))
 
 
 @settings(max_examples=40)
@@ -193,7 +193,7 @@ def test_generated_text_is_in_standard_form_loads_and_passes(drawn: tuple[str, d
     text, files = drawn
     program = load_text(text, "main.policy", files).program
     assert program is not None
-    found = proposals(program, coverage_of(case_of(program)))
+    found = proposals(program, missing(case_of(program)))
     written = proposed_file(program, found)
     assert format_source(Source("more.policy", written)).text == written
     root = text.replace("edition 1\n", 'edition 1\ninclude "more.policy"\n', 1)
@@ -229,6 +229,34 @@ def test_only_what_is_asked_for_is_generated() -> None:
         'route all to u, t\notherwise reject "no"\n'
     ).program
     assert program is not None
+    case = case_of(program)
+
+    def asked(*words: str) -> list[object]:
+        return [dict(p.given).get("risk") for p in proposals(program, missing(case, words))]
+
+    assert asked("home") == [5, 4]
+    assert asked("routes") == [None]
+    assert asked("edges") == [5, 4]
+    assert asked("edges", "routes") == [5, 4], "one of them is what the route needs, too"
+
+
+def test_a_threshold_that_no_test_stands_at_gets_its_tests() -> None:
+    text = (
+        'edition 1\nint risk 0..99 from header "x-risk" unknown 0\n'
+        "target t { location on_prem context 1k speaks chat }\ntarget u { location cloud context 1k speaks chat }\n"
+        'route high to t when risk >= 41\nroute low to u\notherwise reject "no"\n'
+        'test "low" given { risk 3 } expect u\ntest "high" given { risk 90 } expect t\n'
+        'test "none" given { endpoint messages } expect rejected\n'
+    )
+    program = load_text(text).program
+    assert program is not None
     coverage = coverage_of(case_of(program))
-    assert [dict(p.given)["risk"] for p in proposals(program, coverage, wanted(["home"]))] == [5, 4]
-    assert [p.given for p in proposals(program, coverage, wanted(["routes"]))] == [()]
+    assert coverage.percent == "100 %"
+    assert [r.goal.text for r in bare_edges(case_of(program))] == [
+        "route `high`: `risk >= 41` holds",
+        "route `high`: `risk >= 41` does not hold",
+    ]
+    assert [p.given for p in proposals(program, missing(case_of(program)))] == [
+        (("risk", 41),),
+        (("risk", 40),),
+    ]
