@@ -21,11 +21,11 @@ __all__ = ["Region", "deny_matters", "guard_matters", "route_matters"]
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """The boxes, outside the clauses of `avoid`. `near` is a cell to begin with."""
+    """The boxes, outside the clauses of `avoid`. `near`: cells to begin with, moved into the boxes."""
 
     boxes: Iterable[Box]
     avoid: int = 0
-    near: Cell | None = None
+    near: tuple[Cell, ...] = ()
 
 
 def route_matters(case: Case, index: int, region: Region) -> bool:
@@ -35,7 +35,7 @@ def route_matters(case: Case, index: int, region: Region) -> bool:
     ways = tuple(dict.fromkeys(side.guards(side.targets[index])))
     avoid = region.avoid | case.reach.denied
     for box in region.boxes:
-        if region.near is not None and _at(case, index, avoid, finder.moved(box, region.near)):
+        if any(_at(case, index, avoid, finder.moved(box, cell)) for cell in region.near):
             return True
         hunt = Hunt(box, avoid, (), (side.before(index),), ways)
         cell = _ask(case.reach, hunt)

@@ -28,6 +28,9 @@ __all__ = ["redundant"]
 _SHOWN = 50
 """Redundant conditions that get a note each."""
 
+_NEAR = 8
+"""Routes whose cells are tried before any search."""
+
 _Matters: TypeAlias = Callable[[Case, int, Region], bool]
 _Kind: TypeAlias = Lit["route", "guard", "deny"]
 
@@ -66,7 +69,7 @@ def redundant(case: Case) -> tuple[Finding, ...]:
         try:
             if _is_dead(case, rule):
                 continue
-            near = case.deciding.get(rule.index) if rule.kind == "route" else None
+            near = _near(case, rule)
             boxes = tuple(case.parts({}, rule.clauses))
             if not rule.matters(case, rule.index, Region(boxes, near=near)):
                 out.append(_rule_finding(case, rule))
@@ -92,6 +95,14 @@ def _rules(case: Case) -> Iterator[_Rule]:
     for index, guard in enumerate(case.program.guards):
         if guard.hits and not guard.builtin:
             yield _Rule("guard", index, guard, case.matrix.guards[index])
+
+
+def _near(case: Case, rule: _Rule) -> tuple[Cell, ...]:
+    """What this route and the next ones are known to decide: what tells them apart is likely to be close by."""
+    if rule.kind != "route":
+        return ()
+    cells = (case.deciding.get(i) for i in range(rule.index, rule.index + _NEAR))
+    return tuple(cell for cell in cells if cell is not None)
 
 
 def _is_dead(case: Case, rule: _Rule) -> bool:
@@ -136,7 +147,7 @@ def _given(case: Case, rule: _Rule) -> frozenset[Condition]:
     return frozenset(out)
 
 
-def _region(case: Case, rule: _Rule, part: _Part, near: Cell | None) -> Region:
+def _region(case: Case, rule: _Rule, part: _Part, near: tuple[Cell, ...]) -> Region:
     return Region(case.boxes(part.region), rule.clauses if part.word == "condition" else 0, near)
 
 
