@@ -87,8 +87,9 @@ def too_large(text: str) -> str | None:
 
 
 def _label(*parts: str) -> str:
-    """A quoted label, a line for each part that is not empty."""
-    return '"' + "<br/>".join(_escaped(part) for part in parts if part) + '"'
+    """A quoted label, a line for each part that is not empty; never an empty one, which Mermaid refuses."""
+    shown = [_escaped(part) for part in parts if part.strip()]
+    return '"' + ("<br/>".join(shown) or "–") + '"'
 
 
 def _escaped(text: str) -> str:
