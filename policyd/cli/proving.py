@@ -14,7 +14,7 @@ from policyd.cli.origins import Origin
 from policyd.cli.output import Style
 from policyd.policy.written import given_text
 from policyd.proofs.claims import Answer, Outcome
-from policyd.proofs.findings import Finding
+from policyd.proofs.findings import Finding, outcome_text
 from policyd.proofs.witness import Witness
 from policyd.reports.values import (
     Json,
@@ -67,7 +67,7 @@ def proving_lines(proving: Proving, style: Style) -> Iterator[str]:
 
 
 def proving_json(provings: Iterable[Proving], *, exit_code: int) -> str:
-    """One object; see `docs/commands.md`."""
+    """One object; `docs/schemas/prove-1.json` says what is in it."""
     policies: list[Json] = [_policy_json(p) for p in provings]
     return document_text(
         {
@@ -121,21 +121,23 @@ def _policy_json(proving: Proving) -> dict[str, Json]:
 
 def _answer_json(origin: Origin, answer: Answer) -> dict[str, Json]:
     finding = answer.finding
+    said = (finding and finding.said) or (None, None)
     return {
         "claim": answer.claim.text,
         "outcome": answer.outcome.value,
         "because": None if finding is None else _reason(finding),
         "decided_here": [place_json(label.span) for label in finding.labels] if finding else [],
-        "witness": _witness_json(origin, finding.witness if finding else None),
-        "twin": _witness_json(origin, finding.twin if finding else None),
+        "witness": _witness_json(origin, finding.witness, said[0]) if finding else None,
+        "twin": _witness_json(origin, finding.twin, said[1]) if finding else None,
     }
 
 
-def _witness_json(origin: Origin, witness: Witness | None) -> Json:
+def _witness_json(origin: Origin, witness: Witness | None, said: str | None) -> Json:
     if witness is None:
         return None
     return {
-        "request": request_json(witness.given),
+        **request_json(witness.given),
+        "outcome": said or outcome_text(witness),
         "decision": decision_json(witness.decision),
         "replay": replay(origin, witness),
     }

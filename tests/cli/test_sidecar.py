@@ -85,7 +85,7 @@ def test_a_witness_replays_on_the_sidecar(tmp_path: Path, command: Command) -> N
             assert explained["decision"]["candidates"] == claim["witness"]["decision"]["candidates"]
             assert explained["levels"]["sensitivity"]["value"] == "confidential"
             near = await command(
-                "explain", "--sidecar", url(running.admin_port), "--given", claim["witness"]["request"]["line"],
+                "explain", "--sidecar", url(running.admin_port), "--given", claim["witness"]["line"],
                 "--why-not", "home", "--nearest",
             )  # fmt: skip
             assert near.code == 0
