@@ -26,14 +26,18 @@ _LAYOUTS: Final = MappingProxyType[View, tuple[str, str, Callable[[Drawing], Box
     {
         "decision": ("Decision", "a request goes from top to bottom", decision_box),
         "guards": ("Guards", "what no route can get around", guards_box),
-        "reach": ("Reach", "which requests can get where: every mark is proved by search", reach_box),
+        "reach": (
+            "Reach",
+            "which requests can get where; a mark is proved, or says that it is not",
+            reach_box,
+        ),
     }
 )
 
 
 def scene(drawing: Drawing, views: Sequence[View] = VIEWS) -> Scene:
     """The picture of these views."""
-    parts = [_header(drawing), *(_section(drawing, view) for view in views)]
+    parts = [_header(drawing, views), *(_section(drawing, view) for view in views)]
     body = stack(parts, gap=34)
     wide = body.width + 2 * _MARGIN
     box = Box(wide, body.height + 2 * _MARGIN, "page", round=12, boxes=(body.at(_MARGIN, _MARGIN),))
@@ -52,10 +56,10 @@ def _plural(word: str, count: int) -> str:
     return "denies" if word == "deny" else word + "s"
 
 
-def _header(drawing: Drawing) -> Box:
+def _header(drawing: Drawing, views: Sequence[View]) -> Box:
     title = paragraph(drawing.title, "title", WIDE)
     said = paragraph(f"{counted(drawing)} · digest {drawing.digest[:12]}", "text", WIDE, look="muted")
-    legend = _legend().at(0, title.height + said.height + 16)
+    legend = _legend(views).at(0, title.height + said.height + 16)
     return Box(
         WIDE,
         legend.y + legend.height,
@@ -64,14 +68,12 @@ def _header(drawing: Drawing) -> Box:
     )
 
 
-def _legend() -> Box:
-    signs: tuple[tuple[SignKind, str], ...] = (
-        ("yes", "some request can"),
-        ("no", "none can"),
-        ("not-proved", "not proved"),
-        ("forbid", "forbids"),
-        ("reject", "refuses"),
-    )
+def _legend(views: Sequence[View]) -> Box:
+    signs: list[tuple[SignKind, str]] = [("not-proved", "not proved")]
+    if "reach" in views:
+        signs = [("yes", "some request can"), ("no", "none can"), *signs]
+    if "decision" in views:
+        signs += [("forbid", "forbids"), ("reject", "refuses")]
     here = target_chip(Candidate(PLACES["on_prem"], "on_prem", "yes"))
     away = target_chip(Candidate(PLACES["cloud"], "cloud", "yes"))
     gone = target_chip(Candidate("no request gets there", "cloud", "no"))

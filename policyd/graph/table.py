@@ -60,14 +60,13 @@ def table(columns: Sequence[Column], groups: Sequence[Group], *, least: int = 0)
         starts.append(starts[-1] + w + _GAP)
     boxes, strokes, y = _headings(columns, widths, starts, wide)
     for group in groups:
-        band = Box(
-            wide, _BAND, "band", y=y, round=0, boxes=(group.head.at(_PAD, (_BAND - group.head.height) // 2),)
-        )
+        head = group.head.at(_PAD - 1, (_BAND - group.head.height) // 2)
+        band = Box(wide - 2, _BAND, "band", x=1, y=y, round=0, boxes=(head,))
         boxes.append(band)
         y += _BAND
         for number, row in enumerate(group.rows):
             line = _row(columns, row, widths, starts, wide, shaded=bool(number % 2))
-            boxes.append(line.at(0, y))
+            boxes.append(line.at(1, y))
             y += line.height
     return Box(wide, y + 5, "table", round=8, boxes=tuple(boxes), strokes=tuple(strokes))
 
@@ -131,7 +130,7 @@ def _row(
 ) -> Box:
     height = max(_ROW, *(cell.height + 12 for cell in row))
     boxes = tuple(
-        cell.at(x + (w - cell.width) // 2 if column.centred else x, (height - cell.height) // 2)
+        cell.at(x - 1 + ((w - cell.width) // 2 if column.centred else 0), (height - cell.height) // 2)
         for column, cell, w, x in zip(columns, row, widths, starts, strict=True)
     )
-    return Box(wide, height, "row shaded" if shaded else "row", round=0, boxes=boxes)
+    return Box(wide - 2, height, "row shaded" if shaded else "row", round=0, boxes=boxes)
