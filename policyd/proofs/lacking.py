@@ -41,14 +41,19 @@ def lacking_capabilities(case: Case) -> tuple[Finding, ...]:
 
 
 def lacking(program: Program) -> tuple[tuple[str, Condition], ...]:
-    """The words of `speaks` and `supports` that no target states, with the requests that ask for them."""
-    stated: set[str] = set()
-    for target in program.targets:
-        for fact in ("speaks", "supports"):
-            words = target.fact(fact)
-            stated |= words if isinstance(words, frozenset) else frozenset()
-    spoken = [(word, OneOf("endpoint", _asked(word))) for word in SPOKEN if word not in stated]
-    return (*spoken, *((word, Flag(word)) for word in CAPABILITIES if word not in stated))
+    """The words of `speaks` and `supports` that no target states, with the requests that ask for them. The capability
+    guards say it: each word of these takes the targets that lack it."""
+    lack: dict[str, set[str]] = {}
+    for guard in program.guards:
+        match guard.condition:
+            case OneOf("endpoint", words) if guard.builtin:
+                for word in words:
+                    lack.setdefault(word, set()).update(guard.hits)
+            case Flag(word) if guard.builtin:
+                lack.setdefault(word, set()).update(guard.hits)
+    nobody = {word for word, hits in lack.items() if hits.issuperset(t.name for t in program.targets)}
+    spoken = ((word, OneOf("endpoint", _asked(word))) for word in SPOKEN if word in nobody)
+    return (*spoken, *((word, Flag(word)) for word in CAPABILITIES if word in nobody))
 
 
 def _asked(word: str) -> frozenset[str]:
