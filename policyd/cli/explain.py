@@ -157,7 +157,11 @@ def _origin(policy: str | None, sidecar: str | None) -> Origin | Diagnostic:
         return readable(file_origin(policy, today=date.today()))
     message = "no policy to explain" if policy is None else "a file's policy or a sidecar's, not both"
     return Diagnostic(
-        "PD003", Severity.ERROR, message, None, "name a policy file, or a sidecar's admin address"
+        "PD003",
+        Severity.ERROR,
+        message,
+        None,
+        "name a POLICY file, or a sidecar's admin address with `--sidecar`",
     )
 
 

@@ -8,14 +8,14 @@ from typing import Final
 import pytest
 from jsonschema import Draft202012Validator
 
+from policyd.cli.reading import find_policies
 from tests.cli.conftest import CLEAN, LEAK, MISSPELT, Ran, Run
 
 STAYS = "never location == cloud when sensitivity >= confidential"
 
 
-SCHEMA: Final = Draft202012Validator(
-    json.loads((Path(__file__).parents[2] / "docs" / "schemas" / "prove-1.json").read_text())
-)
+ROOT: Final = Path(__file__).parents[2]
+SCHEMA: Final = Draft202012Validator(json.loads((ROOT / "docs" / "schemas" / "prove-1.json").read_text()))
 
 
 def claims_of(ran: Ran) -> list[dict[str, object]]:
@@ -203,3 +203,31 @@ def test_the_text_goes_into_a_file_beside_the_json(run: Run, clean: str, tmp_pat
     ran = run("prove", STAYS, clean, "--format", "json", "--output", "text=proof.txt")
     assert json.loads(ran.out)["exit_code"] == ran.code == 0
     assert (tmp_path / "proof.txt").read_text().startswith(f"proved      {STAYS}\n")
+
+
+def test_the_policy_of_a_deployment_is_asked(run: Run) -> None:
+    run("init", "gateway")
+    ran = run("prove", STAYS, "--deployment", "gateway/policyd.toml")
+    assert ran.code == 0
+    assert "gateway/main.policy: policy " in ran.out
+    assert run("prove", STAYS, "--deployment", "nowhere.toml").code == 2
+
+
+SHIPPED: Final = tuple(map(Path, find_policies((str(ROOT / "policies"),)).files))
+BROAD: Final = (
+    "never rejected",
+    "never location == cloud",
+    "never location == on_prem when opaque",
+    "never context < 1G",
+)
+
+
+@pytest.mark.parametrize("policy", SHIPPED, ids=lambda p: p.stem)
+def test_what_refutes_a_claim_of_a_shipped_policy_replays(run: Run, policy: Path) -> None:
+    refuted = [c for c in claims_of(run("prove", *BROAD, str(policy), "--format", "json")) if c["witness"]]
+    assert refuted
+    for claim in refuted:
+        witness = claim["witness"]
+        assert isinstance(witness, dict)
+        again = json.loads(run(*shlex.split(witness["replay"])[1:], "--json").out)
+        assert again["decision"].items() <= witness["decision"].items()
