@@ -13,7 +13,7 @@ from policyd.compare.boxes import box_text, merged_boxes
 from policyd.compare.declared import Declared
 from policyd.compare.difference import Denied, Difference, Opened, PairItem
 from policyd.compare.recorded import Replayed
-from policyd.compare.regions import Count
+from policyd.compare.regions import Count, places
 from policyd.compare.telling import denied_text, opened_text, recorded_of
 from policyd.compare.wording import region_lines, when_text
 from policyd.policy.digest import digest
@@ -83,12 +83,13 @@ def _pair(compared: Compared, difference: Difference, item: PairItem, *, boxes: 
     }
     if boxes:
         matrix = together.matrix
+        listed = places(together, change.before, change.after)
         out["boxes"] = [
             {"kind": kind.words, "where": box_text(matrix, box)}
-            for kind, found in region.boxes.items()
+            for kind, found in listed.boxes.items()
             for box in merged_boxes(matrix, found)
         ]
-        out["boxes_are_all"] = region.whole
+        out["boxes_are_all"] = listed.whole
     if compared.log is not None:
         out["recorded"] = [
             {"kind": kind.words, "requests": number, "first_line": line}

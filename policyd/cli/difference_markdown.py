@@ -12,7 +12,7 @@ from policyd.cli.compared import Compared, verdict_of
 from policyd.compare.boxes import box_text, merged_boxes
 from policyd.compare.declared import Declared, DeclaredKind
 from policyd.compare.difference import Denied, Difference, Opened, PairItem, Verdict
-from policyd.compare.regions import Count
+from policyd.compare.regions import Count, places
 from policyd.compare.telling import (
     count_text,
     decision_text,
@@ -162,11 +162,14 @@ def _decisions(difference: Difference, shown: Shown) -> list[str]:
 def _boxes(difference: Difference, item: PairItem) -> list[str]:
     matrix = difference.together.matrix
     out = []
-    for kind, found in item.region.boxes.items():
+    listed = places(difference.together, item.change.before, item.change.after)
+    for kind, found in listed.boxes.items():
         merged = merged_boxes(matrix, found)
         out += [f"- {plain(kind.words)} where {code(box_text(matrix, box))}" for box in merged[:_MOST_BOXES]]
         if len(merged) > _MOST_BOXES:
             out.append(f"- {many(len(merged) - _MOST_BOXES, 'more box', 'more boxes')}")
+    if not listed.whole:
+        out.append("- these boxes are a part of the region: all of it would take too long")
     return out
 
 

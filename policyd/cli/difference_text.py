@@ -11,6 +11,7 @@ from policyd.cli.output import Style
 from policyd.compare.boxes import box_text, merged_boxes
 from policyd.compare.declared import Declared, DeclaredKind
 from policyd.compare.difference import Difference, PairItem, Verdict
+from policyd.compare.regions import places
 from policyd.compare.telling import (
     count_text,
     decision_text,
@@ -137,13 +138,14 @@ def _request(compared: Compared, shown: Shown, more: str = "") -> Iterator[str]:
 
 def _boxes(difference: Difference, item: PairItem) -> Iterator[str]:
     matrix = difference.together.matrix
-    for kind, found in item.region.boxes.items():
+    listed = places(difference.together, item.change.before, item.change.after)
+    for kind, found in listed.boxes.items():
         merged = merged_boxes(matrix, found)
         for box in merged[:_MOST_BOXES]:
             yield f"{_MARGIN}{kind.words} where {printable(box_text(matrix, box))}"
         if len(merged) > _MOST_BOXES:
             yield f"{_MARGIN}{len(merged) - _MOST_BOXES:,} more boxes"
-    if not item.region.whole:
+    if not listed.whole:
         yield f"{_MARGIN}these boxes are a part of the region: all of it would take too long"
 
 

@@ -4,6 +4,7 @@ In come a side and a view of a box; out comes the deciding rule with the targets
 Where cells differ the view says so, and the box is taken apart (`partition.py`). Nothing is searched here.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal as Lit
 from typing import TypeAlias
@@ -14,7 +15,7 @@ from policyd.proofs.kinds import Kind
 from policyd.proofs.side import Decider, Side
 from policyd.proofs.together import Together
 
-__all__ = ["Rule", "Settled", "rule_of", "settled", "turned"]
+__all__ = ["Rule", "Settled", "kind_between", "rule_of", "settled", "turned"]
 
 Rule: TypeAlias = tuple[Lit["deny", "route", "otherwise"], int]
 """A deciding rule of one side: its kind and its number there."""
@@ -48,11 +49,17 @@ def settled(together: Together, side: Side, view: View) -> Settled:
 
 def turned(together: Together, before: Settled, after: Settled, view: View) -> Kind | None:
     """How the outcome changed, or None: it did not."""
+    closed = {target for target in sorted(after.left) if _removed(together.old, target, view)}
+    return kind_between(together, before, after, closed)
+
+
+def kind_between(together: Together, before: Settled, after: Settled, closed: Collection[str]) -> Kind | None:
+    """How the outcome changed, or None: it did not. `closed`: what the old guards removed of the new plan."""
     if before.rule[0] == "deny" and after.rule[0] != "deny":
         return Kind.LOOSER
     if _outcome(together.old, before) == _outcome(together.new, after):
         return None
-    if any(_removed(together.old, target, view) for target in sorted(after.left)):
+    if closed:
         return Kind.LOOSER
     if after.left - before.left:
         return Kind.NEWLY_REACHED

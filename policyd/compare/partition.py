@@ -8,12 +8,12 @@ it open. So the work depends on the clauses that touch the box, not on the size 
 What needs more splits than it may take ends early: what was found until then is a part of the whole, and `complete` says so.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
+from policyd.compare.classes import classes_of
 from policyd.compare.possible import Possible
-from policyd.engine.axes import runs
 from policyd.engine.boxes import Box
 from policyd.engine.matrix import Matrix
 from policyd.proofs.find import bits
@@ -112,24 +112,18 @@ class Partition(Generic[Answer]):
 
 
 class _Local:
-    """The clauses that touch a box, over classes of atoms that they do not tell apart. Clauses keep the matrix' numbers in
-    views, and are renumbered inside."""
+    """A box in terms of the clauses that touch it. Clauses keep the matrix' numbers in views."""
 
     def __init__(self, matrix: Matrix, box: Box, touching: int) -> None:
         self._matrix = matrix
         self._start = box
-        self._numbers = tuple(bits(touching))[::-1]
-        self._dense = touching == (1 << len(self._numbers)) - 1
-        self._axes: list[int] = []
-        self._rows: list[tuple[int, ...]] = []
-        self._atoms: list[tuple[int, ...]] = []
-        self._constrained: list[int] = []
+        self._classes = classes_of(matrix, box, touching)
+        self._places = {number: place for place, number in enumerate(self._classes.numbers)}
+        self._dense = touching == self._classes.every
         self._global: dict[int, int] = {}
-        every = (1 << len(self._numbers)) - 1
-        for axis, toggles in self._toggles(box).items():
-            self._add(axis, *toggles, every)
-        domains = tuple((1 << len(rows)) - 1 for rows in self._rows)
-        loose = tuple(self._loose(i, d, every) for i, d in enumerate(domains))
+        every = self._classes.every
+        domains = tuple((1 << len(axis.rows)) - 1 for axis in self._classes.axes)
+        loose = tuple(self._loose(at, domain, every) for at, domain in enumerate(domains))
         self.root = _Node(domains, every, loose)
 
     def view(self, node: _Node) -> View:
@@ -140,16 +134,17 @@ class _Local:
 
     def split(self, node: _Node, clause: int) -> Iterator[_Node]:
         """The box inside and outside of one face of the clause."""
-        bit = 1 << self._numbers.index(clause) if not self._dense else 1 << clause
+        bit = 1 << self._places[clause]
         at = next(i for i, mask in enumerate(node.loose) if mask & bit)
+        rows = self._classes.axes[at].rows
         inside = 0
         for number in bits(node.domains[at]):
-            if self._rows[at][number] & bit:
+            if rows[number] & bit:
                 inside |= 1 << number
         for domain in (node.domains[at] & ~inside, inside):
             union = 0
             for number in bits(domain):
-                union |= self._rows[at][number]
+                union |= rows[number]
             maybe = node.maybe & union
             loose = tuple(
                 self._loose(i, domain, maybe) if i == at else mask & maybe
@@ -160,18 +155,19 @@ class _Local:
     def box(self, node: _Node) -> Box:
         """The node's box in the matrix' atoms; axes of which it has all are left out."""
         out = dict(self._start)
-        for axis, atoms, domain in zip(self._axes, self._atoms, node.domains, strict=True):
+        for axis, domain in zip(self._classes.axes, node.domains, strict=True):
             mask = 0
             for number in bits(domain):
-                mask |= atoms[number]
-            out[axis] = mask
+                mask |= axis.atoms[number]
+            out[axis.axis] = mask
         return {axis: m for axis, m in out.items() if m != self._matrix.axes[axis].full}
 
     def _loose(self, at: int, domain: int, maybe: int) -> int:
+        axis = self._classes.axes[at]
         common = -1
         for number in bits(domain):
-            common &= self._rows[at][number]
-        return maybe & self._constrained[at] & ~common
+            common &= axis.rows[number]
+        return maybe & axis.constrained & ~common
 
     def _outward(self, clauses: int) -> int:
         """Local clauses in the matrix' numbers."""
@@ -181,41 +177,6 @@ class _Local:
         if known is None:
             known = 0
             for place in bits(clauses):
-                known |= 1 << self._numbers[place]
+                known |= 1 << self._classes.numbers[place]
             self._global[clauses] = known
         return known
-
-    def _toggles(self, box: Box) -> Mapping[int, tuple[dict[int, int], int]]:
-        """For each axis that a clause divides inside the box: where clauses begin and end, and which do."""
-        out: dict[int, tuple[dict[int, int], int]] = {}
-        for place, number in enumerate(self._numbers):
-            bit = 1 << place
-            for axis, mask in self._matrix.boxes[number].items():
-                room = box.get(axis)
-                inside = mask if room is None else mask & room
-                if inside == room:
-                    continue
-                at, constrained = out.get(axis, ({}, 0))
-                for ends in runs(inside):
-                    for atom in ends:
-                        at[atom] = at.get(atom, 0) ^ bit
-                out[axis] = (at, constrained | bit)
-        return out
-
-    def _add(self, axis: int, toggles: Mapping[int, int], constrained: int, every: int) -> None:
-        size = self._matrix.axes[axis].size
-        room = self._start.get(axis, self._matrix.axes[axis].full)
-        row = every & ~constrained
-        classes: dict[int, int] = {}
-        starts: Sequence[int] = sorted({0, *toggles})
-        for start, end in zip(starts, [*starts[1:], size], strict=True):
-            if start >= size:
-                break
-            row ^= toggles.get(start, 0)
-            here = room >> start & (1 << end - start) - 1
-            if here:
-                classes[row] = classes.get(row, 0) | here << start
-        self._axes.append(axis)
-        self._rows.append(tuple(classes))
-        self._atoms.append(tuple(classes.values()))
-        self._constrained.append(constrained)

@@ -32,10 +32,8 @@ def many(number: int, one: str, several: str | None = None) -> str:
 
 def count_text(count: Count) -> str:
     """How many requests, as far as the policies can tell them apart."""
-    what = "distinguishable request" if count.number == 1 and count.exact else "distinguishable requests"
-    if not count.exact:
-        return f"more than {_number(max(1, count.number - 1))} {what}"
-    return f"{_number(count.number)} {what}"
+    what = "distinguishable request" if count.number == 1 else "distinguishable requests"
+    return f"{'' if count.exact else 'at least '}{_number(count.number)} {what}"
 
 
 def _number(number: int) -> str:

@@ -6,6 +6,7 @@ said once, and a test that follows from another is left out. Levels keep their n
 
 from collections.abc import Sequence
 from typing import Final
+from typing import Literal as Lit
 
 from policyd.compare.deciding import Rule
 from policyd.compare.regions import Region
@@ -125,18 +126,22 @@ def _other_version(together: Together, guard: Guard, side: Side, word: str, abse
 
 def _except_lines(together: Together, region: Region) -> tuple[str, ...]:
     """Who decides some of the requests that meet both conditions; said once where it is the same before and now."""
-    names = {
-        which: [_name(side, rule) for w, rule in region.taken if w == which]
-        for which, side in (("old", together.old), ("new", together.new))
-    }
-    more = "" if region.whole else ", and perhaps others"
-    if names["old"] == names["new"]:
-        return (f"except where {_listed(names['old'], 'or')} decides{more}",) if names["old"] else ()
-    out = []
-    for which, word in (("old", "decided before"), ("new", "decides now")):
-        if names[which]:
-            out.append(f"except where {_listed(names[which], 'or')} {word}{more}")
-    return tuple(out)
+    lists = [_takers(together.old, region, "old"), _takers(together.new, region, "new")]
+    more = "" if region.exact else ", and perhaps others"
+    if lists[0] == lists[1]:
+        return (f"except where {lists[0]}{more}",) if lists[0] else ()
+    said = zip(("before", "now"), lists, strict=True)
+    return tuple(f"except where {word} {takers}{more}" for word, takers in said if takers)
+
+
+def _takers(side: Side, region: Region, which: Lit["old", "new"]) -> str:
+    """`a or b decides, or no target is left`, or nothing."""
+    rules = [rule for w, rule in region.taken if w == which]
+    names = [_name(side, rule) for rule in rules if rule[0] != "otherwise"]
+    parts = [f"{_listed(names, 'or')} decides"] if names else []
+    if len(names) < len(rules):
+        parts.append("no target of its route is left")
+    return ", or ".join(parts)
 
 
 def _name(side: Side, rule: Rule) -> str:

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from policyd.compare.boxes import box_condition, merged_boxes
 from policyd.compare.difference import Difference, Verdict, compare
+from policyd.compare.regions import places
 from policyd.policy.evaluate import evaluate, holds
 from policyd.policy.program import Program
 from policyd.policy.request import Request
@@ -84,9 +85,10 @@ def test_the_boxes_of_a_region_hold_exactly_its_requests(data: st.DataObject) ->
     together = difference.together
     requests = all_requests(difference)
     for item in difference.pairs:
-        assert item.region.whole
+        listed = places(together, item.change.before, item.change.after)
+        assert listed.whole
         rules = (item.change.before.name, item.change.after.name)
-        for kind, boxes in item.region.boxes.items():
+        for kind, boxes in listed.boxes.items():
             conditions = [box_condition(together.matrix, b) for b in merged_boxes(together.matrix, boxes)]
             for request in requests:
                 inside = any(holds(together.program, c, request) for c in conditions)
