@@ -33,8 +33,7 @@ _HALF = re.compile("[\ud800-\udfff]")
 
 def document_text(document: Mapping[str, Json]) -> str:
     """A document as text, with a line break at its end."""
-    text = json.dumps(_sound(dict(document)), ensure_ascii=True, allow_nan=False, indent=2)
-    return text.replace("\x7f", "\\u007f") + "\n"
+    return json.dumps(_sound(dict(document)), ensure_ascii=True, allow_nan=False, indent=2) + "\n"
 
 
 def given_json(given: Iterable[tuple[str, Value | None]]) -> dict[str, Json]:

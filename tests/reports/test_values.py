@@ -4,7 +4,7 @@ import json
 from html.parser import HTMLParser
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -19,6 +19,7 @@ from policyd.text.source import Source, Span
 ANY_TEXT = st.text(st.characters(codec=None), max_size=60)
 
 
+@example("key", "\ud800 \x7f")
 @given(ANY_TEXT, ANY_TEXT)
 def test_a_document_is_ascii_and_reads_back(key: str, value: str) -> None:
     text = document_text({key: [value, {"inside": value}]})
