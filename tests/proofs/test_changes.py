@@ -32,7 +32,7 @@ def edits(draw: st.DrawFn, program: Program, names: tuple[str, ...]) -> Program:
     """The program with one thing changed, as a person would."""
     condition = conditions(names)
     hits = st.sets(st.sampled_from([t.name for t in TARGETS]), max_size=3).map(frozenset)
-    kind = draw(st.sampled_from(("guard", "hits", "deny", "route", "swap", "plan", "otherwise", "level", "drop", "domain", "target")))  # fmt: skip
+    kind = draw(st.sampled_from(("guard", "hits", "deny", "route", "swap", "plan", "otherwise", "level", "drop", "domain", "target", "status")))  # fmt: skip
     guards, denies, routes = list(program.guards), list(program.denies), list(program.routes)
     if kind == "guard" and guards:
         at = draw(st.integers(0, len(guards) - 1))
@@ -53,6 +53,9 @@ def edits(draw: st.DrawFn, program: Program, names: tuple[str, ...]) -> Program:
         picked = draw(st.permutations([t.name for t in TARGETS]))[: draw(st.integers(1, 3))]
         pick = draw(st.sampled_from(("order", "any", "cheapest")))
         routes[at] = replace(routes[at], groups=(Group(pick, tuple(Member(t) for t in picked)),))
+    elif kind == "status" and denies:
+        at = draw(st.integers(0, len(denies) - 1))
+        denies[at] = replace(denies[at], status=451)
     elif kind == "otherwise":
         return replace(program, otherwise=Otherwise("no", 503, program.otherwise.holes))
     elif kind == "level":
