@@ -144,14 +144,15 @@ async def serving(
     drain_seconds: int = DRAIN_SECONDS,
     watch_seconds: float = WATCH_SECONDS,
     environ: Mapping[str, str] = os.environ,
+    clock: Callable[[], float] = time,
 ) -> AsyncIterator["Running"]:
     """A sidecar on these listeners: it serves inside the context and drains at its end. `live` was read from the
-    deployment file at `path`, which is watched like the policy's files."""
+    deployment file at `path`, which is watched like the policy's files. `clock` gives the time of each request."""
     loop = asyncio.get_running_loop()
     loop.set_default_executor(ThreadPoolExecutor(_threads(), "policyd"))
     gate = Gate(live.serving)
     upstream = HttpUpstream(gate, live.serving.targets.values())
-    sidecar = Sidecar(live, Road(gate, upstream, Observed()), log=log)
+    sidecar = Sidecar(live, Road(gate, upstream, Observed()), log=log, clock=clock)
 
     def publish(new: Live) -> None:
         # INVARIANT: nothing awaits in between, so no request sees one part new and another old.
