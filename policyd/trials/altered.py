@@ -29,6 +29,7 @@ from policyd.policy.program import EnumDomain, NumberDomain, Program
 from policyd.policy.wording import condition_text
 from policyd.policy.written import number_text, value_text
 from policyd.text.source import Span
+from policyd.trials.leaves import as_written
 
 __all__ = ["Altered", "altered"]
 
@@ -69,7 +70,7 @@ def _walk(
                 yield _dropped(program, operand, put(join(*before, *after)))
                 yield from _walk(program, operand, _between(put, join, before, after), inside=True)
         case _:
-            whole = condition_text(program, condition)
+            whole = as_written(program, condition)
             for other, said in _other_tests(program, condition):
                 yield Altered(put(other), f"`{whole}` became `{said}`", condition.span)
             for other, value in _smaller_sets(program, condition):
@@ -89,7 +90,11 @@ def _between(
 
 def _dropped(program: Program, part: Condition, condition: Condition) -> Altered:
     span = next((t.span for t in tests_of(part)), None)
-    return Altered(condition, f"`{condition_text(program, part)}` was dropped", span)
+    if isinstance(part, Const | Not | All | Either):
+        said = condition_text(program, part)
+    else:
+        said = as_written(program, part)
+    return Altered(condition, f"`{said}` was dropped", span)
 
 
 def _other_tests(program: Program, test: Test) -> Iterator[tuple[Condition, str]]:
@@ -103,7 +108,7 @@ def _in_its_words(program: Program, test: Test, other: Condition) -> str:
     if other == TRUE:
         return _always(program, test)
     if isinstance(test, InRange) and isinstance(other, InRange):
-        was = condition_text(program, test)
+        was = as_written(program, test)
         if " > " in was and other.low == test.low + 1 and other.high == test.high:
             return f"{test.feature} > {number_text(test.low)}"
         if " < " in was and other.high == test.high - 1 and other.low == test.low:

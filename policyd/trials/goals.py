@@ -29,7 +29,7 @@ from policyd.policy.program import Classify, EnumDomain, NumberDomain, Program, 
 from policyd.policy.request import Request
 from policyd.policy.wording import condition_text
 from policyd.text.source import Span
-from policyd.trials.leaves import Leaf, leaves_of
+from policyd.trials.leaves import Leaf, as_written, leaves_of
 
 __all__ = [
     "KINDS", "Edge", "Goal", "Kind", "Seen", "Stage", "at_readers", "goals_of", "look", "met",
@@ -252,7 +252,7 @@ def _sides(
 ) -> Iterator[Goal]:
     """Both sides of every test of a rule's condition, where the test alone decides about it."""
     for leaf in leaves_of(program, condition):
-        said = condition_text(program, leaf.test)
+        said = as_written(program, leaf.test)
         for outcome, test in ((True, leaf.test), (False, negate(leaf.test))):
             yield replace(
                 whole,

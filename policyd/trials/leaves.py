@@ -5,13 +5,32 @@ the whole turns with it: beside it everything that is joined by `and` holds, and
 with two ends inside its domain is two tests, one for each threshold. Levels are not opened.
 """
 
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
-from policyd.policy.condition import All, Condition, Const, Either, InRange, Not, Test, both, negate
+from policyd.policy.condition import (
+    All,
+    AtLeast,
+    Condition,
+    Const,
+    Either,
+    InRange,
+    Not,
+    OneOf,
+    Test,
+    both,
+    negate,
+)
 from policyd.policy.program import NumberDomain, Program
+from policyd.policy.wording import condition_text
 
-__all__ = ["Leaf", "leaves_of"]
+__all__ = ["Leaf", "as_written", "leaves_of"]
+
+
+_LONGEST: Final = 80
+"""Characters of an author's words that are repeated in a name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +45,17 @@ class Leaf:
 def leaves_of(program: Program, condition: Condition) -> Iterator[Leaf]:
     """Every test, in written order."""
     return _walk(program, condition, ())
+
+
+def as_written(program: Program, test: Test) -> str:
+    """The test in its author's words where these are about nothing else, or in those of the language."""
+    plain = condition_text(program, test)
+    if test.span is None or not isinstance(test, InRange | OneOf | AtLeast):
+        return plain
+    name = test.level if isinstance(test, AtLeast) else test.feature
+    text = unicodedata.normalize("NFC", " ".join(test.span.text.split()))
+    own = text.startswith(f"{name} ") and ".." not in text and "#" not in text and len(text) <= _LONGEST
+    return text if own else plain
 
 
 def _walk(program: Program, condition: Condition, beside: tuple[Condition, ...]) -> Iterator[Leaf]:

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policyd.cli.proposed import proposed_file
+from policyd.engine.matrix import Matrix, build_matrix
 from policyd.policy.condition import All, Condition, Const, Either, InRange, Not
 from policyd.policy.decision import Plan
 from policyd.policy.evaluate import evaluate, firing_guards, holds, level_rank
@@ -14,6 +15,8 @@ from policyd.policy.excepted import applies, without_exception
 from policyd.policy.possible import agree
 from policyd.policy.program import Classify, NumberDomain, Program
 from policyd.policy.request import Request
+from policyd.proofs.case import open_case
+from policyd.proofs.find import Budget
 from policyd.resolve.load import load_text
 from policyd.syntax.format import format_source
 from policyd.text.source import Source
@@ -260,3 +263,26 @@ def test_a_threshold_that_no_test_stands_at_gets_its_tests() -> None:
         (("risk", 41),),
         (("risk", 40),),
     ]
+
+
+def test_what_is_not_proved_counts_as_missing() -> None:
+    program = load_text(
+        'edition 1\ntarget t { location on_prem context 1k speaks chat }\nroute one to t when stream\notherwise reject "no"\n'
+    ).program
+    assert program is not None
+    matrix = build_matrix(program)
+    assert isinstance(matrix, Matrix)
+    coverage = coverage_of(open_case(program, matrix, Budget(nodes=0)))
+    assert not coverage.of(State.IMPOSSIBLE)
+    assert len(coverage.of(State.NOT_PROVED)) == coverage.counts()[1] == 4
+    assert not coverage.reaches(1)
+
+
+def test_tests_that_fail_show_nothing() -> None:
+    text = (
+        "edition 1\ntarget t { location on_prem context 1k speaks chat }\n"
+        'route one to t when stream\notherwise reject "no"\ntest "wrong" given { stream } expect rejected\n'
+    )
+    program = load_text(text).program
+    assert program is not None
+    assert coverage_of(case_of(program)).counts() == (0, 4)

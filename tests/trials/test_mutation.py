@@ -14,6 +14,7 @@ from policyd.policy.wording import condition_text
 from policyd.proofs.assertions import check_assertion
 from policyd.proofs.find import Budget
 from policyd.proofs.kinds import kind_of
+from policyd.resolve.load import load_text
 from policyd.trials.altered import altered
 from policyd.trials.mutants import mutants_of
 from policyd.trials.mutate import Fate, mutate, surviving
@@ -217,3 +218,58 @@ def test_two_budgets_are_mistaken_for_each_other() -> None:
     program = replace(program, features=(*program.features, month))
     said = [m.said for m in mutants_of(program)]
     assert "`exceeded(burst)` became `exceeded(month)` in deny `too_fast`" in said
+
+
+def test_a_dropped_part_leaves_the_others() -> None:
+    program = small_program()
+    a, b, c = Flag("tools"), Flag("json"), Flag("stored")
+    found = {x.said: x.condition for x in altered(program, All((a, Either((b, c)), negate(c))))}
+    assert found["`tools` was dropped"] == All((Either((b, c)), negate(c)))
+    assert found["`json` was dropped"] == All((a, c, negate(c)))
+    assert found["`not stored` was dropped"] == All((a, Either((b, c))))
+    assert found["`tools` became `not tools`"] == All((negate(a), Either((b, c)), negate(c)))
+
+
+@pytest.mark.parametrize(
+    ("said", "hours"),
+    [
+        ("`hour in 9..17` became `hour in 8..17`", (8, 17)),
+        ("`hour in 9..17` became `hour in 10..17`", (10, 17)),
+        ("`hour in 9..17` became `hour in 9..16`", (9, 16)),
+        ("`hour in 9..17` became `hour in 9..18`", (9, 18)),
+    ],
+)
+def test_a_threshold_is_one_off(said: str, hours: tuple[int, int]) -> None:
+    found = {x.said: x.condition for x in altered(small_program(), InRange("hour", 9, 17))}
+    assert found[said] == InRange("hour", *hours)
+
+
+def test_an_exception_that_is_forgotten_is_noticed_by_the_test_that_uses_it() -> None:
+    text = (
+        "edition 1\nstring team from identity unknown reject\n"
+        "target t { location on_prem context 1k speaks chat }\ntarget u { location cloud context 1k speaks chat }\n"
+        'guard home only location == on_prem overridable by "ciso" because "x"\n'
+        'except pilot to home when team == "lab" until 2030-01-01 owner "ciso" because "a pilot"\n'
+        'route all to u, t\notherwise reject "no"\n'
+    )
+    used = 'test "the pilot" given { team "lab" } expect only u then t\n'
+    for tests, fate in ((used, Fate.BY_TESTS), ("", Fate.SURVIVED)):
+        program = load_text(text + tests).program
+        assert program is not None
+        found = {t.mutant.said: t.fate for t in mutate(program, mutants_of(program)).trials}
+        assert found["exception `pilot` was dropped"] is fate
+
+
+def test_assertions_are_proved_of_the_mutant() -> None:
+    text = (
+        'edition 1\nint risk 0..9 from header "x-risk" unknown 9\n'
+        "target t { location on_prem context 1k speaks chat }\ntarget u { location cloud context 1k speaks chat }\n"
+        'guard home only location == on_prem when risk > 4 because "x"\n'
+        'route all to u, t\notherwise reject "no"\nassert at_home never location == cloud when risk >= 5\n'
+    )
+    program = load_text(text).program
+    assert program is not None
+    found = {t.mutant.said: (t.fate, t.by) for t in mutate(program, mutants_of(program)).trials}
+    assert found["guard `home` was dropped"] == (Fate.BY_ASSERTIONS, "at_home")
+    assert found["`risk > 4` became `risk > 5` in guard `home`"] == (Fate.BY_ASSERTIONS, "at_home")
+    assert found["`risk > 4` became `risk >= 4` in guard `home`"] == (Fate.SURVIVED, None)
