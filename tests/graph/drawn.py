@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Final
 
+from hypothesis import Phase
 from hypothesis import strategies as st
 
 from policyd.engine.matrix import Matrix, build_matrix
@@ -31,7 +32,7 @@ from policyd.policy.program import Program
 from policyd.proofs.case import Case, open_case
 from policyd.resolve.load import load
 
-__all__ = ["POLICIES", "ROOT", "case_of", "drawing_of", "drawings", "program_at", "views"]
+__all__ = ["NO_SHRINKING", "POLICIES", "ROOT", "case_of", "drawing_of", "drawings", "program_at", "views"]
 
 ROOT: Final = Path(__file__).parents[2]
 POLICIES: Final = (
@@ -40,6 +41,9 @@ POLICIES: Final = (
     "policies/claude-code-tiers.policy",
     "policies/many-teams/company.policy",
 )
+
+NO_SHRINKING: Final = (Phase.explicit, Phase.reuse, Phase.generate)
+"""Drawings are so large that shrinking one takes minutes."""
 
 _MARKS = st.sampled_from(("yes", "no", "not proved"))
 _TEXTS = st.one_of(

@@ -10,7 +10,7 @@ from policyd.graph.measure import FONTS, width
 from policyd.graph.model import Drawing
 from policyd.graph.page import VIEWS, View, scene
 from policyd.graph.scene import SIGN, Box, Text, all_boxes
-from tests.graph.drawn import POLICIES, ROOT, drawing_of, drawings, program_at, views
+from tests.graph.drawn import NO_SHRINKING, POLICIES, ROOT, drawing_of, drawings, program_at, views
 
 Area = tuple[int, int, int, int]
 
@@ -61,13 +61,13 @@ def check_lines(box: Box) -> None:
 
 
 @given(drawings(), views())
-@settings(max_examples=60)
+@settings(max_examples=60, phases=NO_SHRINKING)
 def test_boxes_and_texts_keep_apart_and_inside(drawing: Drawing, wanted: tuple[View, ...]) -> None:
     check(scene(drawing, wanted).box)
 
 
 @given(drawings(), views())
-@settings(max_examples=40)
+@settings(max_examples=40, phases=NO_SHRINKING)
 def test_no_line_crosses_text(drawing: Drawing, wanted: tuple[View, ...]) -> None:
     check_lines(scene(drawing, wanted).box)
 
@@ -80,7 +80,7 @@ def test_policies_that_ship_are_drawn_cleanly(path: str) -> None:
 
 
 @given(drawings())
-@settings(max_examples=20)
+@settings(max_examples=20, phases=NO_SHRINKING)
 def test_everything_that_is_drawn_lies_on_the_page(drawing: Drawing) -> None:
     box = scene(drawing).box
     for inner, x, y in all_boxes(box):

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import given, settings
 
 from policyd.graph.mermaid import MOST_EDGES, mermaid, too_large
 from policyd.graph.model import Drawing
 from policyd.graph.page import VIEWS, View
-from tests.graph.drawn import POLICIES, ROOT, drawing_of, drawings, program_at, views
+from tests.graph.drawn import NO_SHRINKING, POLICIES, ROOT, drawing_of, drawings, program_at, views
 
 LABEL: Final = re.compile(r'"(?:[A-Za-z0-9 _.,()=…–/-]|#[0-9]+;|<br/>)*"')
 LINE: Final = re.compile(
@@ -45,7 +45,7 @@ def parsed(texts: list[str]) -> list[str]:
 
 
 @given(drawings(), views())
-@settings(max_examples=60)
+@settings(max_examples=60, phases=NO_SHRINKING)
 def test_every_line_has_its_form_whatever_the_texts_are(drawing: Drawing, wanted: tuple[View, ...]) -> None:
     text = mermaid(drawing, wanted)
     for line in text.splitlines():
@@ -54,7 +54,7 @@ def test_every_line_has_its_form_whatever_the_texts_are(drawing: Drawing, wanted
 
 
 @given(drawings())
-@settings(max_examples=30)
+@settings(max_examples=30, phases=NO_SHRINKING)
 def test_every_edge_leads_from_node_to_node(drawing: Drawing) -> None:
     text = LABEL.sub("L", mermaid(drawing))
     nodes = re.findall(r"^\s*(\w+)[\[({]", text, re.MULTILINE)
@@ -94,7 +94,7 @@ def test_mermaid_takes_the_pictures_of_policies_that_ship(path: str) -> None:
 
 @real_parser
 @given(drawings())
-@settings(max_examples=15, deadline=None, phases=[Phase.explicit, Phase.generate])
+@settings(max_examples=15, deadline=None, phases=NO_SHRINKING)
 def test_mermaid_takes_any_picture(drawing: Drawing) -> None:
     texts = [mermaid(drawing, wanted) for wanted in (VIEWS, *((view,) for view in VIEWS))]
     assert parsed(texts) == [""] * len(texts)

@@ -13,7 +13,7 @@ from policyd.graph.model import Drawing
 from policyd.graph.page import VIEWS, View, scene
 from policyd.graph.scene import all_boxes
 from policyd.graph.svg import svg
-from tests.graph.drawn import ROOT, drawing_of, drawings, program_at, views
+from tests.graph.drawn import NO_SHRINKING, ROOT, drawing_of, drawings, program_at, views
 
 SPACE: Final = "{http://www.w3.org/2000/svg}"
 ALLOWED: Final = {"svg", "title", "desc", "style", "g", "rect", "path", "circle", "text"}
@@ -24,7 +24,7 @@ ATTRIBUTES: Final = {
 
 
 @given(drawings(), views())
-@settings(max_examples=60)
+@settings(max_examples=60, phases=NO_SHRINKING)
 def test_any_text_leaves_it_well_formed_and_inert(drawing: Drawing, wanted: tuple[View, ...]) -> None:
     root = ElementTree.fromstring(svg(scene(drawing, wanted)))
     for element in root.iter():
@@ -38,7 +38,7 @@ def test_any_text_leaves_it_well_formed_and_inert(drawing: Drawing, wanted: tupl
 
 
 @given(drawings())
-@settings(max_examples=40)
+@settings(max_examples=40, phases=NO_SHRINKING)
 def test_every_line_is_there_and_what_was_cut_is_told(drawing: Drawing) -> None:
     picture = scene(drawing)
     root = ElementTree.fromstring(svg(picture))
@@ -52,7 +52,7 @@ def test_every_line_is_there_and_what_was_cut_is_told(drawing: Drawing) -> None:
 
 
 @given(drawings())
-@settings(max_examples=20)
+@settings(max_examples=20, phases=NO_SHRINKING)
 def test_the_same_drawing_is_the_same_file(drawing: Drawing) -> None:
     assert svg(scene(drawing)) == svg(scene(drawing))
 
@@ -61,7 +61,7 @@ def test_the_same_policy_is_the_same_file_in_another_process() -> None:
     path = ROOT / "policies" / "regulated.policy"
     here = svg(scene(drawing_of(program_at(path))))
     code = (
-        "import sys; from pathlib import Path; from tests.graph.drawn import drawing_of, program_at;"
+        "import sys; from pathlib import Path; from tests.graph.drawn import NO_SHRINKING, drawing_of, program_at;"
         "from policyd.graph.page import scene; from policyd.graph.svg import svg;"
         f"sys.stdout.write(svg(scene(drawing_of(program_at(Path({str(path)!r}))))))"
     )
