@@ -11,12 +11,23 @@ from policyd.explain.apart import counted, differing, led_by
 from policyd.explain.goals import Goal, other_outcome, takes_part
 from policyd.explain.nearest import Nearest, nearest
 from policyd.explain.whynot import Kind, Subject
-from policyd.policy.program import MAX_NUMBER, Program, Value
+from policyd.policy.condition import TRUE, Flag
+from policyd.policy.program import (
+    MAX_NUMBER,
+    Deny,
+    Group,
+    Member,
+    Otherwise,
+    Program,
+    Route,
+    Value,
+)
 from policyd.policy.quiet import quiet_request
 from policyd.policy.request import Request, admit
 from policyd.proofs.find import Budget
+from policyd.text.diagnostic import Severity
 from tests.proofs.brute import grid_of
-from tests.strategies.programs import SMALL, programs, values_near
+from tests.strategies.programs import FEATURES, SMALL, TARGETS, programs, values_near
 
 TRIPLE = ("tokens", "max_output", "context_needed")
 GROUPS = (
@@ -163,3 +174,38 @@ def test_out_of_budget_is_never_said_to_be_the_nearest(drawn: Drawn) -> None:
 def test_what_follows_another_change_does_not_count(names: set[str], counting: set[str]) -> None:
     assert counted(names) == counting
     assert led_by(counting) >= names
+
+
+def request_of(program: Program, **values: object) -> Request:
+    request = quiet_request(program, {"team": "a", "origin": "eu", **values})
+    assert isinstance(request, Request)
+    return request
+
+
+def opaque_is_denied() -> Program:
+    return Program(
+        features=FEATURES,
+        levels=(),
+        targets=TARGETS,
+        guards=(),
+        denies=(Deny("unscanned", Flag("opaque"), 403, "nobody looked into it"),),
+        routes=(Route("rest", (Group("order", (Member("t0"),)),), TRUE),),
+        otherwise=Otherwise("nothing fits", 403, Severity.NOTE),
+    )
+
+
+def test_a_request_with_images_is_not_made_transparent_by_itself() -> None:
+    """The policy does not read `images`, and a request that keeps them stays opaque."""
+    program = opaque_is_denied()
+    request = request_of(program, images=True)
+    (nearby,) = nearest(program, request, other_outcome(program, request)).found
+    changes = [(c.feature.name, c.after, c.follows) for c in nearby.changes]
+    assert changes == [("images", False, False), ("opaque", False, True)]
+
+
+def test_both_kinds_of_unscanned_content_have_to_go() -> None:
+    program = opaque_is_denied()
+    request = request_of(program, images=True, remote_content=True)
+    (nearby,) = nearest(program, request, other_outcome(program, request)).found
+    assert nearby.distance == 2
+    assert {c.feature.name for c in nearby.changes} == {"images", "remote_content", "opaque"}
