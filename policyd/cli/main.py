@@ -23,6 +23,7 @@ examples:
   policyd init gateway                           start a policy and a deployment file in gateway/
   policyd check gateway                          prove its assertions, or show the leak
   policyd check --deployment policyd.toml        the same, and check what the deployment file binds
+  policyd prove 'never location == cloud when opaque' --sidecar http://127.0.0.1:8485
   policyd explain main.policy --given 'team=search context_needed=40k findings=secret.aws'
   policyd serve policyd.toml                     route real requests by it
 
