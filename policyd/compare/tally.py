@@ -201,20 +201,24 @@ class _Local:
                     self._tally.taken.add(earlier.taken)
                     return None
                 keep |= earlier.clauses
-                needed[number].update(open_)
+                # Those that are removed are needed as well: a guard that is forgotten would no longer have removed them.
+                needed[number].update(earlier.targets)
         return self._with_guards(alive, sure, keep, needed)
 
     def _with_guards(self, alive: int, sure: int, keep: int, needed: Sequence[set[str]]) -> int:
-        """Keeps the guards of targets that matter. A target that a guard of both policies has removed is one bit."""
+        """Keeps the guards of targets that matter. A target that one guard has removed wherever it matters is one bit."""
         flags = 0
         for target in needed[0] | needed[1]:
             flag = self._flags[target]
-            old, new = (guards.get(target) for guards in self._guards)
-            if alive & flag or (old is not None and new is not None and sure & old & new):
+            on = [(number, guards[target]) for number, guards in enumerate(self._guards) if target in guards]
+            shared = sure
+            for _, guards in on:
+                shared &= guards
+            if alive & flag or shared:
                 flags |= flag
                 continue
-            for number, guards in enumerate((old, new)):
-                if guards is not None and target in needed[number]:
+            for number, guards in on:
+                if target in needed[number]:
                     keep |= guards
         return alive & keep | flags
 

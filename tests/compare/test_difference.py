@@ -1,19 +1,24 @@
 """Comparing against brute force: the same verdict, the same pairs, kinds and counts, and boxes that hold exactly them."""
 
+from pathlib import Path
+
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policyd.compare.boxes import box_condition, merged_boxes
 from policyd.compare.difference import Difference, Verdict, compare
+from policyd.compare.possible import Possible
 from policyd.compare.regions import places
 from policyd.policy.evaluate import evaluate, holds
 from policyd.policy.program import Program
 from policyd.policy.request import Request
 from policyd.proofs.kinds import Kind
+from policyd.resolve.load import load_text
 from tests.compare.drawn import edited_pairs, names_of_pair
 from tests.compare.plain import changed_cells, kind_between, rule_name
 from tests.proofs.brute import grid_of
-from tests.strategies.programs import programs
+from tests.strategies.programs import READABLE, programs
 
 SOME = settings(max_examples=60)
 
@@ -142,3 +147,47 @@ def test_a_target_is_newly_got_exactly_where_some_request_newly_gets_it(data: st
     assert {t for t, d in found.items() if d.newly.how == "reached"} == reached
     for denied in found.values():
         assert denied.shown is not None
+
+
+@SOME
+@given(st.data())
+def test_counting_and_listing_agree_where_requests_are_too_many_to_list(data: st.DataObject) -> None:
+    """Two ways to the same number: by states of clauses, and by disjoint boxes with their possible cells."""
+    names = tuple(data.draw(st.lists(st.sampled_from(READABLE), min_size=3, max_size=6, unique=True)))
+    old, new = data.draw(edited_pairs(names))
+    difference = compared(old, new)
+    together = difference.together
+    possible = Possible(together.matrix)
+    for item in difference.pairs:
+        listed = places(together, item.change.before, item.change.after)
+        if not listed.whole or not item.region.exact:
+            continue
+        counted = {kind: count.number for kind, count in item.region.counts.items()}
+        assert counted == {
+            kind: n for kind, found in listed.boxes.items() if (n := sum(map(possible.count, found)))
+        }
+
+
+EDITS = [
+    ("sensitivity >= confidential\n", "sensitivity >= confidential and not tools\n"),
+    ('contains any { "secret", "private-key" } or opaque', 'contains "secret" or opaque'),
+    ("context   64k", "context   100k"),
+    ("route frugal        to gpu             when cost == sensitive\n", ""),
+    ("to gpu, fast\n", "to fast, gpu\n"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("part", "other"), EDITS, ids=range(len(EDITS)))
+def test_counting_and_listing_agree_about_a_shipped_policy(part: str, other: str) -> None:
+    text = (Path(__file__).parents[2] / "policies" / "coding-team.policy").read_text()
+    assert part in text
+    meant = [load_text(t, "a.policy").meant for t in (text, text.replace(part, other))]
+    assert meant[0] is not None and meant[1] is not None
+    difference = compared(meant[0], meant[1])
+    possible = Possible(difference.together.matrix)
+    assert difference.pairs
+    for item in difference.pairs:
+        listed = places(difference.together, item.change.before, item.change.after)
+        assert listed.whole and item.region.exact
+        counted = {kind: count.number for kind, count in item.region.counts.items()}
+        assert counted == {kind: sum(map(possible.count, found)) for kind, found in listed.boxes.items()}
