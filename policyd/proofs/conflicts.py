@@ -15,7 +15,7 @@ from policyd.policy.request import Request
 from policyd.proofs.case import Case
 from policyd.proofs.find import Found, OutOfBudget
 from policyd.proofs.findings import Finding, not_proved
-from policyd.proofs.reach import Question
+from policyd.proofs.reach import Hunt
 from policyd.proofs.witness import Witness
 from policyd.text.diagnostic import Label, Severity
 
@@ -105,19 +105,23 @@ def _conflict(case: Case, first: str, second: str) -> Witness | None:
         a, b = (first_within(case.program, request, alias) for alias in (first, second))
         return a is not None and b is not None and a[1] != b[1]
 
-    routes = case.program.routes
-    mine = [i for i, r in enumerate(routes) if _inside(r, first)]
-    theirs = [i for i, r in enumerate(routes) if _inside(r, second)]
-    for i in mine:
-        for j in theirs:
-            if routes[i].groups == routes[j].groups:
-                continue
-            past = _clauses(case, [k for k in mine if k < i]) | _clauses(case, [k for k in theirs if k < j])
-            for pair in telling(routes[i], routes[j]):
-                for part in _both(case, i, j):
-                    answer = case.ask(Question(part, case.reach.denied, pair, past=past))
+    side, routes = case.reach.side, case.program.routes
+    theirs = _clauses(case, second)
+    before = 0
+    for i, route in enumerate(routes):
+        if not _inside(route, first):
+            continue
+        for mine in case.parts({}, side.route(i)):
+            touching = case.finder.touching(mine, theirs)
+            for j in tuple(side.owners(case.matrix, touching)):
+                ways = {side.guards_on[t[0]] | side.guards_on[t[-1]] for t in telling(route, routes[j])}
+                past = (before | theirs & side.before(j),)
+                for part in case.parts(mine, side.route(j)) if ways else ():
+                    case.finder.start()
+                    answer = case.reach.hunt(Hunt(part, case.reach.denied, (), past, tuple(sorted(ways))))
                     if isinstance(answer, Found):
                         return case.witness(answer.cell, claim)
+        before |= side.route(i)
     return None
 
 
@@ -133,15 +137,12 @@ def telling(a: Route, b: Route) -> Iterator[tuple[str, ...]]:
                 yield (t,) if t == u else (t, u)
 
 
-def _both(case: Case, i: int, j: int) -> Iterator[dict[int, int]]:
-    for part in case.parts({}, case.matrix.routes[i]):
-        yield from case.parts(part, case.matrix.routes[j])
-
-
-def _clauses(case: Case, routes: list[int]) -> int:
+def _clauses(case: Case, alias: str) -> int:
+    """The clauses of an include's routes."""
     mask = 0
-    for route in routes:
-        mask |= case.matrix.routes[route]
+    for index, route in enumerate(case.program.routes):
+        if _inside(route, alias):
+            mask |= case.reach.side.route(index)
     return mask
 
 
