@@ -1,6 +1,7 @@
 """The nearest request, against brute force: really another outcome, really the nearest, and none only where there is none."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -16,6 +17,7 @@ from policyd.policy.program import (
     MAX_NUMBER,
     Deny,
     Group,
+    Guard,
     Member,
     Otherwise,
     Program,
@@ -209,3 +211,40 @@ def test_both_kinds_of_unscanned_content_have_to_go() -> None:
     (nearby,) = nearest(program, request, other_outcome(program, request)).found
     assert nearby.distance == 2
     assert {c.feature.name for c in nearby.changes} == {"images", "remote_content", "opaque"}
+
+
+def small(
+    *, guards: tuple[Guard, ...] = (), denies: tuple[Deny, ...] = (), routes: tuple[Route, ...] = ()
+) -> Program:
+    return replace(opaque_is_denied(), guards=guards, denies=denies, routes=routes)
+
+
+BOTH = Route("rest", (Group("order", (Member("t0"), Member("t1"))),), TRUE)
+NO_T0 = Guard("g", frozenset({"t0"}), Flag("urgent"), "", "")
+D403, D429 = Deny("d0", Flag("urgent"), 403, ""), Deny("d1", Flag("tools"), 429, "")
+
+
+@pytest.mark.parametrize(
+    ("program", "given_", "changes"),
+    [
+        (small(guards=(NO_T0,), routes=(BOTH,)), {}, {"urgent"}),
+        (small(guards=(NO_T0,), routes=(BOTH,)), {"urgent": True}, {"urgent"}),
+        (small(denies=(D403, D429)), {"urgent": True}, {"urgent", "tools"}),
+        (small(denies=(D429, D403)), {"urgent": True}, {"tools"}),
+        (small(routes=(replace(BOTH, condition=Flag("urgent")),)), {"urgent": True}, {"urgent"}),
+        (small(routes=(replace(BOTH, condition=Flag("urgent")),)), {}, {"urgent"}),
+        (small(routes=(BOTH,)), {}, None),
+    ],
+    ids=[
+        "a candidate less", "a candidate more", "the first deny has the status", "a deny before it has another",
+        "nothing is left but otherwise", "otherwise is left", "nothing changes the outcome",
+    ],
+)  # fmt: skip
+def test_every_kind_of_other_outcome_is_one(
+    program: Program, given_: dict[str, object], changes: set[str] | None
+) -> None:
+    request = request_of(program, **given_)
+    found = nearest(program, request, other_outcome(program, request))
+    assert found.proved
+    names = [{c.feature.name for c in n.changes} for n in found.found]
+    assert names == ([] if changes is None else [changes])
