@@ -1,7 +1,7 @@
 """The `policyd` command: which word runs which module, and what happens when something goes wrong.
 
-In come arguments; out goes an exit code: 0 clean · 1 findings · 2 usage or unreadable input · 3 not proved · 70 a mistake
-in policyd. A command's module is imported only when its word is given, so help and a small check start fast. Each has
+In come arguments; out goes an exit code: 0 clean · 1 findings · 2 usage or unreadable input · 3 not proved · 4 (diff) looser ·
+70 a mistake in policyd. A command's module is imported only when its word is given, so help and a small check start fast. Each has
 `configure(parser)` and `run(arguments) -> int`.
 """
 
@@ -27,7 +27,7 @@ examples:
   policyd explain main.policy --given 'team=search context_needed=40k findings=secret.aws'
   policyd serve policyd.toml                     route real requests by it
 
-exit codes: 0 clean, 1 findings, 2 usage or unreadable input, 3 not proved, 70 a mistake in policyd
+exit codes: 0 clean, 1 findings, 2 usage or unreadable input, 3 not proved, 4 (diff) looser, 70 a mistake in policyd
 """
 
 

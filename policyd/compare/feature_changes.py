@@ -10,6 +10,7 @@ from typing import TypeAlias, assert_never
 from policyd.compare.declared import Declared, DeclaredKind, matched
 from policyd.policy.program import (
     BoolDomain,
+    Classify,
     Domain,
     EnumDomain,
     Feature,
@@ -29,7 +30,7 @@ UnknownTurn: TypeAlias = Callable[[Feature, Feature], tuple[DeclaredKind, str]]
 
 
 def feature_changes(old: Program, new: Program, turn: UnknownTurn) -> Iterator[Declared]:
-    """Every change of a declared feature, in the old order."""
+    """Every change of a declared feature or of a level, in the old order."""
     for before, after in matched(_declared(old), _declared(new), lambda f: f.name):
         if before is None:
             if after is not None:
@@ -38,6 +39,8 @@ def feature_changes(old: Program, new: Program, turn: UnknownTurn) -> Iterator[D
             yield _removed(before)
         else:
             yield from _changed(before, after, turn)
+    for level, new_level in matched(old.levels, new.levels, lambda x: x.name):
+        yield from _level(level, new_level)
 
 
 def unknown_text(feature: Feature) -> str:
@@ -86,6 +89,18 @@ def _changed(old: Feature, new: Feature, turn: UnknownTurn) -> Iterator[Declared
     for found in (_provenance(old, new), _where(old, new), _domain(old, new), _unknown(old, new, turn)):
         if found is not None:
             yield Declared(*found, old.span, new.span)
+
+
+def _level(old: Classify | None, new: Classify | None) -> Iterator[Declared]:
+    """A level is shown by what is decided; said is only which one is meant."""
+    if old is None:
+        if new is not None:
+            yield Declared(DeclaredKind.WORDING, f"level `{new.name}` is new", None, new.span)
+    elif new is None:
+        yield Declared(DeclaredKind.WORDING, f"level `{old.name}` is gone", old.span)
+    elif old != new:
+        text = f"`{new.name}` is computed in another way now; `{new.name} (new)` is what the new policy means by it"
+        yield Declared(DeclaredKind.WORDING, text, old.span, new.span)
 
 
 _Said = tuple[DeclaredKind, str]
