@@ -12,7 +12,7 @@ from policyd.explain.apart import counted, differing, led_by
 from policyd.explain.goals import Goal, other_outcome, takes_part
 from policyd.explain.nearest import Nearest, nearest
 from policyd.explain.whynot import Kind, Subject
-from policyd.policy.condition import TRUE, Flag
+from policyd.policy.condition import TRUE, Flag, both
 from policyd.policy.program import (
     MAX_NUMBER,
     Deny,
@@ -248,3 +248,13 @@ def test_every_kind_of_other_outcome_is_one(
     assert found.proved
     names = [{c.feature.name for c in n.changes} for n in found.found]
     assert names == ([] if changes is None else [changes])
+
+
+def test_what_a_search_comes_across_first_is_not_taken_for_the_nearest() -> None:
+    """The first route is met first and takes two changes; neither of them alone does."""
+    far = Route("far", (Group("order", (Member("t0"),)),), both(Flag("tools"), Flag("stored")))
+    near = Route("near", (Group("order", (Member("t0"),)),), Flag("urgent"))
+    program = small(routes=(far, near))
+    found = nearest(program, request_of(program), takes_part(program, Subject("target", "t0")))
+    assert found.proved
+    assert [[c.feature.name for c in n.changes] for n in found.found] == [["urgent"]]
