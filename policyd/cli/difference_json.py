@@ -55,13 +55,13 @@ def _policy(compared: Compared, *, boxes: bool) -> Json:
     }
     difference = compared.difference
     if difference is not None:
-        together = difference.together
         out |= {
-            "old_digest": digest(together.old.program),
-            "new_digest": digest(together.new.program),
+            "old_digest": digest(difference.old),
+            "new_digest": digest(difference.new),
             "pairs": [_pair(compared, difference, item, boxes=boxes) for item in difference.pairs],
             "more_pairs": _by_kind(difference.more),
             "opened": [_opened(o) for o in difference.opened],
+            "more_opened": difference.more_opened,
             "declarations": [_declared(d) for d in difference.declared],
             "not_proved": [_rule(rule) for rule in difference.unfinished],
         }

@@ -102,6 +102,8 @@ def _policy(compared: Compared, *, boxes: bool) -> Iterator[str]:
             yield _table(compared, difference)
         for opened in difference.opened:
             yield _opened(opened)
+        if difference.more_opened:
+            yield f"{many(difference.more_opened, 'more guard or deny', 'more guards and denies')} of the old policy let requests through now."
         for rule in difference.unfinished:
             yield f"**Not proved**: {sentence(unfinished_text(rule))}."
         yield from (_pair(compared, difference, item, boxes=boxes) for item in difference.pairs)

@@ -81,6 +81,8 @@ def _body(compared: Compared, difference: Difference, style: Style, *, boxes: bo
         yield ""
         yield f"  {style.red('looser')} {printable(opened_text(opened))}{_place(opened.first.span)}"
         yield f"{_MARGIN}request  {printable(request_text(opened.shown))}"
+    if difference.more_opened:
+        yield f"  {many(difference.more_opened, 'more guard or deny', 'more guards and denies')} of the old policy let requests through now"
     for item in (i for i in difference.pairs if i.change.kind is not Kind.LOOSER):
         yield from _pair(compared, difference, item, style, boxes=boxes)
     if difference.more:

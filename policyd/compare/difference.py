@@ -72,13 +72,17 @@ class Denied:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Difference:
-    """`more`: pairs beyond the shown ones, by kind. `wanted`: what `--deny-new` found."""
+    """`old` and `new` as they were given; `together` may call levels and features of the new one otherwise. `more`: pairs
+    beyond the shown ones, by kind; `more_opened`: how many rules beyond those of `opened`."""
 
+    old: Program
+    new: Program
     together: Together
     changes: Changes
     pairs: tuple[PairItem, ...]
     more: Mapping[Kind, int]
     opened: tuple[Opened, ...]
+    more_opened: int
     declared: tuple[Declared, ...]
     denied: tuple[Denied, ...] = ()
 
@@ -116,12 +120,17 @@ def compare(
     found = changes(together)
     counter = Counter(together)
     told = found.pairs if most_shown is None else found.pairs[:most_shown]
+    opened = _opened(found)
+    most_opened = None if most_shown is None else MOST_SHOWN
     return Difference(
+        old,
+        new,
         together,
         found,
         tuple(_item(together, counter, change) for change in told),
         Tally(change.kind for change in found.pairs[len(told) :]),
-        _opened(together, found),
+        tuple(_shown(together, *group) for group in opened[:most_opened]),
+        len(opened[len(opened) if most_opened is None else most_opened :]),
         (
             *feature_changes(old, new, partial(unknown_turn, old, new)),
             *statement_changes(old, new, partial(claims_as_much, together, old, new)),
@@ -136,17 +145,14 @@ def _item(together: Together, counter: Counter, change: Change) -> PairItem:
     return PairItem(change, shown, counter.region(change.before, change.after, kinds))
 
 
-def _opened(together: Together, found: Changes) -> tuple[Opened, ...]:
+def _opened(found: Changes) -> list[tuple[str | None, list[Loosened]]]:
     """What the guards and denies let through, by rule."""
     by: dict[tuple[str | None, bool], list[Loosened]] = {}
     for loosened in found.loosened:
         by.setdefault((loosened.rule, loosened.target is None), []).append(loosened)
-    return tuple(
-        Opened(
-            rule,
-            tuple(x.target for x in all_ if x.target is not None),
-            show_loosened(together, all_[0]),
-            all_[0],
-        )
-        for (rule, _), all_ in by.items()
-    )
+    return [(rule, group) for (rule, _), group in by.items()]
+
+
+def _shown(together: Together, rule: str | None, group: list[Loosened]) -> Opened:
+    targets = tuple(x.target for x in group if x.target is not None)
+    return Opened(rule, targets, show_loosened(together, group[0]), group[0])

@@ -272,7 +272,10 @@ def test_a_log_is_of_one_policy(run: Run, write: Write) -> None:
     assert "error[PD023]" in ran.err
 
 
-@pytest.mark.parametrize("new", [CLEAN, RENAMED, LEAKY, REORDERED, BUDGETED], ids=range(5))
+CLASSIFIED = CLEAN.replace("when opaque or", "when").split("test ")[0]
+
+
+@pytest.mark.parametrize("new", [CLEAN, RENAMED, LEAKY, REORDERED, BUDGETED, CLASSIFIED], ids=range(6))
 def test_the_document_is_of_its_schema(run: Run, write: Write, new: str) -> None:
     write("old/a.policy", CLEAN)
     write("new/a.policy", new)
@@ -282,6 +285,8 @@ def test_the_document_is_of_its_schema(run: Run, write: Write, new: str) -> None
     SCHEMA.validate(document)
     assert document["exit_code"] == ran.code
     assert [p["name"] for p in document["policies"]] == ["a.policy", "b.policy"]
+    checked = json.loads(run("check", "new/a.policy", "--format", "json").out)
+    assert document["policies"][0]["new_digest"] == checked["policies"][0]["digest"]
 
 
 def test_only_so_many_pairs_are_shown_and_the_others_counted(run: Run, write: Write) -> None:
