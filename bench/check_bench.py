@@ -37,6 +37,7 @@ from policyd.proofs.leaks import scope_leaks
 from policyd.proofs.loosens import claimed_loosens, unknown_loosens
 from policyd.proofs.monotone import not_monotone
 from policyd.proofs.openings import openings
+from policyd.proofs.redundant import redundant
 from policyd.proofs.unreached import unreached_targets
 
 __all__: list[str] = []
@@ -46,6 +47,7 @@ ANALYSES: tuple[tuple[str, Callable[[Case], tuple[Finding, ...]]], ...] = (
     ("claimed", claimed_loosens),
     ("unknown", unknown_loosens),
     ("dead", dead_rules),
+    ("redundant", redundant),
     ("holes", holes),
     ("dead ends", dead_ends),
     ("conflicts", conflicting_includes),

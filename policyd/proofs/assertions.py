@@ -42,7 +42,9 @@ def vacuous(case: Case, assertion: Assertion) -> Finding | None:
         return None
     if met and (assertion.targets or assertion.kind == "never rejected"):
         return None
-    why = "no target is what it speaks of" if met else "no request meets its condition"
+    every = assertion.text.startswith("always ")
+    what = "every target satisfies it anyway" if every else "no target is what it speaks of"
+    why = what if met else "no request meets its condition"
     return Finding(
         "PD310",
         Severity.WARNING,

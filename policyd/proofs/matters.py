@@ -123,7 +123,7 @@ def _behind(case: Case, index: int, base: Hunt, left: Cell) -> bool:
     for later in tuple(side.owners(case.matrix, touching)):
         hunt = replace(base, past=(side.before(later) & ~own,))
         if not _alike(case.program.routes[index], case.program.routes[later]) and _differ(
-            case, index, later, hunt
+            case, index, later, hunt, left
         ):
             return True
         passed |= side.route(later)
@@ -137,11 +137,14 @@ def _behind(case: Case, index: int, base: Hunt, left: Cell) -> bool:
     return True
 
 
-def _differ(case: Case, index: int, later: int, base: Hunt) -> bool:
-    """Whether the two plans differ for some request of the base for which both are live."""
+def _differ(case: Case, index: int, later: int, base: Hunt, near: Cell) -> bool:
+    """Whether the two plans differ for some request of the base for which both are live; one near this cell is tried
+    first."""
     ways = case.reach.side.guards(case.reach.side.targets[later])
     choices = tuple(dict.fromkeys(one | other for one, other in product(base.choices, ways)))
     for box in case.parts(base.box, case.reach.side.route(later)):
+        if _at(case, index, base.avoid, case.finder.moved(box, near)):
+            return True
         hunt = replace(base, box=box, choices=choices)
         cell = _ask(case.reach, hunt)
         if cell is None:
