@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from policyd.compare.boxes import box_condition, merged_boxes
@@ -20,8 +20,6 @@ from tests.compare.plain import changed_cells, kind_between, rule_name
 from tests.proofs.brute import grid_of
 from tests.strategies.programs import READABLE, programs
 
-SOME = settings(max_examples=60)
-
 
 def compared(old: Program, new: Program, **more: object) -> Difference:
     found = compare(old, new, most_shown=None, **more)  # type: ignore[arg-type]
@@ -36,7 +34,6 @@ def all_requests(difference: Difference) -> list[Request]:
     return grid_of(difference.together.program, names, most=1500) or []
 
 
-@SOME
 @given(st.data())
 def test_same_means_that_no_request_tells_them_apart(data: st.DataObject) -> None:
     names = data.draw(names_of_pair())
@@ -51,7 +48,6 @@ def test_same_means_that_no_request_tells_them_apart(data: st.DataObject) -> Non
         assert not differs
 
 
-@SOME
 @given(st.data())
 def test_pairs_kinds_and_counts_are_those_of_every_request(data: st.DataObject) -> None:
     names = data.draw(names_of_pair())
@@ -72,7 +68,6 @@ def test_pairs_kinds_and_counts_are_those_of_every_request(data: st.DataObject) 
         assert item.change.kind == max(expected[item.change.before.name, item.change.after.name])
 
 
-@SOME
 @given(st.data())
 def test_a_policy_is_the_same_as_itself(data: st.DataObject) -> None:
     program = data.draw(programs())
@@ -81,7 +76,6 @@ def test_a_policy_is_the_same_as_itself(data: st.DataObject) -> None:
     assert not difference.declared and not difference.opened
 
 
-@SOME
 @given(st.data())
 def test_the_boxes_of_a_region_hold_exactly_its_requests(data: st.DataObject) -> None:
     names = data.draw(names_of_pair())
@@ -101,7 +95,6 @@ def test_the_boxes_of_a_region_hold_exactly_its_requests(data: st.DataObject) ->
                 assert inside == (deciding == rules and kind_between(old, new, request) is kind)
 
 
-@SOME
 @given(st.data())
 def test_every_witness_is_one(data: st.DataObject) -> None:
     names = data.draw(names_of_pair())
@@ -114,7 +107,6 @@ def test_every_witness_is_one(data: st.DataObject) -> None:
             assert rule_name(evaluate(new, shown.request)) == item.change.after.name
 
 
-@SOME
 @given(st.data())
 def test_looser_is_what_some_request_gets_that_it_did_not(data: st.DataObject) -> None:
     names = data.draw(names_of_pair())
@@ -129,7 +121,6 @@ def test_looser_is_what_some_request_gets_that_it_did_not(data: st.DataObject) -
         assert difference.verdict is Verdict.LOOSER
 
 
-@SOME
 @given(st.data())
 def test_a_target_is_newly_got_exactly_where_some_request_newly_gets_it(data: st.DataObject) -> None:
     names = data.draw(names_of_pair())
@@ -149,7 +140,6 @@ def test_a_target_is_newly_got_exactly_where_some_request_newly_gets_it(data: st
         assert denied.shown is not None
 
 
-@SOME
 @given(st.data())
 def test_counting_and_listing_agree_where_requests_are_too_many_to_list(data: st.DataObject) -> None:
     """Two ways to the same number: by states of clauses, and by disjoint boxes with their possible cells."""

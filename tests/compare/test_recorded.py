@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from datetime import date
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from policyd.compare.recorded import Replay, Replayed
@@ -43,7 +43,6 @@ def replayed(together: Together, *lines: bytes) -> Replayed:
     return replay.result
 
 
-@settings(max_examples=60)
 @given(st.data())
 def test_whole_records_change_as_their_requests_do(data: st.DataObject) -> None:
     old = data.draw(programs())
@@ -60,7 +59,6 @@ def test_whole_records_change_as_their_requests_do(data: st.DataObject) -> None:
     assert +told == +kinds
 
 
-@settings(max_examples=60)
 @given(st.data())
 def test_a_record_that_holds_less_is_open_or_right(data: st.DataObject) -> None:
     names = data.draw(names_of_pair())
