@@ -203,7 +203,7 @@ def _body(
         f for f in FLAGS if f in read and (f in {x.value for x in reading.flags}) != (f in flags)
     )
     if missing:
-        return Impossible(f"no body for `{endpoint}` has {', '.join(missing)} like that")
+        return Impossible(f"no body for `{endpoint}` asks for {', '.join(missing)}")
     return json.dumps(body).encode(), reserve
 
 
@@ -235,10 +235,10 @@ def _weighed(
     prompt = _tokens_of(wanted)
     if prompt is None:
         if MAX_NUMBER not in (tokens[1], needed[1]) or tokens[1] < MAX_NUMBER or needed[1] < MAX_NUMBER:
-            return Impossible("what the upstream would fetch or hold cannot be counted")
+            return Impossible("what cannot be counted is unknown, and not few")
         prompt = MAX_NUMBER
     if prompt > tokens[1]:
-        return Impossible(f"such a request has at least {prompt} tokens")
+        return Impossible("a request with words has more tokens")
     least = needed[0] - answer[1] if answer[1] < MAX_NUMBER else 0
     more = max(0, tokens[0] - prompt, least - prompt)
     if more:
@@ -254,7 +254,7 @@ def _weighed(
         return body_of(Wanted(*_answering(wanted, low))), 4096
     if answer[1] == MAX_NUMBER and needed[0] <= MAX_NUMBER and _room(needed[1], prompt) >= 0:
         return body_of(Wanted(*_answering(wanted, None))), max(0, needed[0] - prompt)
-    return Impossible(f"such a request needs a context of at least {prompt} tokens")
+    return Impossible("a request with words needs a longer context")
 
 
 def _room(most: int, prompt: int) -> int:

@@ -68,6 +68,22 @@ SMALL: Final[dict[str, dict[str, str]]] = {
         "assert d never location == cloud when date >= 2030-05-01 and weekday == tue",
         "assert f never rejected when hour >= 0",
     ),
+    "PD301 what no request is": {
+        ROOT: BASE
+        + "budget month $100 per month by team\n"
+        + "route early to cloud when exceeded(month)\n"
+        + END
+        + "assert a never location == cloud when endpoint == embeddings and max_output > 5 and exceeded(month)\n"
+        + "assert b never location == cloud when remote_content and not images and context_needed <= 64k and exceeded(month)\n"
+        + "assert c never location == cloud when endpoint == completions and images and tokens < 9k and exceeded(month)\n"
+        + "assert d never location == cloud when endpoint == embeddings and json and exceeded(month)\n"
+        + "assert e never location == cloud when endpoint == models and exceeded(month)\n"
+        + "assert g never location == cloud when not exceeded(month)\n"
+        + "assert h never location == cloud when exceeded(month)\n"
+        + "assert i never location == cloud when endpoint == chat and messages > 1M and exceeded(month)\n"
+        + 'assert j never location == cloud when latency == batch and exceeded(month) and findings contains "secret" and not findings contains any { "secret.aws", "secret.github" }\n'
+    },
+    "PD301 no words": _claims("assert f never location == cloud when tokens < 3 and messages >= 1"),
     "PD301 a deny": {
         ROOT: CLEAN
         + 'deny late when hour >= 22 status 429 because "late"\nassert served never rejected when not images\n'
