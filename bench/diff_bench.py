@@ -4,7 +4,7 @@
     python -m bench.diff_bench --sizes 10000
 
 `matrix` puts both policies into one matrix and is not counted in `pairs`, which finds and classifies every pair exactly and is
-what a change costs. `shown` makes a smallest request for each of the first fifty pairs, confirmed by the reference, and counts
+what a change costs. `shown` makes a smallest request for each of the pairs that are shown unless asked otherwise, confirmed by the reference, and counts
 its region. Numbers are kept in `bench/results/diff.md`.
 """
 

@@ -29,7 +29,7 @@ from policyd.text.diagnostic import Diagnostic
 
 __all__ = ["Difference", "Opened", "PairItem", "Verdict", "compare"]
 
-MOST_SHOWN: Final = 50
+MOST_SHOWN: Final = 25
 """Pairs that are shown with a request and a region, unless asked otherwise; the others are counted."""
 
 
