@@ -15,8 +15,6 @@ from policyd.proofs.rows import Rows, bits
 __all__ = ["Compactor", "Numbered", "Small"]
 
 _Runs: TypeAlias = tuple[tuple[int, int], ...]
-_Sides: TypeAlias = Sequence[tuple[int, int, _Runs]]
-"""The axes that a box constrains, with the mask and its runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,56 +59,44 @@ class Compactor:
         self._matrix = rows.matrix
         self._like = rows.like
         self._spans: dict[int, _Runs] = {}
-        self._sides: list[_Sides | None] = [None] * len(rows.matrix.boxes)
 
     def compact(
         self, box: Box, numbers: Sequence[int], extra: Sequence[Box], fixed: Mapping[int, int]
     ) -> list[Small]:
         """The axes that some clause or extra box constrains inside the box, without those of `fixed`. Extra boxes have the
         numbers after the clauses."""
-        return self._compact(box, [*map(self._sides_of, numbers), *map(self._bounds, extra)], fixed)
-
-    def _compact(self, box: Box, clauses: Sequence[_Sides], fixed: Mapping[int, int]) -> list[Small]:
-        """The axes that some clause constrains inside the box."""
-        toggles: dict[int, dict[int, int]] = {}
-        constrained: dict[int, int] = {}
+        boxes = self._matrix.boxes
+        sides: dict[int, dict[int, int]] = {}
         bit = 1
-        for clause in clauses:
-            for axis, mask, spans in clause:
+        for clause in (*map(boxes.__getitem__, numbers), *extra):
+            for axis, mask in clause.items():
                 if axis in fixed:
                     continue
-                ends = spans
+                inside = mask
                 if axis in box:
                     room = box[axis]
                     inside = mask & room
                     if inside == room:
                         continue
-                    ends = self._runs_of(inside)
-                if axis in toggles:
-                    at = toggles[axis]
-                    constrained[axis] |= bit
+                if axis in sides:
+                    masks = sides[axis]
+                    masks[inside] = masks.get(inside, 0) | bit
                 else:
-                    at = toggles[axis] = {}
-                    constrained[axis] = bit
-                for low, high in ends:
-                    at[low] = at.get(low, 0) ^ bit
-                    at[high] = at.get(high, 0) ^ bit
+                    sides[axis] = {inside: bit}
             bit <<= 1
-        out = []
-        for axis, at in toggles.items():
-            rows, atoms = self._walk(axis, box.get(axis), at, (bit - 1) & ~constrained[axis])
-            out.append(Small(axis, rows, atoms, constrained[axis]))
-        return out
+        return [self._small(axis, box.get(axis), masks, bit - 1) for axis, masks in sides.items()]
 
-    def _sides_of(self, number: int) -> _Sides:
-        """The sides of a clause of the matrix."""
-        out = self._sides[number]
-        if out is None:
-            out = self._sides[number] = self._bounds(self._matrix.boxes[number])
-        return out
-
-    def _bounds(self, box: Box) -> _Sides:
-        return tuple((axis, mask, self._runs_of(mask)) for axis, mask in box.items())
+    def _small(self, axis: int, room: int | None, masks: Mapping[int, int], every: int) -> Small:
+        """One axis, from the clauses that have each mask there."""
+        toggles: dict[int, int] = {}
+        constrained = 0
+        for mask, clauses in masks.items():
+            constrained |= clauses
+            for low, high in self._runs_of(mask):
+                toggles[low] = toggles.get(low, 0) ^ clauses
+                toggles[high] = toggles.get(high, 0) ^ clauses
+        rows, atoms = self._walk(axis, room, toggles, every & ~constrained)
+        return Small(axis, rows, atoms, constrained)
 
     def _runs_of(self, mask: int) -> _Runs:
         out = self._spans.get(mask)

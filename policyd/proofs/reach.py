@@ -91,13 +91,16 @@ class Reach:
         for clauses in hunt.past:
             blocking |= clauses
         cover = 0
+        rested: list[int] = []
         for choice in hunt.choices:
+            # What covers the box covers it for every choice that avoids as much.
+            if any(not rest & ~choice for rest in rested):
+                continue
             answer = self.finder.find(hunt.box, blocking | choice)
             if isinstance(answer, Found):
                 return answer
             cover |= answer.clauses
-            if not answer.clauses & ~blocking:
-                break
+            rested.append(answer.clauses & ~blocking)
         if not cover & blocking & ~avoid:
             return Covered(cover)
         return self._through(hunt, avoid, cover)
