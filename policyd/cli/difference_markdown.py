@@ -37,6 +37,7 @@ __all__ = ["difference_markdown", "sentence"]
 LONGEST: Final = 60_000
 """Characters: GitHub takes 65,536 in one comment."""
 _MOST_BOXES: Final = 12
+_MOST_NAMES: Final = 40
 
 
 def difference_markdown(compared: Sequence[Compared], sides: tuple[str, str], *, boxes: bool) -> str:
@@ -54,9 +55,12 @@ def difference_markdown(compared: Sequence[Compared], sides: tuple[str, str], *,
     ]
     changed = [c for c in compared if c not in same]
     if same and changed:
+        names = ", ".join(code(c.name) for c in same[:_MOST_NAMES]) + (
+            ", …" if len(same) > _MOST_NAMES else ""
+        )
         head += [
             "",
-            f"{many(len(same), 'policy', 'policies')} of the same meaning: {', '.join(code(c.name) for c in same)}",
+            f"{many(len(same), 'policy', 'policies')} of the same meaning: {names}",
         ]
     blocks = [block for c in changed for block in _policy(c, boxes=boxes)]
     return _fitted("\n".join(head), blocks)

@@ -144,7 +144,10 @@ def summary(difference: Difference) -> str:
         kinds[item.change.kind] = kinds.get(item.change.kind, 0) + 1
     parts = [f"{number:,} {kind.words}" for kind, number in sorted(kinds.items(), reverse=True)]
     total = sum(kinds.values())
-    said = [f"{many(total, 'pair')} of rules {'decides' if total == 1 else 'decide'} otherwise ({', '.join(parts)})"] if total else []
+    said = []
+    if total:
+        verb = "decides" if total == 1 else "decide"
+        said.append(f"{many(total, 'pair')} of rules {verb} otherwise ({', '.join(parts)})")
     if difference.declared:
         said.append(f"{many(len(difference.declared), 'declaration')} changed")
     if difference.unfinished:

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from policyd.cli.compared import exit_code_of
 from policyd.compare.declared import DeclaredKind
 from policyd.compare.difference import Difference, Verdict, compare
 from policyd.compare.telling import verdict_text
+from policyd.proofs.find import Budget
 from policyd.resolve.load import load, load_text
 from policyd.syntax.format import format_source
 from policyd.text.source import Source
@@ -110,3 +112,30 @@ def test_formatting_a_shipped_policy_means_nothing(path: Path) -> None:
     assert isinstance(found, Difference)
     assert found.verdict is Verdict.SAME
     assert not found.declared
+
+
+@pytest.mark.parametrize(
+    "new",
+    [
+        BASE.replace("latency == batch", "latency == batch and risk > 3"),
+        BASE.replace("route rest to cloud, local", "route rest to local, cloud"),
+        BASE.replace(
+            "sensitivity >= confidential because", "sensitivity >= confidential and not tools because"
+        ),
+        BASE.replace("latency == batch", "latency == batch and latency != interactive"),
+    ],
+    ids=["a route narrowed", "a plan turned around", "a guard loosened", "the same in other words"],
+)
+def test_what_outgrows_its_budget_is_never_green(new: str) -> None:
+    found = difference(BASE, new, budget=Budget(nodes=0))
+    assert found.unfinished
+    assert found.verdict in {Verdict.NOT_PROVED, Verdict.LOOSER}
+    assert exit_code_of(found.verdict) in {3, 4}
+
+
+@pytest.mark.parametrize(
+    ("verdict", "code"),
+    [(Verdict.SAME, 0), (Verdict.CHANGED, 1), (Verdict.NOT_PROVED, 3), (Verdict.LOOSER, 4)],
+)
+def test_a_verdict_has_its_exit_code(verdict: Verdict, code: int) -> None:
+    assert exit_code_of(verdict) == code
