@@ -127,7 +127,9 @@ def surviving(trial: Trial, text: str | None, *, first: bool = True) -> Diagnost
     if text is not None and trial.test is not None:
         shown = tuple(f"  {x}" for x in text.splitlines())
         lines = (
-            ("a test that would notice:", *shown) if first else (f'"{trial.test.name}" would notice, too',)
+            ("a test that would notice:", *shown)
+            if first
+            else (f'test "{trial.test.name}" would notice, too',)
         )
     return Diagnostic(
         "PD406",

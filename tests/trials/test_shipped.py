@@ -13,9 +13,7 @@ from policyd.trials.mutate import Fate, mutate
 from tests.trials.drawn import case_of
 
 ROOT: Final = Path(__file__).parents[2]
-FILES: Final = sorted(
-    p for folder in ("policies", "examples/demo") for p in (ROOT / folder).rglob("*.policy")
-)
+FILES: Final = sorted(p for folder in ("policies", "examples") for p in (ROOT / folder).rglob("*.policy"))
 ROOTS: Final = [p for p in FILES if "\notherwise " in p.read_text()]
 
 
@@ -39,7 +37,7 @@ def test_every_mistake_is_noticed(path: Path) -> None:
     mutation = mutate(loaded.program, mutants)
     assert [t.mutant.said for t in mutation.of(Fate.SURVIVED)] == []
     assert [t.mutant.said for t in mutation.of(Fate.NOT_PROVED)] == []
-    assert len(mutation.of(Fate.BY_TESTS)) > 40
+    assert len(mutation.of(Fate.BY_TESTS)) >= 30
 
 
 def test_a_wrong_fact_is_read_into_guards_and_assertions(tmp_path: Path) -> None:
