@@ -132,12 +132,11 @@ class Solver:
             full = certain & s.hard
             if full:
                 return self._reason(s, full & -full)
-            met = certain & ~s.hard
             if s.needs:
-                changed, conflict = self._meet_needs(s, met)
+                changed, conflict = self._meet_needs(s, certain)
                 if conflict is not None:
                     return conflict
-            if s.rules and self._judge_rules(s, certain, met):
+            if s.rules and self._judge_rules(s, certain):
                 changed = True
             units = once & ~twice & s.live & s.hard
             if units:
@@ -200,12 +199,12 @@ class Solver:
         s.live = live
         return settled or live != before
 
-    def _meet_needs(self, s: _State, met: int) -> tuple[bool, int | None]:
+    def _meet_needs(self, s: _State, certain: int) -> tuple[bool, int | None]:
         """Drop needs that are met, and go inside the only clause that can meet one."""
         changed = False
         kept = []
         for need, because in s.needs:
-            if need & met:
+            if need & certain:
                 changed = True
                 continue
             kept.append((need, because))
@@ -217,12 +216,12 @@ class Solver:
         s.needs = kept
         return changed, None
 
-    def _judge_rules(self, s: _State, certain: int, met: int) -> bool:
+    def _judge_rules(self, s: _State, certain: int) -> bool:
         """Drop rules that are out of the way. What cannot be met makes a rule hard; what surely matches makes it a need."""
         kept = []
         for rule in s.rules:
             clauses = rule.clauses & s.live
-            unmet = [need for need in rule.needs if not need & met]
+            unmet = [need for need in rule.needs if not need & certain]
             if not clauses or not unmet:
                 continue
             hopeless = next((need for need in unmet if not need & s.live & ~s.hard), None)

@@ -75,3 +75,21 @@ def test_what_a_conflict_names_leaves_nothing_on_its_own(local: Local) -> None:
     rules = tuple(Rule(rule.clauses & conflict, rule.needs) for rule in local.rules)
     less = replace(local, hard=local.hard & conflict, rules=rules)
     assert not any(fits(less, cell) for cell in cells(less))
+
+
+def test_where_the_first_way_to_meet_a_need_leads_nowhere_the_second_is_tried() -> None:
+    """Two clauses meet the need. Inside the first, three pigeons have to share two holes, which only a search refutes."""
+    pairs = [(a, b, hole) for a in range(3) for b in range(a) for hole in range(2)]
+    inside = ((1 << len(pairs)) - 1) << 2
+    rows = [[inside | 0b01, 0b10]]
+    constrained = [inside | 0b11]
+    for pigeon in range(3):
+        own = sum(1 << 2 + i for i, (a, b, _) in enumerate(pairs) if pigeon in (a, b))
+        here = [sum(1 << 2 + i for i, (_, _, h) in enumerate(pairs) if h == hole) for hole in range(2)]
+        rows.append([(inside | 0b11) & ~own | own & at for at in here])
+        constrained.append(own)
+    local = Local(2 + len(pairs), rows, constrained, inside, (0b11,))
+    domain, _ = solve(local)
+    assert domain is not None
+    assert domain[0] == 0b10
+    assert solve(replace(local, needs=(0b01,)))[0] is None
