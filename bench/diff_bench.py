@@ -18,7 +18,7 @@ from bench.decision_bench import calibration
 from bench.synthetic import realistic
 from policyd.compare.difference import MOST_SHOWN
 from policyd.compare.regions import Counter
-from policyd.policy.condition import AtLeast, InRange, OneOf, both
+from policyd.policy.condition import AtLeast, Condition, InRange, OneOf, both
 from policyd.policy.program import MAX_NUMBER, Guard, Program
 from policyd.proofs.changes import changes, show
 from policyd.proofs.kinds import Kind
@@ -55,11 +55,10 @@ def moved(program: Program, seed: int) -> Program:
     return replace(program, routes=tuple(routes))
 
 
-def guarded(program: Program) -> Program:
-    """A guard for everyone: nothing confidential to a third of the targets."""
+def guarded(program: Program, condition: Condition) -> Program:
+    """A guard for everyone that takes a third of the targets."""
     hits = frozenset(t.name for t in program.targets if t.fact("region") == "us")
-    guard = Guard("new", hits, both(AtLeast("sensitivity", 2), OneOf("origin", frozenset({"eu"}))), "", "")
-    return replace(program, guards=(guard, *program.guards))
+    return replace(program, guards=(Guard("new", hits, condition, "", ""), *program.guards))
 
 
 def loosened(program: Program) -> Program:
@@ -76,7 +75,10 @@ def edits(program: Program) -> Iterator[tuple[str, Program]]:
     if len(program.routes) >= 200:
         yield "100 routes narrowed", narrowed(program, 100, 4)
         yield "100 routes redirected", redirected(program, 100, 5)
-    yield "a global guard more", guarded(program)
+    covered = both(AtLeast("sensitivity", 2), OneOf("origin", frozenset({"eu"})))
+    yield "a global guard more, that others cover", guarded(program, covered)
+    batch = both(AtLeast("sensitivity", 1), OneOf("latency", frozenset({"batch"})))
+    yield "a global guard more", guarded(program, batch)
     yield "a guard less", loosened(program)
 
 
