@@ -68,6 +68,11 @@ class Revision:
         return self._is_folder(self._resolved(self.inner))
 
     @property
+    def shown(self) -> str:
+        """What was asked for, as a person writes it."""
+        return f"{PREFIX}{self.name}:{self.inner}" if self.inner else f"{PREFIX}{self.name}"
+
+    @property
     def names(self) -> tuple[str, ...]:
         """Every file below the path that was asked for, from there, sorted."""
         start = f"{self.inner}/" if self.inner else ""

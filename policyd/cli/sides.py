@@ -90,14 +90,12 @@ def _on_disk(path: str) -> Side | Diagnostic:
 
 def _of_revision(revision: Revision) -> Side | Diagnostic:
     if not revision.is_folder:
-        return Side(str(revision.path()), revision, {"": revision.path()})
+        return Side(revision.shown, revision, {"": revision.path()})
     names = [n for n in revision.names if n.endswith(SUFFIX) and not _hidden(n)]
     paths = {str(revision.path(n)): n for n in names}
     if not paths:
         return _nothing(revision)
-    return Side(
-        str(revision.path()), revision, {paths[p]: Path(p) for p in roots_of(tuple(paths), files=revision)}
-    )
+    return Side(revision.shown, revision, {paths[p]: Path(p) for p in roots_of(tuple(paths), files=revision)})
 
 
 def _hidden(name: str) -> bool:
@@ -109,7 +107,7 @@ def _nothing(revision: Revision) -> Diagnostic:
     return Diagnostic(
         "PD003",
         Severity.ERROR,
-        f"no policy in `{revision.path()}`",
+        f"no policy in `{revision.shown}`",
         None,
         f"policies are files whose name ends in `{SUFFIX}`",
     )

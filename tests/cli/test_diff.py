@@ -164,6 +164,8 @@ def test_folders_of_revisions(run: Run, repository: Path) -> None:
     git(repository, "commit", "-q", "-m", "more")
     assert run("diff", "git:main~1", "git:main").code == 1
     assert run("diff", "git:main", "git:HEAD").code == 0
+    comment = run("diff", "git:main", "policies", "--format", "markdown").out
+    assert "<code>git&#58;main&#58;policies</code> → <code>policies</code>" in comment
     assert run("diff", "git:main", "policies").code == 0
 
 
