@@ -21,11 +21,13 @@ __all__ = ["Region", "deny_matters", "guard_matters", "route_matters"]
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """The boxes, outside the clauses of `avoid`. `near`: cells to begin with, moved into the boxes."""
+    """The boxes, outside the clauses of `avoid`. `near`: cells to begin with, moved into the boxes. `added`: the rule does not
+    apply there as it stands; else it does."""
 
     boxes: Iterable[Box]
     avoid: int = 0
     near: tuple[Cell, ...] = ()
+    added: bool = False
 
 
 def route_matters(case: Case, index: int, region: Region) -> bool:
@@ -67,12 +69,15 @@ def guard_matters(case: Case, index: int, region: Region) -> bool:
 
 
 def deny_matters(case: Case, index: int, region: Region) -> bool:
-    """Whether some request of the region is rejected by deny `index` alone, or with another status than without it."""
+    """Whether some request of the region is rejected by deny `index` alone, or with another status than without it. To
+    reject what `otherwise` rejects with the same status is no change; to leave it to `otherwise` lifts a deny."""
     denies, side = case.program.denies, case.reach.side
     own = side.deny(index)
     earlier = side.denied_before(index)
+    alike = region.added and denies[index].status == case.program.otherwise.status
     for box in region.boxes:
-        if _ask(case.reach, Hunt(box, region.avoid | side.denied & ~own, (), (0,))) is not None:
+        hunt = Hunt(box, region.avoid | side.denied & ~own, (), (0,))
+        if _ask(case.reach, hunt) is not None and (not alike or _served(case, hunt)):
             return True
         for later in range(index + 1, len(denies)):
             if denies[later].status == denies[index].status:
@@ -81,6 +86,17 @@ def deny_matters(case: Case, index: int, region: Region) -> bool:
             for part in case.parts(box, side.deny(later)):
                 if _ask(case.reach, Hunt(part, avoid, (), (0,))) is not None:
                     return True
+    return False
+
+
+def _served(case: Case, base: Hunt) -> bool:
+    """Whether some request of the base has a live route."""
+    side = case.reach.side
+    for route in side.owners(case.matrix, case.finder.touching(base.box, side.all_routes)):
+        choices = tuple(dict.fromkeys(side.guards(side.targets[route])))
+        for part in case.parts(base.box, side.route(route)):
+            if _ask(case.reach, replace(base, box=part, choices=choices)) is not None:
+                return True
     return False
 
 

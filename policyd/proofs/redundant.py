@@ -148,7 +148,8 @@ def _given(case: Case, rule: _Rule) -> frozenset[Condition]:
 
 
 def _region(case: Case, rule: _Rule, part: _Part, near: tuple[Cell, ...]) -> Region:
-    return Region(case.boxes(part.region), rule.clauses if part.word == "condition" else 0, near)
+    added = part.word == "condition"
+    return Region(case.boxes(part.region), rule.clauses if added else 0, near, added=added)
 
 
 def _rule_finding(case: Case, rule: _Rule) -> Finding:
