@@ -62,11 +62,16 @@ test "a pasted key keeps a chat on our hardware"
 tests from "cases.csv"
 """
 
-_CASES: Final = """\
-name,team,endpoint,latency,images,expect
-batch work stays on our hardware,search,chat,batch,,local
-nobody looks into an image so it may not leave,search,chat,,true,rejected
-"""
+_CASES: Final = '''\
+name,team,endpoint,latency,images,findings,"header ""x-data-class""",expect
+batch work stays on our hardware,search,chat,batch,,,,local
+nobody looks into an image so it may not leave,search,chat,,true,,,rejected
+the docs team is public,docs,chat,,,,,cloud then local
+a caller may keep its request at home,search,chat,,,,confidential,only local
+a private key stays at home,search,chat,,,"{ ""private-key"" }",,only local
+a card number stays at home,search,chat,,,"{ ""card-number"" }",,only local
+a bank account stays at home,search,chat,,,"{ ""iban"" }",,only local
+'''
 
 _DEPLOYMENT: Final = """\
 # Where the targets of main.policy are, who calls, and what this machine is. A key that is not known here is an error, and

@@ -56,7 +56,7 @@ def test_a_start_works_as_it_stands(run: Run) -> None:
     assert run("fmt", "--check", "gateway").code == 0
     tested = run("test", "gateway")
     assert tested.code == 0
-    assert "4 tests passed" in tested.out
+    assert "9 tests passed" in tested.out
     explained = run("explain", "gateway/main.policy", "--given", "team=search findings=secret.aws")
     assert explained.out.startswith("local via interactive")
     assert run("features", "gateway/main.policy", "--deployment", "gateway/policyd.toml").code == 0
