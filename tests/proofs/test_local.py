@@ -77,19 +77,52 @@ def test_what_a_conflict_names_leaves_nothing_on_its_own(local: Local) -> None:
     assert not any(fits(less, cell) for cell in cells(less))
 
 
-def test_where_the_first_way_to_meet_a_need_leads_nowhere_the_second_is_tried() -> None:
-    """Two clauses meet the need. Inside the first, three pigeons have to share two holes, which only a search refutes."""
-    pairs = [(a, b, hole) for a in range(3) for b in range(a) for hole in range(2)]
-    inside = ((1 << len(pairs)) - 1) << 2
-    rows = [[inside | 0b01, 0b10]]
-    constrained = [inside | 0b11]
+PAIRS = tuple((a, b, hole) for a in range(3) for b in range(a) for hole in range(2))
+CROWDED = ((1 << len(PAIRS)) - 1) << 2
+"""Clauses after two others: three pigeons that share two holes, which only a search refutes."""
+
+
+UNEQUAL = (CROWDED + 4, (CROWDED + 4) * 2)
+"""Two more clauses behind them."""
+EVERY = CROWDED | 0b11 | sum(UNEQUAL)
+
+
+def crowded(*axes: tuple[list[int], int]) -> tuple[list[list[int]], list[int]]:
+    """Rows and constraints of these axes, and of one for each pigeon, which matter on the second atom of the first axis."""
+    rows = [
+        [row | EVERY & ~clauses & ~(0 if number or at else CROWDED) for at, row in enumerate(given)]
+        for number, (given, clauses) in enumerate(axes)
+    ]
+    constrained = [clauses | (0 if number else CROWDED) for number, (_, clauses) in enumerate(axes)]
     for pigeon in range(3):
-        own = sum(1 << 2 + i for i, (a, b, _) in enumerate(pairs) if pigeon in (a, b))
-        here = [sum(1 << 2 + i for i, (_, _, h) in enumerate(pairs) if h == hole) for hole in range(2)]
-        rows.append([(inside | 0b11) & ~own | own & at for at in here])
+        own = sum(1 << 2 + i for i, (a, b, _) in enumerate(PAIRS) if pigeon in (a, b))
+        here = [sum(1 << 2 + i for i, (_, _, h) in enumerate(PAIRS) if h == hole) for hole in range(2)]
+        rows.append([EVERY & ~own | own & at for at in here])
         constrained.append(own)
-    local = Local(2 + len(pairs), rows, constrained, inside, (0b11,))
+    return rows, constrained
+
+
+def test_where_the_first_way_to_meet_a_need_leads_nowhere_the_second_is_tried() -> None:
+    """Two clauses meet the need, and the pigeons are crowded inside the first."""
+    rows, constrained = crowded(([0b10, 0b01], 0b11))
+    local = Local(EVERY.bit_length(), rows, constrained, CROWDED, (0b11,))
     domain, _ = solve(local)
     assert domain is not None
-    assert domain[0] == 0b10
+    assert domain[0] == 0b01
     assert solve(replace(local, needs=(0b01,)))[0] is None
+
+
+def test_where_it_is_crowded_outside_a_rule_its_needs_are_met_inside() -> None:
+    """The clause that meets the need brings two axes that have to differ, so nothing follows without a branch."""
+    one, other = UNEQUAL
+    rows, constrained = crowded(
+        ([0b01, 0], 0b01),
+        ([0b10 | one | other, 0], 0b10 | one | other),
+        ([one, other], one | other),
+        ([one, other], one | other),
+    )
+    local = Local(EVERY.bit_length(), rows, constrained, CROWDED | one | other, (), (Rule(0b01, (0b10,)),))
+    domain, _ = solve(local)
+    assert domain is not None
+    assert domain[:2] == [0b01, 0b01]
+    assert {domain[2], domain[3]} == {0b01, 0b10}
