@@ -31,8 +31,9 @@ FLAGS: Final = (
     "stream", "tools", "images", "json", "reasoning", "server_tools", "stored", "remote_content", "opaque",
 )  # fmt: skip
 COUNTED: Final = ("tokens", "max_output", "context_needed")
-LONG: Final = " ".join(["word"] * 1_700)
-"""Long enough to be weighed in a thread, which can be told that the time is over."""
+MOST_MESSAGES: Final = 100_000
+LONG: Final = " ".join(["word"] * 20_000)
+"""So long that the body's size does not settle how many tokens it has, as far as policies here ask."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class Impossible:
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A request and what it is asked under. `claims` are its caller's, `features` the deployment's; `at` is the clock's
-    time. `reserve` is what the deployment adds for the answer; `timeless`: counting and scanning get no time."""
+    time. `reserve` is what the deployment adds for the answer. `unscanned` and `uncounted`: the time for that ran out."""
 
     path: str
     body: bytes
@@ -54,7 +55,8 @@ class Asked:
     features: tuple[tuple[str, str | int | bool], ...]
     at: float
     reserve: int
-    timeless: bool
+    unscanned: bool
+    uncounted: bool
 
     @property
     def key(self) -> str:
@@ -110,7 +112,8 @@ def asked_from(program: Program, matrix: Matrix, request: Request, *, marker: st
         features,
         _time(values),
         reserve,
-        _timeless(values, read),
+        _unscanned(values, read),
+        _uncounted(values, read),
     )
 
 
@@ -161,13 +164,19 @@ def _time(values: Mapping[str, Value]) -> float:
     return datetime(of_day.year, of_day.month, of_day.day, hour, tzinfo=UTC).timestamp()
 
 
-def _timeless(values: Mapping[str, Value], read: frozenset[str]) -> bool:
-    """Whether counting or scanning has to have failed."""
-    unscanned = "findings" in read and values["findings"] is EVERYTHING
-    uncounted = (
-        "tokens" in read and values["tokens"] == MAX_NUMBER and "opaque" in read and not values["opaque"]
-    )
-    return unscanned or uncounted
+def _unscanned(values: Mapping[str, Value], read: frozenset[str]) -> bool:
+    return "findings" in read and values["findings"] is EVERYTHING
+
+
+def _uncounted(values: Mapping[str, Value], read: frozenset[str]) -> bool:
+    """Whether counting has to have failed, because nothing in the request keeps it from being counted."""
+    return "tokens" in read and values["tokens"] == MAX_NUMBER and "opaque" in read and not values["opaque"]
+
+
+def _least(matrix: Matrix, name: str, values: Mapping[str, Value]) -> int:
+    """The least number that is as good as the witness'."""
+    axis = next(a for a in matrix.axes if isinstance(a, NumberAxis) and a.feature == name)
+    return axis.bounds(axis.atom_of(values[name]))[0]
 
 
 def _body(
@@ -181,19 +190,18 @@ def _body(
     names = [axis.name for axis in matrix.axes if isinstance(axis, NameAxis) and axis.feature == "findings"]
     found = values["findings"]
     assert isinstance(found, frozenset)
-    text: str | None = LONG if _timeless(values, read) else text_with(found, names)
+    text = "" if found is EVERYTHING else text_with(found, names)
     if text is None:
         return Impossible("no detector finds exactly these names")
-    messages = values["messages"] if "messages" in read else 1
-    assert isinstance(messages, int)
-    if messages > 100_000:
+    messages = _least(matrix, "messages", values) if "messages" in read else 1
+    if messages > MOST_MESSAGES:
         return Impossible("a body with so many messages is longer than any limit")
     unknown = "tokens" in read and values["tokens"] == MAX_NUMBER
-    timeless = _timeless(values, read)
-    countable = timeless or not unknown
-    wanted = Wanted(endpoint, str(values["model"]), flags, messages, 16, countable, f"{marker}\n{text}")
+    uncounted = _uncounted(values, read)
+    text = f"{marker}\n{text}\n{LONG if uncounted else ''}"
+    wanted = Wanted(endpoint, str(values["model"]), flags, messages, 16, uncounted or not unknown, text)
     bounds = _wanted_numbers(matrix, values, read)
-    weighed = (body_of(wanted), 4096) if timeless and unknown else _weighed(wanted, read, bounds)
+    weighed = (body_of(wanted), 4096) if uncounted else _weighed(wanted, read, bounds)
     if isinstance(weighed, Impossible):
         return weighed
     body, reserve = weighed

@@ -60,6 +60,7 @@ SMALL: Final[dict[str, dict[str, str]]] = {
         "assert i never location == cloud when context_needed > 100k and max_output < 1k and tools",
         'assert j never location == cloud when model starts with "gpt-" and model != "gpt-4"',
         "assert k never rejected when context_needed > 100k",
+        "assert l never location == cloud when max_output > 100k and context_needed <= 20k",
     ),
     "PD301 who asks and when": _claims(
         'assert a never location == cloud when team == "search" and latency == batch',

@@ -19,9 +19,11 @@ from policyd.pipeline import Ready
 from policyd.policy.program import Program
 from policyd.proofs.prove import Report
 from policyd.proxy.decision_log import DecisionLog
+from policyd.proxy.lanes import Stopped
 from policyd.proxy.live import Live, live_from
 from policyd.proxy.serve import open_listener, serving
 from policyd.proxy.weigh import Weigher
+from policyd.traffic.reading import Reading
 from tests.leaks.asking import Asked
 from tests.proxy.bench import OK, Answer, Recorder, exchange, records
 from tests.upstream.scripted import Peer
@@ -87,7 +89,9 @@ async def ask_all(
     out: dict[int, Told] = {}
     groups: dict[tuple[object, ...], list[int]] = {}
     for number, (asked, _) in enumerate(requests):
-        groups.setdefault((asked.features, asked.reserve, asked.timeless), []).append(number)
+        groups.setdefault((asked.features, asked.reserve, asked.unscanned, asked.uncounted), []).append(
+            number
+        )
     matrix = build_matrix(program)
     assert isinstance(matrix, Matrix)
     # What is decided is compared with the reference, so the compiler's own test of itself can be left out.
@@ -140,9 +144,29 @@ def _live(compiled: Compiled, servers: Servers, requests: Sequence[Asked]) -> Li
         answer_reserve=requests[0].reserve,
     )
     live = live_from(ready, bind(program, deployment), deployment, (), 0.0)
-    if not requests[0].timeless:
-        return live
-    return replace(live, weigher=Weigher(deployment.answer_reserve, seconds=0.0))
+    one = requests[0]
+    return replace(live, weigher=_OutOfTime(one.reserve, unscanned=one.unscanned, uncounted=one.uncounted))
+
+
+class _OutOfTime(Weigher):
+    """For which the time for scanning, or for counting, always runs out."""
+
+    def __init__(self, answer_reserve: int, *, unscanned: bool, uncounted: bool) -> None:
+        super().__init__(answer_reserve)
+        self._unscanned = unscanned
+        self._uncounted = uncounted
+
+    def _scan(self, reading: Reading, stopped: Stopped) -> frozenset[str]:
+        if self._unscanned:
+            raise TimeoutError
+        return super()._scan(reading, stopped)
+
+    def _weigh(
+        self, reading: Reading, marks: tuple[int, ...], stopped: Stopped, *, exact: bool
+    ) -> tuple[int, int]:
+        if self._uncounted:
+            raise TimeoutError
+        return super()._weigh(reading, marks, stopped, exact=exact)
 
 
 def _binding(name: str, recorder: Recorder) -> Binding:
