@@ -53,10 +53,11 @@ def body_of(wanted: Wanted) -> dict[str, Any]:
         body["stream"] = True
     if "server_tools" in flags:
         body["web_search_options"] = {}
-    if "stored" in flags:
+    if wanted.endpoint == "responses":
+        # Here it is kept unless one says otherwise.
+        body |= {} if "stored" in flags else {"store": False}
+    elif "stored" in flags:
         body["store"] = True
-    elif wanted.endpoint == "responses":
-        body["store"] = False
     if "remote_content" in flags and not _by_image(wanted):
         body["page"] = PAGE
     if not wanted.countable and not ("remote_content" in flags and not _by_image(wanted)):

@@ -73,15 +73,26 @@ def _group(draw: st.DrawFn) -> str:
 @st.composite
 def policies(draw: st.DrawFn) -> str:
     """The text of a policy that loads."""
-    lines = [VOCABULARY, "classify sensitivity {", "    starts at internal" if draw(st.booleans()) else "    starts at public"]
+    lines = [
+        VOCABULARY,
+        "classify sensitivity {",
+        "    starts at internal" if draw(st.booleans()) else "    starts at public",
+    ]
     lines += ['    at least header "x-data-class"'] if draw(st.booleans()) else []
     raised = draw(st.lists(UNLEVELLED, min_size=1, max_size=2))
-    lines += [f"    at least {draw(st.sampled_from(('internal', 'confidential')))} when opaque or {when}" for when in raised]
+    lines += [
+        f"    at least {draw(st.sampled_from(('internal', 'confidential')))} when opaque or {when}"
+        for when in raised
+    ]
     lines.append("}")
     for n in range(draw(st.integers(0, 3))):
-        lines.append(f'guard g{n} forbid {draw(st.sampled_from(PREDICATES))} when {draw(CONDITION)} because "x"')
+        lines.append(
+            f'guard g{n} forbid {draw(st.sampled_from(PREDICATES))} when {draw(CONDITION)} because "x"'
+        )
     for n in range(draw(st.integers(0, 2))):
-        lines.append(f'deny d{n} when {draw(CONDITION)} status {draw(st.sampled_from((403, 429, 451)))} because "x"')
+        lines.append(
+            f'deny d{n} when {draw(CONDITION)} status {draw(st.sampled_from((403, 429, 451)))} because "x"'
+        )
     for n in range(draw(st.integers(1, 3))):
         lines.append(f"route r{n} to {draw(_group())} when {draw(CONDITION)}")
     lines += [f"route rest to {draw(_group())}", 'otherwise reject "nobody may"', ""]

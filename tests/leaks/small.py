@@ -61,6 +61,7 @@ SMALL: Final[dict[str, dict[str, str]]] = {
         'assert j never location == cloud when model starts with "gpt-" and model != "gpt-4"',
         "assert k never rejected when context_needed > 100k",
         "assert l never location == cloud when max_output > 100k and context_needed <= 20k",
+        "assert m never location == cloud when endpoint == responses and stored",
     ),
     "PD301 who asks and when": _claims(
         'assert a never location == cloud when team == "search" and latency == batch',
