@@ -16,6 +16,7 @@ from typing import Final, TypeAlias, TypeVar
 
 from policyd.policy.program import Deny, Route
 from policyd.proofs.conflicts import left_of, telling
+from policyd.proofs.deciders import Deciders
 from policyd.proofs.find import Box, Cell, Covered, OutOfBudget, bits, meet
 from policyd.proofs.kinds import Kind
 from policyd.proofs.reach import Hunt
@@ -293,48 +294,37 @@ class _Pairs:
             yield Unfinished(rule)
 
     def _chain(self, number: int, rule: Decider, base: Hunt) -> Iterator[Pair]:
-        """Every decider of the other side where this side's rule decides in the base, if the outcomes can differ: one
-        after the other in their order, until nothing is left for those behind."""
+        """Every decider of the other side where this side's rule decides in the base, if the outcomes can differ."""
         other = self.sides[1 - number]
         for index, deny in enumerate(other.program.denies):
             if self.together.finder.touching(base.box, other.deny(index)):
                 yield from self._pair(number, rule, Decider("deny", index, deny.name, deny.span))
         base = replace(base, avoid=base.avoid | other.denied)
-        passed = 0
-        left = self._ask(number, rule, None, base, passed)
-        touching = self.together.finder.touching(base.box, other.all_routes)
-        for index in tuple(other.owners(self.together.matrix, touching)):
-            if left is None:
-                return
-            decider = _route(other, index)
-            matched = self.together.finder.matched(left)
-            if not self._alike(number, rule, decider):
-                decides = other.first_live(self.together.matrix, matched) == index
-                if not decides and not self._occurs(number, rule, decider, base):
-                    continue
-                yield from self._pair(number, rule, decider)
-            passed |= other.route(index)
-            if other.live(index, matched):
-                left = self._ask(number, rule, None, base, passed)
-        if left is not None:
+        finder = self.together.finder
+
+        def ask(need: int, guards: tuple[int, ...], passed: int) -> Cell | None:
+            choices = tuple(dict.fromkeys(one | way for one in base.choices for way in guards))
+            hunt = replace(base, removed=(*base.removed, need), choices=choices)
+            return self._ask(number, rule, hunt, passed)
+
+        def wanted(index: int) -> bool:
+            return not self._alike(number, rule, _route(other, index))
+
+        if self._ask(number, rule, base, 0) is None:
+            return
+        deciders = Deciders(other, self.together.matrix, finder.matched, ask)
+        order = tuple(other.owners(self.together.matrix, finder.touching(base.box, other.all_routes)))
+        for index, cell in deciders.among(order, wanted):
+            yield from self._pair(number, rule, _route(other, index), cell)
+        if self._ask(number, rule, base, deciders.passed()) is not None:
             otherwise = Decider("otherwise", 0, "otherwise", other.program.otherwise.span)
             yield from self._pair(number, rule, otherwise)
 
-    def _occurs(self, number: int, own: Decider, rule: Decider, base: Hunt) -> bool:
-        """Whether any request of the base is decided by this route of the other side."""
-        other = self.sides[1 - number]
-        ways = dict.fromkeys(other.guards_on[t] for t in other.targets[rule.index])
-        choices = tuple(dict.fromkeys(one | way for one in base.choices for way in ways))
-        return any(
-            self._ask(number, own, rule, replace(base, box=box, choices=choices), 0) is not None
-            for box in _parts(self.together, base.box, other.route(rule.index))
-        )
-
-    def _ask(self, number: int, own: Decider, rule: Decider | None, hunt: Hunt, passed: int) -> Cell | None:
-        """A request of the hunt that this side's rule decides and, if it is given, the other side's; and for which none
-        of the other's routes is live that were passed."""
+    def _ask(self, number: int, own: Decider, hunt: Hunt, passed: int) -> Cell | None:
+        """A request of the hunt that this side's rule decides, and for which none of the other's routes is live that were
+        passed."""
         past = (0, passed) if number == 0 else (passed, 0)
-        rules = (own, rule) if number == 0 else (rule, own)
+        rules = (own, None) if number == 0 else (None, own)
         return self.known.decided(replace(hunt, past=past), rules)
 
     def _alike(self, number: int, own: Decider, rule: Decider) -> bool:
@@ -349,12 +339,13 @@ class _Pairs:
         old, new = self._written(0, before), self._written(1, after)
         return self.guarded.isdisjoint(old.targets) and _same_plan(old, new)
 
-    def _pair(self, number: int, own: Decider, rule: Decider) -> Iterator[Pair]:
-        """The pair, if it occurs with different outcomes."""
+    def _pair(self, number: int, own: Decider, rule: Decider, known: Cell | None = None) -> Iterator[Pair]:
+        """The pair, if it occurs with different outcomes. `known`: a cell that the two decide."""
         if self._alike(number, own, rule):
             return
         before, after = (own, rule) if number == 0 else (rule, own)
-        for cell in chain.from_iterable(self._places(before, after)):
+        first = () if known is None else (known,)
+        for cell in chain(first, chain.from_iterable(self._places(before, after))):
             if kind_at(self.together, self.together.finder.matched(cell)) is not None:
                 self.seen.add((before, after))
                 yield Pair(before, after, cell)
