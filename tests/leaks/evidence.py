@@ -62,6 +62,7 @@ class _Seen:
     for it; without a request where the policy does not even load."""
 
     plant: Plant
+    root: Path
     checked: Checked
     found: tuple[str, ...]
     line: str | None
@@ -121,14 +122,14 @@ def _look(folder: Path, plant: Plant) -> _Seen:
         with redirect_stdout(io.StringIO()):
             diffed = main(("diff", str(written(folder / "shipped", files_of(plant.policy))), str(root)))
     if checked.program is None:
-        return _Seen(plant, checked, found, None, None, frozenset(), diffed)
-    line, program, request, targets = _request(root, plant, checked)
+        return _Seen(plant, root, checked, found, None, None, frozenset(), diffed)
+    line, program, request, targets = _request(plant, checked)
     asked = _asked(program, plant, request)
     down = frozenset(targets[: targets.index(plant.target)]) if plant.target in targets else frozenset()
-    return _Seen(plant, checked, found, line, asked, down, diffed)
+    return _Seen(plant, root, checked, found, line, asked, down, diffed)
 
 
-def _request(root: Path, plant: Plant, checked: Checked) -> tuple[str, Program, Request, Sequence[str]]:
+def _request(plant: Plant, checked: Checked) -> tuple[str, Program, Request, Sequence[str]]:
     """A request that the planted policy lets go to the plant's target, with the program whose features it has, and the
     targets of its plan."""
     program, before = checked.program, shipped(plant.policy).program
@@ -142,7 +143,6 @@ def _request(root: Path, plant: Plant, checked: Checked) -> tuple[str, Program, 
             decision, finding = one.witness.decision, one.finding
             named = (finding.code, finding.subject) == (plant.code, plant.subject)
             if named and isinstance(decision, Plan) and plant.target in decision.targets:
-                explained(root, one)
                 return one.line, program, one.witness.request, decision.targets
     together = put_together(before, program)
     assert isinstance(together, Together), together
@@ -179,12 +179,15 @@ def _asked(program: Program, plant: Plant, request: Request) -> Asked:
 
 
 async def _witnesses_replayed(folder: Path, running: Servers, seen: _Seen) -> tuple[Unlike, ...]:
-    """Every witness that the policy without the plant does not have."""
+    """Every witness that the policy without the plant does not have, by `explain` and by a sidecar."""
     program = seen.checked.program
     if program is None:
         return ()
     known = {(s.label, s.witness.decision) for s in shown_by(shipped(seen.plant.policy).findings)}
     fresh = [s for s in shown_by(seen.checked.findings) if (s.label, s.witness.decision) not in known]
+    # `explain` answers for no policy that has errors of its own.
+    for one in {s.line: s for s in fresh}.values() if seen.plant.by != "loading" else ():
+        explained(seen.root, one)
     return await replay(folder, program, running, [s.case for s in fresh])
 
 
