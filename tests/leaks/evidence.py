@@ -93,7 +93,7 @@ async def _evidence(folder: Path, policy: str) -> tuple[Evidence, ...]:
     targets = [t.name for t in program.targets]
     async with asyncio.timeout(110), servers(targets) as running:
         unlike = [await _witnesses_replayed(folder, running, one) for one in seen]
-        arrived = [await _without_the_check(folder, running, program, one) for one in seen]
+        arrived = await _without_the_check(folder, running, program, seen)
         real = await reloaded(folder / "real", running, [(s.plant, s.asked, s.down) for s in seen])
     for number, one in enumerate(seen):
         if one.plant.by == "deployment":
@@ -179,27 +179,35 @@ def _asked(program: Program, plant: Plant, request: Request) -> Asked:
 
 
 async def _witnesses_replayed(folder: Path, running: Servers, seen: _Seen) -> tuple[Unlike, ...]:
-    """Every witness that the policy without the plant does not have, by `explain` and by a sidecar."""
+    """Every witness that the policy without the plant does not have, by a sidecar, and by `explain` what is more than a
+    note or says what an exception opens: notes of the policy as it ships are explained elsewhere."""
     program = seen.checked.program
     if program is None:
         return ()
     known = {(s.label, s.witness.decision) for s in shown_by(shipped(seen.plant.policy).findings)}
     fresh = [s for s in shown_by(seen.checked.findings) if (s.label, s.witness.decision) not in known]
+    told = {s.line: s for s in fresh if s.finding.severity is not Severity.NOTE or s.finding.code == "PD316"}
     # `explain` answers for no policy that has errors of its own.
-    for one in {s.line: s for s in fresh}.values() if seen.plant.by != "loading" else ():
+    for one in told.values() if seen.plant.by != "loading" else ():
         explained(seen.root, one)
     return await replay(folder, program, running, [s.case for s in fresh])
 
 
 async def _without_the_check(
-    folder: Path, running: Servers, program: Program, seen: _Seen
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Which targets got the very bytes, by the planted policy and by the one that ships."""
-    if seen.checked.program is None or seen.asked is None:
-        return (), ()
-    (planted,) = await ask_all(folder, seen.checked.program, running, [(seen.asked, seen.down)])
-    (before,) = await ask_all(folder, program, running, [(seen.asked, seen.down)])
-    return _exact(seen.asked, planted), _exact(seen.asked, before)
+    folder: Path, running: Servers, program: Program, seen: Sequence[_Seen]
+) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
+    """For each plant, which targets got the very bytes, by the planted policy and by the one that ships."""
+    requests = [(one.asked, one.down) for one in seen if one.asked is not None]
+    before = iter(await ask_all(folder, program, running, requests))
+    out: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
+    for one in seen:
+        if one.asked is None:
+            out.append(((), ()))
+            continue
+        assert one.checked.program is not None
+        (planted,) = await ask_all(folder, one.checked.program, running, [(one.asked, one.down)])
+        out.append((_exact(one.asked, planted), _exact(one.asked, next(before))))
+    return out
 
 
 def _exact(asked: Asked, told: Told) -> tuple[str, ...]:
