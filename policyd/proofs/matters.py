@@ -8,7 +8,8 @@ could. Exact; raises `OutOfBudget`.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import islice, product
+from typing import Final
 
 from policyd.policy.program import Route
 from policyd.proofs.case import Case
@@ -17,6 +18,10 @@ from policyd.proofs.find import Box, Cell, Covered
 from policyd.proofs.reach import Hunt, Reach
 
 __all__ = ["Region", "deny_matters", "guard_matters", "route_matters"]
+
+
+_NEARBY: Final = 12
+"""Routes in whose conditions a request is tried before any search."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +42,21 @@ def route_matters(case: Case, index: int, region: Region) -> bool:
     ways = tuple(dict.fromkeys(side.guards(side.targets[index])))
     avoid = region.avoid | case.reach.denied
     for box in region.boxes:
-        if any(_at(case, index, avoid, finder.moved(box, cell)) for cell in region.near):
-            return True
+        cell = None
+        for near in (finder.moved(box, known) for known in region.near):
+            matched = finder.matched(near)
+            if _free(case, index, avoid, matched):
+                if _differs(case, index, matched):
+                    return True
+                cell = near
         hunt = Hunt(box, avoid, (), (side.before(index),), ways)
-        cell = _ask(case.reach, hunt)
         if cell is None:
-            continue
-        if _differs(case, index, finder.matched(cell)) or _behind(case, index, hunt, cell):
+            cell = _ask(case.reach, hunt)
+            if cell is None:
+                continue
+            if _differs(case, index, finder.matched(cell)):
+                return True
+        if _behind(case, index, hunt, cell):
             return True
     return False
 
@@ -106,15 +119,13 @@ def _ask(reach: Reach, hunt: Hunt) -> Cell | None:
     return None if isinstance(answer, Covered) else answer.cell
 
 
-def _at(case: Case, index: int, avoid: int, cell: Cell) -> bool:
-    """Whether this cell shows it."""
-    matched = case.finder.matched(cell)
+def _free(case: Case, index: int, avoid: int, matched: int) -> bool:
+    """Whether the route would decide a request that matches these clauses, if its condition held."""
     side = case.reach.side
     return (
         not matched & (avoid | case.matrix.relations)
         and bool(side.left(index, matched))
         and case.reach.first_live(matched, side.before(index)) is None
-        and _differs(case, index, matched)
     )
 
 
@@ -136,10 +147,14 @@ def _behind(case: Case, index: int, base: Hunt, left: Cell) -> bool:
     own = side.route(index)
     passed = own
     touching = finder.touching(base.box, side.all_routes & ~side.before(index) & ~own)
-    for later in tuple(side.owners(case.matrix, touching)):
+    order = tuple(side.owners(case.matrix, touching))
+    others = (j for j in order if not _alike(case.program.routes[index], case.program.routes[j]))
+    if any(_nearby(case, index, later, base, left) for later in islice(others, _NEARBY)):
+        return True
+    for later in order:
         hunt = replace(base, past=(side.before(later) & ~own,))
         if not _alike(case.program.routes[index], case.program.routes[later]) and _differ(
-            case, index, later, hunt, left
+            case, index, later, hunt
         ):
             return True
         passed |= side.route(later)
@@ -153,14 +168,20 @@ def _behind(case: Case, index: int, base: Hunt, left: Cell) -> bool:
     return True
 
 
-def _differ(case: Case, index: int, later: int, base: Hunt, near: Cell) -> bool:
-    """Whether the two plans differ for some request of the base for which both are live; one near this cell is tried
-    first."""
+def _nearby(case: Case, index: int, later: int, base: Hunt, cell: Cell) -> bool:
+    """Whether the cell, moved into this other route's condition, shows it."""
+    for box in case.parts(base.box, case.reach.side.route(later)):
+        matched = case.finder.matched(case.finder.moved(box, cell))
+        if _free(case, index, base.avoid, matched) and _differs(case, index, matched):
+            return True
+    return False
+
+
+def _differ(case: Case, index: int, later: int, base: Hunt) -> bool:
+    """Whether the two plans differ for some request of the base for which both are live."""
     ways = case.reach.side.guards(case.reach.side.targets[later])
     choices = tuple(dict.fromkeys(one | other for one, other in product(base.choices, ways)))
     for box in case.parts(base.box, case.reach.side.route(later)):
-        if _at(case, index, base.avoid, case.finder.moved(box, near)):
-            return True
         hunt = replace(base, box=box, choices=choices)
         cell = _ask(case.reach, hunt)
         if cell is None:

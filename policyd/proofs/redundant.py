@@ -28,7 +28,7 @@ __all__ = ["redundant"]
 _SHOWN = 50
 """Redundant conditions that get a note each."""
 
-_NEAR = 8
+_NEAR = 4
 """Routes whose cells are tried before any search."""
 
 _Matters: TypeAlias = Callable[[Case, int, Region], bool]
