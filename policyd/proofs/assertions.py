@@ -11,7 +11,7 @@ from policyd.policy.program import Assertion
 from policyd.policy.request import Request
 from policyd.proofs.case import Case
 from policyd.proofs.find import Found, OutOfBudget
-from policyd.proofs.findings import Finding
+from policyd.proofs.findings import Finding, not_proved
 from policyd.proofs.loosens import claimed_loosens
 from policyd.proofs.reach import Question
 from policyd.proofs.witness import Witness
@@ -36,15 +36,19 @@ def vacuous(case: Case, assertion: Assertion) -> Finding | None:
     predicate. A mistyped constant is the usual reason."""
     if assertion.kind == "claimed never loosens":
         return None
-    try:
-        met = any(isinstance(case.ask(Question(box)), Found) for box in case.boxes(assertion.condition))
-    except OutOfBudget:
-        return None
-    if met and (assertion.targets or assertion.kind == "never rejected"):
+    speaks = bool(assertion.targets) or assertion.kind == "never rejected"
+    met = True
+    if speaks:
+        try:
+            met = any(isinstance(case.ask(Question(box)), Found) for box in case.boxes(assertion.condition))
+        except OutOfBudget:
+            question = f"whether any request meets the condition of assertion `{assertion.name}`"
+            return not_proved(assertion.name, question, assertion.span)
+    if speaks and met:
         return None
     every = assertion.text.startswith("always ")
     what = "every target satisfies it anyway" if every else "no target is what it speaks of"
-    why = what if met else "no request meets its condition"
+    why = "no request meets its condition" if speaks else what
     return Finding(
         "PD310",
         Severity.WARNING,

@@ -22,7 +22,7 @@ from policyd.proofs.pairs import Pair, Unfinished, differing, kind_at, where
 from policyd.proofs.reach import Hunt
 from policyd.proofs.side import Decider
 from policyd.proofs.together import Together
-from policyd.proofs.witness import Claim, witness_of
+from policyd.proofs.witness import Claim, smallest
 from policyd.text.source import Span
 
 __all__ = [
@@ -183,7 +183,11 @@ def _loosened(together: Together) -> tuple[tuple[Loosened, ...], tuple[Unfinishe
         avoid = new.denied | new.guards_on[target.name]
         if target.name not in old.guards_on:
             together.finder.start()
-            answer = together.reach.hunt(Hunt({}, avoid, (), (0, 0)))
+            try:
+                answer = together.reach.hunt(Hunt({}, avoid, (), (0, 0)))
+            except OutOfBudget:
+                unfinished.append(Unfinished(Decider("otherwise", 0, target.name, target.span)))
+                continue
             if isinstance(answer, Found):
                 out.append(Loosened(target.name, None, target.span, answer.cell))
             continue
@@ -268,6 +272,6 @@ def _is(decision: Decision, rule: Decider) -> bool:
 
 
 def _shown(together: Together, cell: Cell, claim: Claim, quick: Callable[[int], bool]) -> Shown:
-    witness = witness_of(together.program, together.matrix, cell, claim, quick)
-    before, after = (decide(side.program, witness.request) for side in (together.old, together.new))
-    return Shown(witness.given, witness.request, before, after)
+    given, request = smallest(together.program, together.matrix, cell, claim, quick)
+    before, after = (decide(side.program, request) for side in (together.old, together.new))
+    return Shown(given, request, before, after)

@@ -67,10 +67,10 @@ def allowed_by(program: Program, request: Request) -> frozenset[str]:
 def kind_of(old: Program, new: Program, request: Request) -> Kind | None:
     """How the outcome changed, or None: it did not."""
     before, after = decide(old, request), decide(new, request)
-    if _denied(before) and not _denied(after):
-        return Kind.LOOSER
     if outcome_by(old, request, before) == outcome_by(new, request, after):
         return None
+    if _denied(before) and not _denied(after):
+        return Kind.LOOSER
     mine, theirs = _targets(before), _targets(after)
     if theirs - allowed_by(old, request):
         return Kind.LOOSER

@@ -26,13 +26,11 @@ _NEARBY: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """The boxes, outside the clauses of `avoid`. `near`: cells to begin with, moved into the boxes. `added`: the rule does not
-    apply there as it stands; else it does."""
+    """The boxes, outside the clauses of `avoid`. `near`: cells to begin with, moved into the boxes."""
 
     boxes: Iterable[Box]
     avoid: int = 0
     near: tuple[Cell, ...] = ()
-    added: bool = False
 
 
 def route_matters(case: Case, index: int, region: Region) -> bool:
@@ -82,12 +80,11 @@ def guard_matters(case: Case, index: int, region: Region) -> bool:
 
 
 def deny_matters(case: Case, index: int, region: Region) -> bool:
-    """Whether some request of the region is rejected by deny `index` alone, or with another status than without it. To
-    reject what `otherwise` rejects with the same status is no change; to leave it to `otherwise` lifts a deny."""
+    """Whether some request of the region would be served without deny `index`, or rejected with another status."""
     denies, side = case.program.denies, case.reach.side
     own = side.deny(index)
     earlier = side.denied_before(index)
-    alike = region.added and denies[index].status == case.program.otherwise.status
+    alike = denies[index].status == case.program.otherwise.status
     for box in region.boxes:
         hunt = Hunt(box, region.avoid | side.denied & ~own, (), (0,))
         if _ask(case.reach, hunt) is not None and (not alike or _served(case, hunt)):

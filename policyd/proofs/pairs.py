@@ -72,10 +72,10 @@ def kind_at(together: Together, matched: int) -> Kind | None:
     """How the outcome changed for a request that matches these clauses, or None: it did not."""
     old, new = together.old, together.new
     (before, was), (after, now) = outcome(together, old, matched), outcome(together, new, matched)
-    if before.kind == "deny" and after.kind != "deny":
-        return Kind.LOOSER
     if was == now:
         return None
+    if before.kind == "deny" and after.kind != "deny":
+        return Kind.LOOSER
     mine = old.left(before.index, matched) if before.kind == "route" else frozenset()
     theirs = new.left(after.index, matched) if after.kind == "route" else frozenset()
     if any(not old.allows(t, matched) for t in theirs):
@@ -333,9 +333,8 @@ class _Pairs:
         if (before, after) in self.seen:
             return True
         if before.kind != "route" or after.kind != "route":
-            lifted = before.kind == "deny" and after.kind == "otherwise"
             rejected = before.kind != "route" and after.kind != "route"
-            return rejected and not lifted and self._status(0, before) == self._status(1, after)
+            return rejected and self._status(0, before) == self._status(1, after)
         old, new = self._written(0, before), self._written(1, after)
         return self.guarded.isdisjoint(old.targets) and _same_plan(old, new)
 

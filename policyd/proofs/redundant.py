@@ -148,8 +148,7 @@ def _given(case: Case, rule: _Rule) -> frozenset[Condition]:
 
 
 def _region(case: Case, rule: _Rule, part: _Part, near: tuple[Cell, ...]) -> Region:
-    added = part.word == "condition"
-    return Region(case.boxes(part.region), rule.clauses if added else 0, near, added=added)
+    return Region(case.boxes(part.region), rule.clauses if part.word == "condition" else 0, near)
 
 
 def _rule_finding(case: Case, rule: _Rule) -> Finding:
@@ -159,7 +158,7 @@ def _rule_finding(case: Case, rule: _Rule) -> Finding:
         help_ = "remove it, or change what stands behind it"
         labels = _behind(case, rule.index)
     elif rule.kind == "deny":
-        why = "other denies reject its requests alike"
+        why = "other denies, or `otherwise`, reject its requests alike"
         help_ = "remove it"
     else:
         why = "no plan would have a target that it removes"

@@ -21,7 +21,7 @@ from policyd.policy.quiet import quiet_request, quiet_value
 from policyd.policy.request import EVERYTHING, Request, admit
 from policyd.proofs.find import Cell
 
-__all__ = ["Claim", "Disagreement", "Witness", "told", "witness_of"]
+__all__ = ["Claim", "Disagreement", "Witness", "smallest", "told", "witness_of"]
 
 Claim: TypeAlias = Callable[[Request], bool]
 
@@ -45,7 +45,15 @@ class Witness:
 def witness_of(
     program: Program, matrix: Matrix, cell: Cell, claim: Claim, quick: Callable[[int], bool] | None = None
 ) -> Witness:
-    """The smallest request near the cell for which the claim holds.
+    """The smallest request near the cell for which the claim holds, with its decision."""
+    given, request = smallest(program, matrix, cell, claim, quick)
+    return Witness(given, request, evaluate(program, request))
+
+
+def smallest(
+    program: Program, matrix: Matrix, cell: Cell, claim: Claim, quick: Callable[[int], bool] | None = None
+) -> tuple[tuple[tuple[str, Value | None], ...], Request]:
+    """The smallest request near the cell for which the claim holds: what of it is not quiet, and the whole.
 
     `quick` is the claim in terms of the clauses that match a request. Where it is given, it tells which smaller requests
     to prefer, and the reference only confirms the last of them."""
@@ -57,9 +65,9 @@ def witness_of(
     settled = _settle(program, matrix, given, claim, quick)
     if settled is None:
         _confirm(claim, request)
-        return Witness(_ordered(program, given), request, evaluate(program, request))
-    given, request = settled
-    return Witness(_ordered(program, given), request, evaluate(program, request))
+    else:
+        given, request = settled
+    return _ordered(program, given), request
 
 
 def told(
