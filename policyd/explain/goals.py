@@ -4,7 +4,7 @@ In come a program and what is hoped for; out goes a `Goal`, which finds a cell o
 a concrete request whether it has it. The search is `find` in all its uses; the second is the reference alone.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from policyd.explain.whynot import Subject
@@ -95,9 +95,10 @@ def _touching(case: Case, box: Box) -> Iterator[int]:
 
 
 def _deciding(
-    case: Case, box: Box, place: int, targets: Iterable[str], removed: tuple[str, ...] = ()
+    case: Case, box: Box, place: int, targets: Collection[str], removed: tuple[str, ...] = ()
 ) -> Iterator[Question]:
-    """The route decides with one of these targets allowed and the removed ones not."""
+    """The route decides with one of these targets allowed and the removed ones not. They are gone through once for each
+    part, so they are no iterator."""
     reach = case.reach
     for part in case.parts(box, case.matrix.routes[place]):
         for target in dict.fromkeys(targets):
@@ -154,9 +155,9 @@ def _otherwise_planned(
     if not targets <= frozenset(route.targets) or left_of(route, targets) != outcome:
         yield from _deciding(case, box, place, route.targets)
         return
-    yield from _deciding(case, box, place, (t for t in route.targets if t not in targets))
+    yield from _deciding(case, box, place, tuple(t for t in route.targets if t not in targets))
     for target in sorted(targets):
-        others = (t for t in route.targets if t != target)
+        others = tuple(t for t in route.targets if t != target)
         yield from _deciding(case, box, place, others, (target,))
 
 

@@ -12,7 +12,7 @@ from policyd.explain.apart import counted, differing, led_by
 from policyd.explain.goals import Goal, other_outcome, takes_part
 from policyd.explain.nearest import Nearest, nearest
 from policyd.explain.whynot import Kind, Subject
-from policyd.policy.condition import TRUE, Flag, both
+from policyd.policy.condition import TRUE, Condition, Flag, OneOf, both, either, negate
 from policyd.policy.program import (
     MAX_NUMBER,
     Deny,
@@ -29,7 +29,7 @@ from policyd.policy.request import Request, admit
 from policyd.proofs.find import Budget
 from policyd.text.diagnostic import Severity
 from tests.proofs.brute import grid_of
-from tests.strategies.programs import FEATURES, SMALL, TARGETS, programs, values_near
+from tests.strategies.programs import FEATURES, SMALL, TARGETS, grid, programs, values_near
 
 TRIPLE = ("tokens", "max_output", "context_needed")
 GROUPS = (
@@ -148,6 +148,62 @@ def test_the_nearest_request_that_reaches_a_target_or_rule_is_the_nearest(
     check(program, request, goal, nearest(program, request, goal), least(program, request, every, goal))
 
 
+@st.composite
+def plans_by_clauses(draw: st.DrawFn) -> Program:
+    """Routes with several clauses and the same targets in one order, and guards that take some of them away: what is
+    another plan is found in a later clause, and in one of the route that decides already."""
+    tests: list[Condition] = [Flag("urgent"), Flag("tools"), OneOf("latency", frozenset({"batch"}))]
+    clause = st.sets(st.sampled_from(range(6)), min_size=1, max_size=2).map(
+        lambda chosen: both(*(tests[i] if i < 3 else negate(tests[i - 3]) for i in sorted(chosen)))
+    )
+    names = [t.name for t in TARGETS][:3]
+    groups = (Group("order", tuple(map(Member, names[: draw(st.integers(2, 3))]))),)
+    routes = [
+        Route(f"r{i}", groups, either(*draw(st.lists(clause, min_size=2, max_size=4))))
+        for i in range(draw(st.integers(1, 2)))
+    ]
+    if draw(st.booleans()):
+        routes.append(Route("rest", groups, TRUE))
+    guards = tuple(
+        Guard(f"g{i}", frozenset({draw(st.sampled_from(names))}), draw(clause), "", "")
+        for i in range(draw(st.integers(1, 3)))
+    )
+    return small(guards=guards, routes=tuple(routes))
+
+
+@given(plans_by_clauses(), st.data())
+def test_another_plan_is_looked_for_in_every_clause_of_a_route(program: Program, data: st.DataObject) -> None:
+    every = list(grid(program, ("urgent", "tools", "latency")))
+    request = data.draw(st.sampled_from(every))
+    goal = other_outcome(program, request)
+    check(program, request, goal, nearest(program, request, goal), least(program, request, every, goal))
+
+
+def test_a_second_clause_of_the_deciding_route_gives_a_candidate_more() -> None:
+    """In the first clause the guard always fires; in the second it need not."""
+    batch = OneOf("latency", frozenset({"batch"}))
+    program = small(
+        guards=(Guard("g", frozenset({"t1"}), batch, "", ""),),
+        routes=(replace(BOTH, condition=either(batch, Flag("urgent"))), replace(BOTH, name="s", groups=ONE)),
+    )
+    request = request_of(program, urgent=True, latency="batch")
+    found = nearest(program, request, other_outcome(program, request))
+    assert found.proved
+    assert [[c.feature.name for c in n.changes] for n in found.found] == [["latency"]]
+
+
+def test_a_second_clause_of_the_deciding_route_gives_a_candidate_less() -> None:
+    batch = OneOf("latency", frozenset({"batch"}))
+    program = small(
+        guards=(replace(NO_T0, condition=both(Flag("urgent"), negate(batch))),),
+        routes=(replace(BOTH, condition=either(batch, Flag("urgent"))), replace(BOTH, name="s")),
+    )
+    request = request_of(program, latency="batch")
+    found = nearest(program, request, other_outcome(program, request))
+    assert found.proved
+    assert {c.feature.name for c in found.found[0].changes} == {"urgent", "latency"}
+
+
 @given(cases())
 @settings(max_examples=25)
 def test_out_of_budget_is_never_said_to_be_the_nearest(drawn: Drawn) -> None:
@@ -220,6 +276,7 @@ def small(
 
 
 BOTH = Route("rest", (Group("order", (Member("t0"), Member("t1"))),), TRUE)
+ONE = (Group("order", (Member("t0"),)),)
 NO_T0 = Guard("g", frozenset({"t0"}), Flag("urgent"), "", "")
 D403, D429 = Deny("d0", Flag("urgent"), 403, ""), Deny("d1", Flag("tools"), 429, "")
 
