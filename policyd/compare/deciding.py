@@ -55,10 +55,10 @@ def turned(together: Together, before: Settled, after: Settled, view: View) -> K
 
 def kind_between(together: Together, before: Settled, after: Settled, closed: Collection[str]) -> Kind | None:
     """How the outcome changed, or None: it did not. `closed`: what the old guards removed of the new plan."""
-    if before.rule[0] == "deny" and after.rule[0] != "deny":
-        return Kind.LOOSER
     if _outcome(together.old, before) == _outcome(together.new, after):
         return None
+    if before.rule[0] == "deny" and after.rule[0] != "deny":
+        return Kind.LOOSER
     if closed:
         return Kind.LOOSER
     if after.left - before.left:

@@ -8,13 +8,13 @@ from policyd.compare.difference import Difference, Opened, PairItem, Verdict
 from policyd.compare.newly import Newly
 from policyd.compare.recorded import Replayed
 from policyd.compare.regions import Count
-from policyd.compare.wording import rule_text
+from policyd.compare.wording import feature_text, rule_text
 from policyd.policy.decision import Decision, Reject
 from policyd.policy.program import Program
 from policyd.policy.request import Request
-from policyd.policy.written import given_text
+from policyd.policy.written import given_text, value_text
 from policyd.proofs.changes import Shown
-from policyd.proofs.kinds import Kind, outcome_by
+from policyd.proofs.kinds import DOMAIN_OF, NOT_ADMITTED, Kind, outcome_by
 from policyd.proofs.side import Decider
 
 __all__ = [
@@ -56,6 +56,8 @@ def decision_text(program: Program, request: Request, decision: Decision) -> str
     """What one policy does with a request: its candidates with how they are picked, or who rejects it."""
     if isinstance(decision, Reject):
         by = decision.by[0]
+        if by.startswith(DOMAIN_OF):
+            return f"refused with status {decision.status}: {feature_text(by)} cannot have this value"
         return f"refused by {by if by == 'otherwise' else f'`{by}`'} with status {decision.status}"
     groups = outcome_by(program, request, decision)
     parts = [_group_text(group) for group in groups if isinstance(group, tuple)]
@@ -77,12 +79,22 @@ def _group_text(group: tuple[object, ...]) -> str:
 
 def opened_text(opened: Opened) -> str:
     """What a guard, a deny or a new target lets through, whether or not a route uses it."""
+    if not opened.targets:
+        return _lifted_text(opened)
     targets = _listed(opened.targets)
     if opened.rule is None:
         return f"the guards allow {'the new target' if len(opened.targets) == 1 else 'the new targets'} {targets}"
-    if not opened.targets:
-        return f"deny `{opened.rule}` rejected requests that no deny rejects now"
     return f"guard `{opened.rule}` removed {targets} from requests that no guard removes {'it' if len(opened.targets) == 1 else 'them'} from now"
+
+
+def _lifted_text(opened: Opened) -> str:
+    """A deny that is lifted: one that an author wrote, or a value that the old policy did not admit."""
+    rule = opened.rule or ""
+    if not rule.startswith(DOMAIN_OF):
+        return f"deny `{rule}` rejected requests that no deny rejects now"
+    feature = rule.removeprefix(DOMAIN_OF).strip()
+    value = value_text(opened.shown.request.values[feature])
+    return f"{feature_text(rule)} may now be `{value}`, which was answered with {NOT_ADMITTED}"
 
 
 def denied_text(newly: Newly) -> str:

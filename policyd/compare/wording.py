@@ -23,10 +23,11 @@ from policyd.policy.condition import (
 )
 from policyd.policy.program import Guard
 from policyd.policy.wording import condition_text
+from policyd.proofs.kinds import DOMAIN_OF
 from policyd.proofs.side import Decider, Side
 from policyd.proofs.together import Together
 
-__all__ = ["condition_of", "region_lines", "rule_text", "when_text"]
+__all__ = ["condition_of", "feature_text", "region_lines", "rule_text", "when_text"]
 
 _MOST_NAMED: Final = 6
 """Rules that a line names before it says how many more there are."""
@@ -34,7 +35,16 @@ _MOST_NAMED: Final = 6
 
 def rule_text(decider: Decider) -> str:
     """`route `rest``, or `otherwise`."""
+    if decider.name.startswith(DOMAIN_OF):
+        return f"domain of {feature_text(decider.name)}"
     return decider.name if decider.kind == "otherwise" else f"{decider.kind} `{decider.name}`"
+
+
+def feature_text(name: str) -> str:
+    """A feature as a person knows it, by its name or by that of the deny of what is not in its domain."""
+    feature = name.removeprefix(DOMAIN_OF).strip()
+    kind, colon, header = feature.partition(":")
+    return f"the label in header `{header}`" if (kind, colon) == ("header", ":") else f"`{feature}`"
 
 
 def when_text(together: Together, before: Decider, after: Decider) -> str:

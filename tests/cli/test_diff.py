@@ -291,6 +291,37 @@ def test_the_document_is_of_its_schema(run: Run, write: Write, new: str) -> None
     assert document["policies"][0]["new_digest"] == checked["policies"][0]["digest"]
 
 
+DENYING = CLEAN.replace("route batch", 'deny tools_stay_out when tools because "x"\nroute batch').split(
+    "test "
+)[0]
+KINDS = DENYING.replace("string team", 'enum kind { a, b } from header "x-kind" unknown a\nstring team')
+LIFTED: Final = [
+    (DENYING, ('deny tools_stay_out when tools because "x"\n', ""), "deny `tools_stay_out` rejected requests that no deny rejects now"),
+    (KINDS, ("{ a, b }", "{ a, b, c }"), "`kind` may now be `c`, which was answered with 400"),
+    (DENYING, ("{ internal < conf", "{ internal < medium < conf"), "the label in header `x-data-class` may now be `medium`, which was answered with 400"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "edit", "words"), LIFTED, ids=["a deny", "a value", "a label"])
+def test_a_lifted_deny_is_told_in_every_form(
+    run: Run, write: Write, old: str, edit: tuple[str, str], words: str
+) -> None:
+    assert edit[0] in old
+    write("old.policy", old)
+    write("new.policy", old.replace(*edit))
+    ran = run("diff", "old.policy", "new.policy")
+    assert ran.code == 4
+    assert f"looser {words}" in ran.out
+    assert "`domain of" not in ran.out
+    shown = run("diff", "old.policy", "new.policy", "--format", "json")
+    document = json.loads(shown.out)
+    SCHEMA.validate(document)
+    assert words in [o["text"] for o in document["policies"][0]["opened"] if o["targets"] == []]
+    comment = run("diff", "old.policy", "new.policy", "--format", "markdown")
+    assert (shown.code, comment.code) == (4, 4)
+    assert f"**Looser**: {sentence(words)}" in comment.out
+
+
 def test_only_so_many_pairs_are_shown_and_the_others_counted(run: Run, write: Write) -> None:
     write("old.policy", CLEAN)
     write("new.policy", LEAKY)

@@ -36,10 +36,10 @@ def kind_between(old: Program, new: Program, request: Request) -> Kind | None:
     before, after = evaluate(old, request), evaluate(new, request)
     denied = isinstance(before, Reject) and before.by != ("otherwise",)
     lifted = denied and not (isinstance(after, Reject) and after.by != ("otherwise",))
-    if lifted:
-        return Kind.LOOSER
     if outcome_of(old, request) == outcome_of(new, request):
         return None
+    if lifted:
+        return Kind.LOOSER
     had = set(before.targets) if isinstance(before, Plan) else set()
     has = set(after.targets) if isinstance(after, Plan) else set()
     known = {t.name for t in old.targets}
