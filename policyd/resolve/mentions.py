@@ -36,8 +36,10 @@ def identity_names_read(statements: Iterable[Placed]) -> Iterator[tuple[str, Spa
     worth: dict[int, bool] = {}
     for item in statements:
         source: Source = item.statement.span.source
-        # A file without the word, the common case, is not walked.
-        if worth.setdefault(id(source), _WORD.search(source.text) is not None):
+        # A file without the word, the common case, is not walked, and each is searched once.
+        if id(source) not in worth:
+            worth[id(source)] = _WORD.search(source.text) is not None
+        if worth[id(source)]:
             for name in dict.fromkeys(_read(item.statement)):
                 if name in IDENTITY_NAMES:
                     yield name, item.space
