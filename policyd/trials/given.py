@@ -23,7 +23,7 @@ from policyd.policy.program import (
 )
 from policyd.policy.quiet import quiet_request, quiet_value
 from policyd.policy.request import Inadmissible, Request, admit_value
-from policyd.policy.written import number_text, number_value, value_text
+from policyd.policy.written import number_text, number_value, unescaped, value_text
 from policyd.text.diagnostic import Diagnostic, Severity
 
 __all__ = ["GivenRequest", "read_json", "read_line", "request_from"]
@@ -43,7 +43,8 @@ class GivenRequest:
 
 def read_line(program: Program, text: str) -> GivenRequest:
     """Entries of `NAME=VALUE`, `NAME` (true) and `not NAME` (false), separated by spaces. A value with a space stands in
-    double quotes; names of a set are separated by commas; the bare word `unknown` is unknown."""
+    double quotes, with the escapes of the language; names of a set are separated by commas; the bare word `unknown` is
+    unknown."""
     features = {f.name: f for f in program.features}
     values: dict[str, object] = {}
     problems: list[Diagnostic] = []
@@ -82,8 +83,12 @@ def read_line(program: Program, text: str) -> GivenRequest:
                 _problem("PD004", f"`not {name}={_shown(raw)}` has a value", f"write `not {name}`")
             )
         else:
-            values[name] = (not negated) if raw is None else _from_text(feature, raw)
-            problems.extend(_checked(feature, values[name], raw))
+            try:
+                values[name] = (not negated) if raw is None else _from_text(feature, raw)
+            except ValueError as error:
+                problems.append(_not_an_escape(str(error)))
+            else:
+                problems.extend(_checked(feature, values[name], raw))
         negated = False
     if negated:
         problems.append(_problem("PD004", "`not` at the end has no name after it", "write `not NAME`"))
@@ -186,8 +191,10 @@ def _no_constant(text: str) -> object:
 
 def _from_text(feature: Feature, raw: str) -> object:
     if raw.startswith('"'):
-        text = re.sub(r"\\(.)", r"\1", raw[1:-1])
-        return _names(text) if isinstance(feature.domain, NamesDomain) else text
+        text = raw[1:-1]
+        if isinstance(feature.domain, NamesDomain):
+            return [unescaped(name) for name in _names(text)]
+        return unescaped(text)
     domain = feature.domain
     if raw == "unknown" and raw not in getattr(domain, "values", ()):
         return None
@@ -205,6 +212,11 @@ def _from_json(feature: Feature, raw: object) -> object:
     if not isinstance(raw, str) or isinstance(feature.domain, StringDomain):
         return raw
     return _from_text(feature, raw) if not raw.startswith('"') else raw
+
+
+def _not_an_escape(text: str) -> Diagnostic:
+    cure = r"the escapes in quotes are \" \\ \n \t and \u{…} with the hexadecimal number of a character"
+    return _problem("PD004", f"`{text}` is not an escape", cure)
 
 
 def _names(text: str) -> list[str]:

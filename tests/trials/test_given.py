@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policyd.policy.program import Value
-from policyd.policy.request import EVERYTHING, Request, admit_value
+from policyd.policy.request import EVERYTHING, Inadmissible, Request, admit_value
 from policyd.policy.written import given_text, number_text, number_value, value_text
 from policyd.trials.given import read_json, read_line, request_from
 from tests.trials.small import small_program
@@ -30,6 +30,8 @@ PROGRAM = small_program()
         ('team="a b"', {"team": "a b"}),
         ('team="unknown"', {"team": "unknown"}),
         (r'team="say \"hi\" \\"', {"team": 'say "hi" \\'}),
+        (r'team="a\nb\tc\u{202e}\u{0}"', {"team": "a\nb\tc\u202e\0"}),
+        (r'findings="a\u{2c}b, iban"', {"findings": ["a,b", "iban"]}),
         ("header:x-data-class=confidential", {"header:x-data-class": "confidential"}),
         ("exceeded(burst)", {"exceeded(burst)": True}),
         ("date=2026-03-01", {"date": "2026-03-01"}),
@@ -54,6 +56,8 @@ def test_a_line_reads_as_values(text: str, values: dict[str, object]) -> None:
         ("team=unknown", "PD006", "`team` cannot be unknown here"),
         ("team=a team=b", "PD004", "`team` is given twice"),
         ('team="open', "PD004", "cannot read the request"),
+        (r'team="C:\dir"', "PD004", r"`\d` is not an escape"),
+        (r'team="\u{110000}"', "PD004", r"`\u{110000}` is not an escape"),
         ("images not", "PD004", "`not` at the end"),
         ("not images=yes", "PD004", "`not images=yes` has a value"),
         ("findings", "PD006", "`findings` cannot be `true`"),
@@ -145,8 +149,11 @@ def test_unknown_findings_read_as_every_finding() -> None:
 
 
 _NAMES = st.sampled_from(["secret.aws", "iban", "phi", "secret.aws.root"])
+_TEXTS = st.text(
+    st.sampled_from("a\n\t\r\0\u202e\u2028\u00a0\u0085\ufeff\ud800\"'\\ ,;=u{}é"), max_size=12
+) | st.text(max_size=20)
 _VALUES = {
-    "team": st.text(max_size=20),
+    "team": _TEXTS | st.just("unknown"),
     "images": st.booleans(),
     "context_needed": st.integers(0, 10**12),
     "findings": st.none() | st.frozensets(_NAMES),
@@ -163,6 +170,30 @@ def test_the_line_that_is_written_reads_back_to_the_same_request(values: dict[st
     assert read.diagnostics == ()
     again = {n: admit_value(PROGRAM.feature(n), v) for n, v in read.values.items()}
     assert again == {n: admit_value(PROGRAM.feature(n), v) for n, v in values.items()}
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    _TEXTS,
+    st.frozensets(_TEXTS.filter(lambda name: name != ""), max_size=3) | st.just(frozenset({"unknown"})),
+)
+def test_a_line_says_all_that_is_in_it_and_reads_back_to_it(team: str, names: frozenset[str]) -> None:
+    """On a terminal and from a shell: no control, no line break, nothing invisible."""
+    values: dict[str, Value | None] = {
+        "team": admitted("team", team),
+        "findings": admitted("findings", names),
+    }
+    line = given_text(values.items())
+    assert line.isprintable()
+    read = read_line(PROGRAM, line)
+    assert read.diagnostics == ()
+    assert {name: admitted(name, value) for name, value in read.values.items()} == values
+
+
+def admitted(name: str, value: object) -> Value:
+    found = admit_value(PROGRAM.feature(name), value)
+    assert not isinstance(found, Inadmissible)
+    return found
 
 
 @settings(max_examples=100, deadline=None)
