@@ -12,7 +12,7 @@ from typing import Literal as Lit
 from typing import TypeAlias
 
 from policyd.engine.boxes import TooManyBoxes
-from policyd.policy.condition import All, Condition, Const, Either, both, either, negate, tests_of
+from policyd.policy.condition import All, Condition, Const, Either, Not, OneOf, both, negate, tests_of
 from policyd.policy.excepted import applies
 from policyd.policy.program import Deny, Guard, Route
 from policyd.policy.wording import condition_text
@@ -124,16 +124,33 @@ def _parts(case: Case, rule: _Rule) -> Iterator[_Part]:
         rule.rule.condition.operands if isinstance(rule.rule.condition, All) else (rule.rule.condition,)
     )
     given = _given(case, rule)
+    several = len(set(operands) - given) > 1
     for number, operand in enumerate(operands):
-        others = (*operands[:number], *operands[number + 1 :])
         if operand in given:
             continue
-        if len(set(operands) - given) > 1:
-            yield _Part(operand, "condition", both(*others, negate(operand)))
+        others = _but(operands, number, negated=True)
+        if several:
+            yield _Part(operand, "condition", both(others, negate(operand)))
         if isinstance(operand, Either):
             for place, one in enumerate(operand.operands):
-                rest = (*operand.operands[:place], *operand.operands[place + 1 :])
-                yield _Part(one, "alternative", both(*others, one, negate(either(*rest))))
+                rest = _but(operand.operands, place, negated=False)
+                yield _Part(one, "alternative", both(others, one, rest))
+
+
+def _but(operands: tuple[Condition, ...], number: int, *, negated: bool) -> Condition:
+    """All operands but one hold (`negated`), or none of them does. What they say of one feature's words is said at once:
+    a condition may list thousands, and each of them is asked about."""
+    words: dict[str, set[str]] = {}
+    rest: list[Condition] = []
+    for place, operand in enumerate(operands):
+        if place == number:
+            continue
+        test = operand.operand if negated and isinstance(operand, Not) else operand
+        if isinstance(test, OneOf) and negated is isinstance(operand, Not):
+            words.setdefault(test.feature, set()).update(test.values)
+        else:
+            rest.append(operand if negated else negate(operand))
+    return both(*(negate(OneOf(f, frozenset(values))) for f, values in words.items()), *rest)
 
 
 def _given(case: Case, rule: _Rule) -> frozenset[Condition]:
