@@ -79,10 +79,38 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(arguments: tuple[str, ...]) -> int:
     try:
-        parsed = _parser(arguments).parse_args(arguments)
+        parsed = _parsed(arguments)
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 2
     return int(parsed.run(parsed))
+
+
+def _parsed(arguments: tuple[str, ...]) -> argparse.Namespace:
+    """The command word first, and then what comes behind it by the command's own parser, flags and paths in any order.
+    Raises SystemExit where it is said what is wrong."""
+    at = next((i for i, word in enumerate(arguments) if not word.startswith("-")), len(arguments))
+    _parser().parse_args(arguments[: at + 1])
+    command = next(c for c in COMMANDS if c.word == arguments[at])
+    module = command.load()
+    parser = _CommandParser(
+        prog=f"policyd {command.word}",
+        description=f"{command.summary[0].upper()}{command.summary[1:]}.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    module.configure(parser)
+    parser.set_defaults(run=module.run)
+    return _intermixed(parser, arguments[at + 1 :])
+
+
+def _intermixed(parser: argparse.ArgumentParser, words: tuple[str, ...]) -> argparse.Namespace:
+    """argparse forgets `--` where flags may stand anywhere. Words behind it that look like flags take the plain reading,
+    in which flags come before or behind all paths."""
+    at = words.index("--") if "--" in words else len(words)
+    behind = words[at + 1 :]
+    if any(word.startswith("-") and word != "-" for word in behind):
+        return parser.parse_args(words)
+    return parser.parse_intermixed_args((*words[:at], *behind))
 
 
 class _Parser(argparse.ArgumentParser):
@@ -93,7 +121,16 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message}\n{_near_command(message)}")
 
 
-def _parser(arguments: tuple[str, ...]) -> argparse.ArgumentParser:
+class _CommandParser(argparse.ArgumentParser):
+    """argparse, with the way to the whole help."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(2, f"{self.prog}: {message}\n`{self.prog} --help` says more\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    """What stands before a command, and which commands there are."""
     parser = _Parser(
         prog="policyd",
         description="The firewall for LLM traffic whose policy can be proved.",
@@ -103,19 +140,8 @@ def _parser(arguments: tuple[str, ...]) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"policyd {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True, title="commands")
-    asked = next((word for word in arguments if not word.startswith("-")), None)
     for command in COMMANDS:
-        child = commands.add_parser(
-            command.word,
-            help=command.summary,
-            description=f"{command.summary[0].upper()}{command.summary[1:]}.",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            allow_abbrev=False,
-        )
-        if command.word == asked:
-            module = command.load()
-            module.configure(child)
-            child.set_defaults(run=module.run)
+        commands.add_parser(command.word, help=command.summary)
     return parser
 
 

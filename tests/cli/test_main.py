@@ -65,6 +65,62 @@ def test_wrong_usage_is_two_and_says_why(
     assert captured.out == ""
 
 
+@pytest.mark.parametrize(
+    ("words", "usage"),
+    [
+        (("check", "--no-such-flag"), "usage: policyd check "),
+        (("check", "a", "--no-such-flag", "b"), "usage: policyd check "),
+        (("diff", "a", "b", "c"), "usage: policyd diff "),
+        (("graph", "a", "--format", "chek"), "usage: policyd graph "),
+        (("--no-such-flag", "check"), "usage: policyd [-h]"),
+        (("--no-such-flag",), "usage: policyd [-h]"),
+    ],
+)
+def test_wrong_usage_shows_the_usage_of_the_command(
+    words: tuple[str, ...], usage: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(*words) == 2
+    captured = capsys.readouterr()
+    assert captured.err.startswith(usage)
+    assert "did you mean" not in captured.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("prove", "never location == cloud when opaque", "--seconds", "5", "a.policy"),
+        ("check", "a.policy", "--no-notes", "b.policy"),
+        ("check", "--quiet", "a.policy", "--no-notes", "b.policy"),
+        ("test", "a.policy", "--coverage", "b.policy"),
+        ("fmt", "--check", "a.policy", "--diff", "b.policy"),
+        ("explain", "a.policy", "--given", "team=search endpoint=chat", "r.json", "--nearest"),
+        ("diff", "a.policy", "--pairs", "all", "b.policy"),
+        ("check", "a.policy", "--no-notes", "--", "b.policy"),
+    ],
+)
+def test_flags_may_stand_between_paths(
+    words: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name in ("a.policy", "b.policy"):
+        (tmp_path / name).write_text(CLEAN)
+    (tmp_path / "r.json").write_text("{}")
+    monkeypatch.chdir(tmp_path)
+    assert run(*words) in (0, 1)
+    assert "usage" not in capsys.readouterr().err
+
+
+def test_a_path_that_begins_with_a_dash_stands_behind_two(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "-a.policy").write_text(CLEAN)
+    monkeypatch.chdir(tmp_path)
+    assert run("check", "--no-notes", "--", "-a.policy") == 0
+    assert "-a.policy" in capsys.readouterr().out
+
+
 def _command(run_it: Callable[[object], int]) -> ModuleType:
     module = ModuleType("broken")
     module.configure = lambda _: None  # type: ignore[attr-defined]
