@@ -1,24 +1,37 @@
-"""One policy of a comparison as the command line found it, ready to be written in any form."""
+"""A comparison as the command line found it, ready to be written in any form: each policy, the verdict, the exit code.
 
-from collections.abc import Iterable
+In come differences and what kept policies from being compared; out come the verdict with its sentence and the exit code. What
+could not be compared is never said to be the same, nor not to be looser.
+"""
+
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from policyd.cli.report import UNUSABLE
 from policyd.compare.difference import Denied, Difference, Verdict
 from policyd.compare.recorded import Replayed
+from policyd.compare.telling import many, verdict_text
+from policyd.text.diagnostic import Diagnostic
 
-__all__ = ["LOOSER", "Compared", "exit_code_of", "verdict_of"]
+__all__ = ["LOOSER", "Compared", "Comparison", "exit_code_of", "problem_text", "verdict_of", "why_not"]
 
 LOOSER: Final = 4
 """The exit code where something is let through that was not."""
 
-_CODES: Final = {Verdict.LOOSER: LOOSER, Verdict.NOT_PROVED: 3, Verdict.CHANGED: 1, Verdict.SAME: 0}
+_CODES: Final = {
+    Verdict.LOOSER: LOOSER,
+    Verdict.NOT_COMPARED: 1,
+    Verdict.NOT_PROVED: 3,
+    Verdict.CHANGED: 1,
+    Verdict.SAME: 0,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """`old` and `new` are paths, one of them None where only the other side has the policy; then there is no difference.
-    `denied` is what `--deny-new` found."""
+    """`old` and `new` are paths, one of them None where only the other side has the policy; then there is no difference, nor
+    where there are `problems`: what kept it from being compared. `denied` is what `--deny-new` found."""
 
     name: str
     old: str | None
@@ -26,14 +39,68 @@ class Compared:
     difference: Difference | None
     denied: tuple[Denied, ...] = ()
     log: Replayed | None = None
+    problems: tuple[Diagnostic, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
+        if self.problems:
+            return Verdict.NOT_COMPARED
         if self.difference is not None:
             return self.difference.verdict
         if any(d.shown is not None for d in self.denied):
             return Verdict.LOOSER
         return Verdict.NOT_PROVED if self.denied else Verdict.CHANGED
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """All of it. `problems` kept everything from being compared, and then there are no policies."""
+
+    old: str
+    new: str
+    policies: tuple[Compared, ...]
+    problems: tuple[Diagnostic, ...] = ()
+
+    @property
+    def verdict(self) -> Verdict:
+        return Verdict.NOT_COMPARED if self.problems else verdict_of(self.policies)
+
+    @property
+    def exit_code(self) -> int:
+        """An answer that is missing outweighs one that is bad."""
+        if self.problems or any(c.problems for c in self.policies):
+            return UNUSABLE
+        return exit_code_of(self.verdict)
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in a line; an author's words stand in backticks."""
+        verdict = self.verdict
+        missing = [c for c in self.policies if c.verdict is Verdict.NOT_COMPARED]
+        if self.problems:
+            return f"not compared: the two sides could not be compared: {problem_text(self.problems)}"
+        if verdict is Verdict.NOT_COMPARED:
+            more = len(missing) - 1
+            rest = f", and {many(more, 'more policy', 'more policies')}" if more else ""
+            return f"not compared: `{missing[0].name}` {why_not(missing[0])}{rest}"
+        rest = f"; {many(len(missing), 'policy', 'policies')} could not be compared" if missing else ""
+        return verdict_text(verdict) + rest
+
+
+def why_not(compared: Compared) -> str:
+    """Why a policy is not compared, as what is said of it."""
+    if compared.problems:
+        return f"could not be compared: {problem_text(compared.problems)}"
+    word = "is new" if compared.old is None else "is gone"
+    return f"the policy {word}"
+
+
+def problem_text(problems: Sequence[Diagnostic]) -> str:
+    """The first mistake with its place, and how many more there are."""
+    first = problems[0]
+    place = "" if first.span is None else f"{first.span.place}: "
+    more = f" (and {many(len(problems) - 1, 'more mistake')})" if len(problems) > 1 else ""
+    return f"{place}{first.message}{more}"
 
 
 def verdict_of(compared: Iterable[Compared]) -> Verdict:

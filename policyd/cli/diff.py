@@ -13,13 +13,13 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
-from policyd.cli.compared import Compared, exit_code_of, verdict_of
+from policyd.cli.compared import Compared, Comparison
 from policyd.cli.difference_json import difference_json
 from policyd.cli.difference_markdown import difference_markdown
 from policyd.cli.difference_text import difference_lines, verdict_line
 from policyd.cli.formats import chosen_outputs, configure_formats, deliver
 from policyd.cli.output import Style, say, style_for
-from policyd.cli.report import UNUSABLE, report_unusable
+from policyd.cli.report import report_unusable
 from policyd.cli.sides import Pair, Side, open_sides, paired
 from policyd.compare.absent import nothing_for
 from policyd.compare.difference import MOST_SHOWN, Difference, compare
@@ -64,6 +64,16 @@ class _Wish:
     log: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Both sides, the policies that belong together, and what is asked of each."""
+
+    old: Side
+    new: Side
+    pairs: tuple[Pair, ...]
+    wish: _Wish
+
+
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EPILOG
     parser.add_argument("old", metavar="OLD", help="a policy, a folder, or git:REV[:PATH]")
@@ -91,66 +101,69 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     outputs = chosen_outputs(arguments)
+    asked = _asked(arguments)
+    if isinstance(asked, _Asked):
+        comparison = _comparison(arguments, asked, aloud=outputs.on_screen("text"))
+    else:
+        comparison = Comparison(arguments.old, arguments.new, (), asked)
+        report_unusable(asked)
+    if comparison.policies and outputs.on_screen("text"):
+        say(verdict_line(comparison, style_for(sys.stdout)))
+    writers = {
+        "json": lambda: difference_json(comparison, boxes=arguments.boxes),
+        "markdown": lambda: difference_markdown(comparison, boxes=arguments.boxes),
+        "text": lambda: "".join(f"{line}\n" for line in _plain(comparison, boxes=arguments.boxes)),
+    }
+    return deliver(outputs, writers) or comparison.exit_code
+
+
+def _asked(arguments: argparse.Namespace) -> _Asked | tuple[Diagnostic, ...]:
+    """What is to be compared and how, or everything that keeps it from being compared."""
     denied = _predicates(arguments.deny_new)
     sides = open_sides(arguments.old, arguments.new)
-    problems = [*(d for d in denied if isinstance(d, Diagnostic))]
-    if not isinstance(sides[0], Side):
-        problems += [d for d in sides if isinstance(d, Diagnostic)]
-    if problems or not isinstance(sides[0], Side) or not isinstance(sides[1], Side):
-        return report_unusable(problems)
-    pairs = paired(*sides)
+    problems = tuple(d for d in (*denied, *sides) if isinstance(d, Diagnostic))
+    old, new = sides if len(sides) == 2 else (None, None)
+    if problems or not isinstance(old, Side) or not isinstance(new, Side):
+        return problems
+    pairs = paired(old, new)
     if arguments.against_log is not None and len(pairs) != 1:
-        return report_unusable((_several(len(pairs)),))
-    wish = _Wish(
-        date.today(),
-        tuple(d for d in denied if isinstance(d, Assert)),
-        arguments.pairs,
-        arguments.against_log,
-    )
+        return (_several(len(pairs)),)
+    claims = tuple(d for d in denied if isinstance(d, Assert))
+    wish = _Wish(date.today(), claims, arguments.pairs, arguments.against_log)
+    return _Asked(old, new, pairs, wish)
+
+
+def _comparison(arguments: argparse.Namespace, asked: _Asked, *, aloud: bool) -> Comparison:
+    """Every policy compared, each told as soon as it is."""
     compared: list[Compared] = []
-    unusable = False
     style = style_for(sys.stdout)
-    for pair in pairs:
-        found = _compared(pair, sides, wish)
+    for pair in asked.pairs:
+        found = _compared(pair, asked.old, asked.new, asked.wish)
         if not isinstance(found, Compared):
-            unusable = True
             report_unusable(found)
-            continue
+            found = Compared(pair.name, _shown(pair.old), _shown(pair.new), None, problems=found)
         compared.append(found)
-        if outputs.on_screen("text"):
+        if aloud:
             for line in (*difference_lines(found, style, boxes=arguments.boxes), ""):
                 say(line)
-    code = UNUSABLE if unusable else exit_code_of(verdict_of(compared))
-    if compared and outputs.on_screen("text"):
-        say(verdict_line(compared, style))
-    shown = (sides[0].shown, sides[1].shown)
-    writers = {
-        "json": lambda: difference_json(compared, shown, exit_code=code, boxes=arguments.boxes),
-        "markdown": lambda: difference_markdown(compared, shown, boxes=arguments.boxes),
-        "text": lambda: "".join(f"{line}\n" for line in _plain(compared, boxes=arguments.boxes)),
-    }
-    return deliver(outputs, writers) or code
+    return Comparison(asked.old.shown, asked.new.shown, tuple(compared))
 
 
-def _plain(compared: Sequence[Compared], *, boxes: bool) -> Iterator[str]:
+def _plain(comparison: Comparison, *, boxes: bool) -> Iterator[str]:
     style = Style(colour=False)
-    for found in compared:
+    for found in comparison.policies:
         yield from difference_lines(found, style, boxes=boxes)
         yield ""
-    if compared:
-        yield verdict_line(compared, style)
+    yield verdict_line(comparison, style)
 
 
-def _compared(
-    pair: Pair, sides: tuple[Side | Diagnostic, ...], wish: _Wish
-) -> Compared | tuple[Diagnostic, ...]:
+def _compared(pair: Pair, old: Side, new: Side, wish: _Wish) -> Compared | tuple[Diagnostic, ...]:
     """One policy compared, or what keeps it from being compared."""
-    old, new = sides
-    assert isinstance(old, Side) and isinstance(new, Side)
     before = _load(old, pair.old, wish) if pair.old is not None else None
     after = _load(new, pair.new, wish) if pair.new is not None else None
     if isinstance(before, tuple) or isinstance(after, tuple):
-        return tuple(d for found in (before, after) if isinstance(found, tuple) for d in found)
+        wrong = (d for found in (before, after) if isinstance(found, tuple) for d in found)
+        return tuple(dict.fromkeys(wrong))
     plain = Compared(pair.name, _shown(pair.old), _shown(pair.new), None)
     if before is None or after is None:
         if after is None or not wish.deny_new:

@@ -4,11 +4,11 @@ In comes what changed; out goes an object whose `format` is 1 for as long as no 
 keys may come. `docs/schemas/diff-1.json` is its schema. Words stay as the author wrote them: escaping is JSON's.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final
 
 from policyd import __version__
-from policyd.cli.compared import Compared, verdict_of
+from policyd.cli.compared import Compared, Comparison
 from policyd.compare.boxes import box_text, merged_boxes
 from policyd.compare.declared import Declared
 from policyd.compare.difference import Denied, Difference, Opened, PairItem
@@ -21,26 +21,27 @@ from policyd.proofs.changes import Shown
 from policyd.proofs.kinds import Kind
 from policyd.proofs.side import Decider
 from policyd.reports.values import Json, decision_json, document_text, place_json, request_json
+from policyd.text.diagnostic import Diagnostic
 
 __all__ = ["FORMAT", "difference_json"]
 
 FORMAT: Final = 1
 
 
-def difference_json(
-    compared: Sequence[Compared], sides: tuple[str, str], *, exit_code: int, boxes: bool
-) -> str:
+def difference_json(comparison: Comparison, *, boxes: bool) -> str:
     """The whole result as text."""
     return document_text(
         {
             "format": FORMAT,
             "command": "diff",
             "policyd": __version__,
-            "exit_code": exit_code,
-            "verdict": str(verdict_of(compared)) if compared else None,
-            "old": sides[0],
-            "new": sides[1],
-            "policies": [_policy(c, boxes=boxes) for c in compared],
+            "exit_code": comparison.exit_code,
+            "verdict": str(comparison.verdict),
+            "verdict_text": comparison.sentence,
+            "old": comparison.old,
+            "new": comparison.new,
+            "problems": [_problem(d) for d in comparison.problems],
+            "policies": [_policy(c, boxes=boxes) for c in comparison.policies],
         }
     )
 
@@ -52,6 +53,7 @@ def _policy(compared: Compared, *, boxes: bool) -> Json:
         "new": compared.new,
         "verdict": str(compared.verdict),
         "denied": [_denied(d) for d in compared.denied],
+        "problems": [_problem(d) for d in compared.problems],
     }
     difference = compared.difference
     if difference is not None:
@@ -67,6 +69,15 @@ def _policy(compared: Compared, *, boxes: bool) -> Json:
         }
     out["log"] = None if compared.log is None else _log(compared.log)
     return out
+
+
+def _problem(diagnostic: Diagnostic) -> Json:
+    return {
+        "code": diagnostic.code,
+        "message": diagnostic.message,
+        "help": diagnostic.help,
+        "place": place_json(diagnostic.span),
+    }
 
 
 def _pair(compared: Compared, difference: Difference, item: PairItem, *, boxes: bool) -> Json:

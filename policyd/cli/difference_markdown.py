@@ -8,7 +8,7 @@ comment is left out and counted, never the verdict.
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from policyd.cli.compared import Compared, verdict_of
+from policyd.cli.compared import Compared, Comparison, problem_text, why_not
 from policyd.compare.boxes import box_text, merged_boxes
 from policyd.compare.declared import Declared, DeclaredKind
 from policyd.compare.difference import Denied, Difference, Opened, PairItem, Verdict
@@ -25,12 +25,12 @@ from policyd.compare.telling import (
     request_text,
     summary,
     unfinished_text,
-    verdict_text,
 )
 from policyd.compare.wording import region_lines, when_text
 from policyd.proofs.changes import Shown
 from policyd.proofs.kinds import Kind
 from policyd.reports.markdown import code, plain
+from policyd.text.diagnostic import Diagnostic
 
 __all__ = ["difference_markdown", "sentence"]
 
@@ -38,16 +38,19 @@ LONGEST: Final = 60_000
 """Characters: GitHub takes 65,536 in one comment."""
 _MOST_BOXES: Final = 12
 _MOST_NAMES: Final = 40
+_MOST_PROBLEMS: Final = 20
 
 
-def difference_markdown(compared: Sequence[Compared], sides: tuple[str, str], *, boxes: bool) -> str:
+def difference_markdown(comparison: Comparison, *, boxes: bool) -> str:
     """The whole comment."""
-    verdict = verdict_of(compared)
+    said, compared = comparison.sentence, comparison.policies
     head = [
-        f"## policyd diff: {plain(str(verdict))}",
+        f"## policyd diff: {plain(str(comparison.verdict))}",
         "",
-        f"{plain(verdict_text(verdict))[:1].upper()}{plain(verdict_text(verdict))[1:]}. {code(sides[0])} → {code(sides[1])}",
+        f"{sentence(said[:1].upper() + said[1:])}. {code(comparison.old)} → {code(comparison.new)}",
     ]
+    if comparison.problems:
+        head += ["", _problems(comparison.problems)]
     same = [
         c
         for c in compared
@@ -97,7 +100,10 @@ def _policy(compared: Compared, *, boxes: bool) -> Iterator[str]:
     for denied in compared.denied:
         yield _denied(compared, denied)
     if difference is None:
-        yield f"The policy {'is new' if compared.old is None else 'is gone'}."
+        why = why_not(compared)
+        yield f"{sentence(why[:1].upper() + why[1:])}."
+        if len(compared.problems) > 1:
+            yield _problems(compared.problems)
     else:
         said = summary(difference)
         if said:
@@ -120,6 +126,14 @@ def _policy(compared: Compared, *, boxes: bool) -> Iterator[str]:
             yield _declared(difference.declared)
     if compared.log is not None:
         yield "\n".join(f"- {sentence(line)}" for line in log_lines(compared.log))
+
+
+def _problems(problems: Sequence[Diagnostic]) -> str:
+    """What kept a comparison from being made."""
+    lines = [f"- {sentence(problem_text((d,)))}" for d in problems[:_MOST_PROBLEMS]]
+    if len(problems) > _MOST_PROBLEMS:
+        lines.append(f"- {many(len(problems) - _MOST_PROBLEMS, 'more mistake')}")
+    return "\n".join(lines)
 
 
 def _table(compared: Compared, difference: Difference) -> str:

@@ -6,7 +6,7 @@ escaped for the terminal.
 
 from collections.abc import Iterator, Sequence
 
-from policyd.cli.compared import Compared, verdict_of
+from policyd.cli.compared import Compared, Comparison, problem_text, why_not
 from policyd.cli.output import Style
 from policyd.compare.boxes import box_text, merged_boxes
 from policyd.compare.declared import Declared, DeclaredKind
@@ -24,7 +24,6 @@ from policyd.compare.telling import (
     request_text,
     summary,
     unfinished_text,
-    verdict_text,
 )
 from policyd.compare.wording import region_lines, when_text
 from policyd.proofs.changes import Shown
@@ -44,8 +43,8 @@ def difference_lines(compared: Compared, style: Style, *, boxes: bool) -> Iterat
     head = f"{printable(compared.name)}: {_coloured(compared.verdict, style)}"
     difference = compared.difference
     if difference is None:
-        word = "is new" if compared.old is None else "is gone"
-        yield f"{head}: the policy {word}"
+        why = problem_text(compared.problems) if compared.problems else why_not(compared)
+        yield f"{head}: {printable(why)}"
     else:
         said = summary(difference)
         yield f"{head}{f': {said}' if said else ''}"
@@ -63,11 +62,11 @@ def difference_lines(compared: Compared, style: Style, *, boxes: bool) -> Iterat
         yield from (f"{_MARGIN}{printable(line)}" for line in rest)
 
 
-def verdict_line(compared: Sequence[Compared], style: Style) -> str:
+def verdict_line(comparison: Comparison, style: Style) -> str:
     """The last line."""
-    verdict = verdict_of(compared)
-    text = verdict_text(verdict)
-    if len(compared) == 1:
+    compared, verdict = comparison.policies, comparison.verdict
+    text = printable(comparison.sentence)
+    if len(compared) < 2:
         return _painted(verdict, text, style)
     counts = [(v, sum(c.verdict is v for c in compared)) for v in Verdict]
     said = ", ".join(f"{number} {v}" for v, number in counts if number)
@@ -190,5 +189,5 @@ def _painted(verdict: Verdict, text: str, style: Style) -> str:
             return style.green(text)
         case Verdict.CHANGED:
             return style.yellow(text)
-        case Verdict.LOOSER | Verdict.NOT_PROVED:
+        case Verdict.LOOSER | Verdict.NOT_COMPARED | Verdict.NOT_PROVED:
             return style.red(text)

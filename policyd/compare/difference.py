@@ -37,6 +37,7 @@ class Verdict(StrEnum):
     """What is to be said of the whole, the worst first."""
 
     LOOSER = "looser"
+    NOT_COMPARED = "not compared"
     NOT_PROVED = "not proved"
     CHANGED = "changed"
     SAME = "same meaning"

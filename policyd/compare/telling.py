@@ -143,6 +143,7 @@ def verdict_text(verdict: Verdict) -> str:
     """One line for a whole comparison."""
     return {
         Verdict.LOOSER: "looser: something is let through that was not",
+        Verdict.NOT_COMPARED: "not compared",
         Verdict.NOT_PROVED: "not proved: a question outgrew its budget",
         Verdict.CHANGED: "changed, and nothing is looser",
         Verdict.SAME: "same meaning: proved for every possible request",

@@ -251,6 +251,15 @@ def test_a_named_base_is_compared_with(workspace: Workspace) -> None:
     assert workspace.run(path="policies", base="released").outputs["verdict"] == "same meaning"
 
 
+def test_a_policy_that_cannot_be_read_is_not_compared_and_fails(workspace: Workspace) -> None:
+    base = workspace.commit(CLEAN)
+    workspace.commit(CLEAN.replace("guard ", "gaurd ", 1))
+    job = workspace.run(path="policies", pull_request=base, fail_on="never")
+    assert (job.code, job.outputs["verdict"]) == (1, "not compared"), job.log
+    assert "## policyd diff: not compared" in job.summary
+    assert "could not be compared" in Path(job.outputs["comment"]).read_text()
+
+
 def test_a_policy_that_is_new_is_compared_with_nothing(workspace: Workspace) -> None:
     base = workspace.commit("nothing", "README")
     workspace.commit(CLEAN)
