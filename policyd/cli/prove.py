@@ -7,6 +7,7 @@ that read and prove the policy's own assertions; nothing is decided here but how
 
 import argparse
 import os
+import re
 import sys
 import time
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from policyd.cli.formats import chosen_outputs, configure_formats, deliver
 from policyd.cli.origins import Origin, file_origin, mismatch, sidecar_origin
 from policyd.cli.output import Style, say, style_for
 from policyd.cli.proving import Proving, proving_json, proving_lines
-from policyd.cli.reading import find_policies, read_input
+from policyd.cli.reading import SUFFIX, find_policies, read_input
 from policyd.cli.report import CLEAN, FINDINGS, NOT_PROVED, report_unusable, worst
 from policyd.cli.sidecar import served_digest
 from policyd.engine.matrix import Matrix, build_matrix
@@ -38,8 +39,8 @@ A CLAIM is what stands behind the name in `assert NAME …`:
   always CONDITION [when CONDITION]    every candidate is like this
   never rejected [when CONDITION]
   claimed never loosens
-An argument with a space in it that is no file is a claim; every other one is a policy, or a folder of them. Without PATH: the
-policy that the deployment file names, or this folder.
+An argument with a space in it that is no file and not like the name of one is a claim; every other one is a policy, or a folder
+of them. Without PATH: the policy that the deployment file names, or this folder.
 
 examples:
   policyd prove 'never location == cloud when sensitivity >= confidential'
@@ -55,6 +56,9 @@ _CODES: Final = {
     Outcome.VACUOUS: FINDINGS,
     Outcome.NOT_PROVED: NOT_PROVED,
 }
+_CLAIM_WORDS: Final = ("never ", "always ", "claimed ", "assert ")
+_QUOTED: Final = re.compile(r'"[^"]*"')
+_SEPARATORS: Final = tuple(mark for mark in (os.sep, os.altsep) if mark)
 _ROUNDS: Final = 3
 """How often a sidecar is asked again because it changed its policy meanwhile."""
 
@@ -93,13 +97,12 @@ def run(arguments: argparse.Namespace) -> int:
     claims = tuple(word for word in arguments.words if _is_claim(word))
     paths = tuple(word for word in arguments.words if not _is_claim(word))
     asked = _read_claims(claims, arguments.claims)
-    found = _origins(paths, arguments.deployment, arguments.sidecar)
+    # With a claim that cannot be read nothing is asked: no policy is read and no sidecar called.
+    found = () if asked.diagnostics else _origins(paths, arguments.deployment, arguments.sidecar)
     problems = [*asked.diagnostics, *(f for f in found if isinstance(f, Diagnostic))]
     codes = [report_unusable(problems)] if problems else []
     provings: list[Proving] = []
     for origin in (f for f in found if isinstance(f, Origin)):
-        if not asked.assertions:
-            break
         proving = _proving(origin, asked, arguments.digest, _budget(arguments.seconds))
         if isinstance(proving, Proving):
             provings.append(proving)
@@ -199,7 +202,17 @@ def _is_about(diagnostic: Diagnostic, asked: _Asked) -> bool:
 
 
 def _is_claim(word: str) -> bool:
-    return (not word or any(ch.isspace() for ch in word)) and not os.path.exists(word)
+    if os.path.exists(word):
+        return False
+    return not word or (any(ch.isspace() for ch in word) and not _is_like_a_path(word))
+
+
+def _is_like_a_path(word: str) -> bool:
+    """A file that is not there is said to be missing, and not taken for a claim about everything in this folder."""
+    unquoted = _QUOTED.sub("", word)
+    return not word.lstrip().startswith(_CLAIM_WORDS) and (
+        unquoted.endswith(SUFFIX) or any(mark in unquoted for mark in _SEPARATORS)
+    )
 
 
 def _seconds(text: str) -> float:

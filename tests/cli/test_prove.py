@@ -132,6 +132,29 @@ def test_a_policy_that_is_not_there_is_two(run: Run) -> None:
     assert "error[PD001]" in ran.err
 
 
+@pytest.mark.usefixtures("clean")
+@pytest.mark.parametrize("path", ["sp dir/ab.policy", "my main.policy", "sp dir/sub dir"])
+def test_a_file_that_is_not_there_is_no_claim(path: str, run: Run) -> None:
+    ran = run("prove", STAYS, path)
+    assert (ran.code, ran.out) == (2, "")
+    assert f"there is no file `{path}`" in ran.err
+
+
+@pytest.mark.parametrize(
+    "claim", ['never target == cloud when team == "a/b"', 'nevr target == cloud when team == "x/y"']
+)
+def test_a_claim_about_a_path_is_a_claim(claim: str, run: Run, clean: str) -> None:
+    assert "there is no file" not in run("prove", claim, clean).err
+
+
+def test_no_policy_is_read_for_a_claim_that_cannot_be_read(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "main.policy").write_text(MISSPELT)
+    ran = run("prove", STAYS, "nevr rejected", "--sidecar", "http://127.0.0.1:1")
+    assert (ran.code, ran.out) == (2, "")
+    assert "<claim 2>:1:1" in ran.err
+    assert "main.policy" not in ran.err and "sidecar" not in ran.err
+
+
 def test_claims_of_a_file_and_of_the_line_are_each_asked_once(run: Run, clean: str, tmp_path: Path) -> None:
     (tmp_path / "audit.txt").write_text(f"# audit\n{STAYS}\nnever location == cloud\n    when opaque\n")
     ran = run("prove", "--claims", "audit.txt", STAYS, clean, "--format", "json")
