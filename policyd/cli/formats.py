@@ -19,18 +19,21 @@ at all; one that cannot be written is exit code 2.
 
 import argparse
 import os
+import re
 import stat
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from policyd.cli.report import CLEAN, report_unusable
 from policyd.text.diagnostic import Diagnostic, Severity
+from policyd.text.printable import printable
 
 __all__ = ["Outputs", "Writer", "chosen_outputs", "configure_formats", "deliver", "write_whole"]
 
+_WORD: Final = re.compile(r"[\w-]*")
 Writer: TypeAlias = Callable[[], str]
 """Writes the whole result in one format, with a line break at its end."""
 
@@ -62,10 +65,15 @@ def configure_formats(parser: argparse.ArgumentParser, formats: Sequence[str]) -
 
     def wanted(text: str) -> tuple[str | None, str]:
         form, equals, path = text.partition("=")
-        if not equals or form not in formats:
+        if not equals or not _WORD.fullmatch(form):
             form, path = "", text
+        elif form not in formats:
+            raise argparse.ArgumentTypeError(
+                f"`{printable(form)}` is no format: choose from {', '.join(formats)}"
+                f" (for a file of this name write `text={printable(text)}`)"
+            )
         if not path:
-            raise argparse.ArgumentTypeError(f"`{text}` names no file")
+            raise argparse.ArgumentTypeError(f"`{printable(text)}` names no file")
         return form or None, path
 
     parser.add_argument(

@@ -5,6 +5,7 @@ picture is proved by search; where a search was not finished, the mark says so, 
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -43,7 +44,7 @@ examples:
 
 exit codes: 0 drawn, 1 the policy has errors, 2 wrong usage or unreadable input, 3 drawn, but some marks are not proved
 """
-_MERMAID_ENDINGS: Final = (".mmd", ".mermaid")
+_ENDINGS: Final = {".svg": "svg", "": "svg", ".mmd": "mermaid", ".mermaid": "mermaid"}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -52,7 +53,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format",
         choices=("svg", "mermaid"),
-        help="default: as the name of FILE ends (.svg, .mmd), else mermaid",
+        help="default: as the name of FILE ends (.svg, .mmd), svg without an ending, mermaid without FILE",
     )
     parser.add_argument(
         "--view", choices=(*VIEWS, "all"), default="all", help="what of the policy is drawn (default: all)"
@@ -68,6 +69,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    form = _format(arguments.format, arguments.output)
+    if isinstance(form, int):
+        return form
     path = _policy(arguments.policy)
     if isinstance(path, int):
         return path
@@ -77,7 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
     drawing = _drawing(program, arguments.by, title=Path(path).stem)
     if isinstance(drawing, int):
         return drawing
-    text = _text(drawing, _format(arguments.format, arguments.output), _views(arguments.view))
+    text = _text(drawing, form, _views(arguments.view))
     if isinstance(text, int):
         return text
     if arguments.output is None:
@@ -117,10 +121,20 @@ def _drawing(program: Program, by: Sequence[str], *, title: str) -> Drawing | in
     return gather(open_case(program, matrix, budget()), dimensions, title=title)
 
 
-def _format(asked_for: str | None, output: str | None) -> str:
+def _format(asked_for: str | None, output: str | None) -> str | int:
+    """What is asked for, or what the file's name says; the exit code where it says another format."""
     if asked_for is not None:
         return asked_for
-    return "svg" if output is not None and not output.endswith(_MERMAID_ENDINGS) else "mermaid"
+    if output is None:
+        return "mermaid"
+    ending = os.path.splitext(output)[1].lower()
+    if ending in _ENDINGS:
+        return _ENDINGS[ending]
+    complain(
+        f"policyd graph: `{printable(output)}` says no format: a picture is SVG (.svg) or Mermaid (.mmd)"
+    )
+    complain("help: name the file so, or say which with `--format svg` or `--format mermaid`")
+    return UNUSABLE
 
 
 def _views(view: str) -> tuple[View, ...]:

@@ -192,9 +192,23 @@ def test_text_can_go_into_a_file(run: Run, policies: Path) -> None:
     assert (policies / "all.txt").read_text().split("proved,")[0] == ran.out.split("proved,")[0]
 
 
-def test_a_name_that_begins_like_a_format_is_a_name(run: Run, policies: Path) -> None:
-    run("check", "--output", "x=y.txt", "clean.policy")
-    assert (policies / "x=y.txt").exists()
+@pytest.mark.parametrize("wrong", ["xml=x.txt", "jsn=x.txt", "=x.txt"])
+def test_a_mistyped_format_is_not_the_name_of_a_file(wrong: str, run: Run, policies: Path) -> None:
+    before = sorted(policies.iterdir())
+    ran = run("check", "--output", wrong, "clean.policy")
+    assert (ran.code, ran.out) == (2, "")
+    assert "is no format: choose from text, json, sarif, github, junit" in ran.err
+    assert f"`text={wrong}`" in ran.err
+    assert sorted(policies.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [("text=xml=x.txt", "xml=x.txt"), ("./x=y.txt", "x=y.txt"), ("json=a=b.json", "a=b.json")],
+)
+def test_a_file_may_have_an_equals_sign_in_its_name(words: str, name: str, run: Run, policies: Path) -> None:
+    assert run("check", "--output", words, "clean.policy").code == 0
+    assert (policies / name).exists()
 
 
 def test_a_file_that_cannot_be_written_is_two_and_leaves_nothing(run: Run, policies: Path) -> None:

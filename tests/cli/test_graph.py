@@ -19,6 +19,15 @@ def test_the_name_of_the_file_says_the_form(run: Run, clean: str, tmp_path: Path
     assert (tmp_path / "p.svg").read_text().startswith("flowchart")
 
 
+@pytest.mark.parametrize("name", ["p.png", "p.svg.pdf", "p.html"])
+def test_another_ending_is_two_and_names_the_formats(name: str, run: Run, clean: str, tmp_path: Path) -> None:
+    ran = run("graph", clean, "--output", name)
+    assert (ran.code, ran.out) == (2, "")
+    assert f"`{name}` says no format: a picture is SVG (.svg) or Mermaid (.mmd)" in ran.err
+    assert not (tmp_path / name).exists()
+    assert run("graph", clean, "--output", name, "--format", "svg").code == 0
+
+
 def test_standard_output_gets_mermaid_or_what_is_asked_for(run: Run, clean: str) -> None:
     assert run("graph", clean).out.startswith("flowchart TB\n")
     ran = run("graph", clean, "--format", "svg")
