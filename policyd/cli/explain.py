@@ -18,7 +18,7 @@ from policyd.cli.opening import opened_origin, readable
 from policyd.cli.origins import Origin, file_origin, sidecar_origin
 from policyd.cli.output import Style, say, style_for
 from policyd.cli.reading import read_input
-from policyd.cli.report import CLEAN, NOT_PROVED, report_findings, report_unusable
+from policyd.cli.report import CLEAN, NOT_PROVED, findings_text, report_findings, report_unusable
 from policyd.cli.whynot_text import why_not_json, why_not_lines
 from policyd.engine.compile import Compiled, compile_program
 from policyd.explain.explanation import Explanation, explanation_of
@@ -31,7 +31,7 @@ from policyd.policy.program import Program
 from policyd.policy.request import Request
 from policyd.reports.values import Json
 from policyd.text.diagnostic import Diagnostic, Severity
-from policyd.trials.given import GivenRequest, read_json, read_line, request_from
+from policyd.trials.given import GivenRequest, read_json, read_line, request_from, undetected
 
 __all__ = ["configure", "run"]
 
@@ -123,6 +123,7 @@ def run(arguments: argparse.Namespace) -> int:
     subject = None if arguments.why_not is None else subject_of(program, arguments.why_not)
     if isinstance(subject, Diagnostic):
         return report_unusable((subject,))
+    _warn(undetected(program, given.values))
     asked = _answered(program, request, subject, near=arguments.nearest)
     code = CLEAN if asked.near is None or asked.near.proved else NOT_PROVED
     if (subject is not None or arguments.nearest) and not arguments.json:
@@ -171,6 +172,11 @@ def _answered(program: Program, request: Request, subject: Subject | None, *, ne
         return _Asked(subject, why, None)
     goal = other_outcome(program, request) if subject is None else takes_part(program, subject)
     return _Asked(subject, why, nearest(program, request, goal, BUDGET))
+
+
+def _warn(found: Sequence[Diagnostic]) -> None:
+    """What is odd about the request, beside the answer."""
+    sys.stderr.write(findings_text(found, notes=True, colour=style_for(sys.stderr).colour))
 
 
 def _given(program: Program, path: str | None, lines: Sequence[str]) -> GivenRequest:

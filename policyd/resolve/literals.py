@@ -209,7 +209,7 @@ def dotted_name(feature: Feature, literal: Literal, use: Span, report: Report) -
         report.add(
             "PD228",
             literal.span,
-            f"no detector finds `{shown(literal.value)}`, so this never holds",
+            f"no detector of this version finds `{shown(literal.value)}`: only unknown findings meet this, or another version's",
             help=f"did you mean `{close}`?" if close else "docs/traffic.md lists what the detectors find",
             subject=literal.value,
         )

@@ -43,6 +43,16 @@ def test_a_rejection_is_explained_too(run: Run, clean: str) -> None:
     assert ran.out.startswith("rejected by otherwise (status 403)\n")
 
 
+@pytest.mark.parametrize("words", [(), ("--json",), ("--nearest",), ("--why-not", "cloud")])
+def test_a_mistyped_finding_is_warned_of_beside_the_answer(
+    words: tuple[str, ...], run: Run, clean: str
+) -> None:
+    ran = run("explain", clean, "--given", "team=search endpoint=chat findings=secrt", *words)
+    assert ran.code == 0 and ran.out
+    assert "warning[PD228] no detector of this version finds `secrt`" in ran.err
+    assert "did you mean `secret`?" in ran.err
+
+
 def test_a_file_and_a_line_together(run: Run, clean: str, tmp_path: Path) -> None:
     (tmp_path / "r.json").write_text('{"team": "search", "endpoint": "chat", "findings": ["secret.aws"]}')
     assert run("explain", clean, "r.json").out.startswith("local via rest")

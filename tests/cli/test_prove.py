@@ -174,6 +174,13 @@ def test_what_a_claim_warns_of_is_shown(run: Run, clean: str) -> None:
     assert ran.out.startswith("<claim>:1:41: warning[PD226]")
 
 
+def test_a_finding_that_no_detector_makes_does_not_contradict_what_refutes_it(run: Run, clean: str) -> None:
+    ran = run("prove", 'never location == cloud when findings contains "s"', clean)
+    assert "refuted" in ran.out
+    assert "only unknown findings meet this, or another version's" in ran.out
+    assert "never holds" not in ran.out
+
+
 def test_another_digest_is_refused(run: Run, clean: str) -> None:
     ran = run("prove", STAYS, clean, "--digest", "0" * 32)
     assert (ran.code, ran.out) == (2, "")

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from policyd.policy.program import Value
 from policyd.policy.request import EVERYTHING, Inadmissible, Request, admit_value
 from policyd.policy.written import given_text, number_text, number_value, value_text
-from policyd.trials.given import read_json, read_line, request_from
+from policyd.text.diagnostic import Severity
+from policyd.trials.given import read_json, read_line, request_from, undetected
 from tests.trials.small import small_program
 
 PROGRAM = small_program()
@@ -58,6 +59,9 @@ def test_a_line_reads_as_values(text: str, values: dict[str, object]) -> None:
         ('team="open', "PD004", "cannot read the request"),
         (r'team="C:\dir"', "PD004", r"`\d` is not an escape"),
         (r'team="\u{110000}"', "PD004", r"`\u{110000}` is not an escape"),
+        ("findings=iban,,phone", "PD006", "`findings` has a name that is empty"),
+        ("findings=iban,", "PD006", "`findings` has a name that is empty"),
+        ("findings=,", "PD006", "`findings` has a name that is empty"),
         ("images not", "PD004", "`not` at the end"),
         ("not images=yes", "PD004", "`not images=yes` has a value"),
         ("findings", "PD006", "`findings` cannot be `true`"),
@@ -109,6 +113,7 @@ def test_json_reads_as_values(text: str, values: dict[str, object]) -> None:
         ('{"hour": 10000000000000000000000000000}', "PD006"),
         ('{"findings": "secret.aws", "images": 1}', "PD006"),
         ('{"findings": [1]}', "PD006"),
+        ('{"findings": ["iban", ""]}', "PD006"),
         ('{"model": {"a": 1}}', "PD006"),
         ('{"messages_": 1}', "PD005"),
     ],
@@ -116,6 +121,16 @@ def test_json_reads_as_values(text: str, values: dict[str, object]) -> None:
 def test_wrong_json_is_a_diagnostic(text: str, code: str) -> None:
     found = read_json(PROGRAM, text).diagnostics
     assert [d.code for d in found] == [code]
+
+
+def test_a_finding_that_no_detector_makes_is_warned_of() -> None:
+    read = read_line(PROGRAM, "findings=secrt,secret,iban,zzzzzz")
+    assert read.diagnostics == ()
+    first, second = undetected(PROGRAM, read.values)
+    assert (first.code, first.severity) == ("PD228", Severity.WARNING)
+    assert "`secrt`" in first.message and first.help == "did you mean `secret`?"
+    assert "`zzzzzz`" in second.message and "lists" in (second.help or "")
+    assert undetected(PROGRAM, read_line(PROGRAM, "findings=unknown").values) == ()
 
 
 def test_what_must_be_given_is_named_all_at_once() -> None:
