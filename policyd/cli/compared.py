@@ -14,15 +14,17 @@ from policyd.compare.recorded import Replayed
 from policyd.compare.telling import many, verdict_text
 from policyd.text.diagnostic import Diagnostic
 
-__all__ = ["LOOSER", "Compared", "Comparison", "exit_code_of", "problem_text", "verdict_of", "why_not"]
+__all__ = [
+    "LOOSER", "Compared", "Comparison", "called_before", "exit_code_of", "problem_text", "verdict_of", "why_not",
+]  # fmt: skip
 
 LOOSER: Final = 4
 """The exit code where something is let through that was not."""
 
 _CODES: Final = {
     Verdict.LOOSER: LOOSER,
-    Verdict.NOT_COMPARED: 1,
     Verdict.NOT_PROVED: 3,
+    Verdict.NOT_COMPARED: 1,
     Verdict.CHANGED: 1,
     Verdict.SAME: 0,
 }
@@ -31,7 +33,8 @@ _CODES: Final = {
 @dataclass(frozen=True, slots=True)
 class Compared:
     """`old` and `new` are paths, one of them None where only the other side has the policy; then there is no difference, nor
-    where there are `problems`: what kept it from being compared. `denied` is what `--deny-new` found."""
+    where there are `problems`: what kept it from being compared. `called` is its old name where that was another. `denied` is
+    what `--deny-new` found."""
 
     name: str
     old: str | None
@@ -40,6 +43,7 @@ class Compared:
     denied: tuple[Denied, ...] = ()
     log: Replayed | None = None
     problems: tuple[Diagnostic, ...] = ()
+    called: str | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -49,7 +53,7 @@ class Compared:
             return self.difference.verdict
         if any(d.shown is not None for d in self.denied):
             return Verdict.LOOSER
-        return Verdict.NOT_PROVED if self.denied else Verdict.CHANGED
+        return Verdict.NOT_PROVED if self.denied else Verdict.NOT_COMPARED
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +95,16 @@ def why_not(compared: Compared) -> str:
     """Why a policy is not compared, as what is said of it."""
     if compared.problems:
         return f"could not be compared: {problem_text(compared.problems)}"
-    word = "is new" if compared.old is None else "is gone"
-    return f"the policy {word}"
+    if compared.old is None:
+        return "is new, and there is nothing to compare it with"
+    return "is gone, and there is nothing to compare it with"
+
+
+def called_before(compared: Compared) -> str | None:
+    """That a policy had another name, where it had."""
+    return (
+        None if compared.called is None else f"it was called `{compared.called}`, and is compared with that"
+    )
 
 
 def problem_text(problems: Sequence[Diagnostic]) -> str:

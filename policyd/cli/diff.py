@@ -125,11 +125,12 @@ def _asked(arguments: argparse.Namespace) -> _Asked | tuple[Diagnostic, ...]:
     old, new = sides if len(sides) == 2 else (None, None)
     if problems or not isinstance(old, Side) or not isinstance(new, Side):
         return problems
-    pairs = paired(old, new)
+    today = date.today()
+    pairs = paired(old, new, today=today)
     if arguments.against_log is not None and len(pairs) != 1:
         return (_several(len(pairs)),)
     claims = tuple(d for d in denied if isinstance(d, Assert))
-    wish = _Wish(date.today(), claims, arguments.pairs, arguments.against_log)
+    wish = _Wish(today, claims, arguments.pairs, arguments.against_log)
     return _Asked(old, new, pairs, wish)
 
 
@@ -141,7 +142,9 @@ def _comparison(arguments: argparse.Namespace, asked: _Asked, *, aloud: bool) ->
         found = _compared(pair, asked.old, asked.new, asked.wish)
         if not isinstance(found, Compared):
             report_unusable(found)
-            found = Compared(pair.name, _shown(pair.old), _shown(pair.new), None, problems=found)
+            found = Compared(
+                pair.name, _shown(pair.old), _shown(pair.new), None, problems=found, called=pair.called
+            )
         compared.append(found)
         if aloud:
             for line in (*difference_lines(found, style, boxes=arguments.boxes), ""):
@@ -164,7 +167,7 @@ def _compared(pair: Pair, old: Side, new: Side, wish: _Wish) -> Compared | tuple
     if isinstance(before, tuple) or isinstance(after, tuple):
         wrong = (d for found in (before, after) if isinstance(found, tuple) for d in found)
         return tuple(dict.fromkeys(wrong))
-    plain = Compared(pair.name, _shown(pair.old), _shown(pair.new), None)
+    plain = Compared(pair.name, _shown(pair.old), _shown(pair.new), None, called=pair.called)
     if before is None or after is None:
         if after is None or not wish.deny_new:
             return plain

@@ -51,6 +51,7 @@ def _policy(compared: Compared, *, boxes: bool) -> Json:
         "name": compared.name,
         "old": compared.old,
         "new": compared.new,
+        "called": compared.called,
         "verdict": str(compared.verdict),
         "denied": [_denied(d) for d in compared.denied],
         "problems": [_problem(d) for d in compared.problems],

@@ -8,7 +8,7 @@ comment is left out and counted, never the verdict.
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from policyd.cli.compared import Compared, Comparison, problem_text, why_not
+from policyd.cli.compared import Compared, Comparison, called_before, problem_text, why_not
 from policyd.compare.boxes import box_text, merged_boxes
 from policyd.compare.declared import Declared, DeclaredKind
 from policyd.compare.difference import Denied, Difference, Opened, PairItem, Verdict
@@ -54,7 +54,10 @@ def difference_markdown(comparison: Comparison, *, boxes: bool) -> str:
     same = [
         c
         for c in compared
-        if c.verdict is Verdict.SAME and c.difference is not None and not c.difference.declared
+        if c.verdict is Verdict.SAME
+        and c.difference is not None
+        and not c.difference.declared
+        and c.called is None
     ]
     changed = [c for c in compared if c not in same]
     if same and changed:
@@ -97,6 +100,9 @@ def _fitted(head: str, blocks: Sequence[str]) -> str:
 def _policy(compared: Compared, *, boxes: bool) -> Iterator[str]:
     difference = compared.difference
     yield f"### {code(compared.name)}: {plain(str(compared.verdict))}"
+    called = called_before(compared)
+    if called is not None:
+        yield f"{sentence(called[:1].upper() + called[1:])}."
     for denied in compared.denied:
         yield _denied(compared, denied)
     if difference is None:

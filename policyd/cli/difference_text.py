@@ -6,7 +6,7 @@ escaped for the terminal.
 
 from collections.abc import Iterator, Sequence
 
-from policyd.cli.compared import Compared, Comparison, problem_text, why_not
+from policyd.cli.compared import Compared, Comparison, called_before, problem_text, why_not
 from policyd.cli.output import Style
 from policyd.compare.boxes import box_text, merged_boxes
 from policyd.compare.declared import Declared, DeclaredKind
@@ -48,6 +48,9 @@ def difference_lines(compared: Compared, style: Style, *, boxes: bool) -> Iterat
     else:
         said = summary(difference)
         yield f"{head}{f': {said}' if said else ''}"
+    called = called_before(compared)
+    if called is not None:
+        yield f"  {printable(called)}"
     for denied in compared.denied:
         yield ""
         yield f"  {style.red('denied')} {printable(denied_text(denied.newly))}"

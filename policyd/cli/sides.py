@@ -1,11 +1,13 @@
 """The two sides of a comparison: which policies there are, and which belong together.
 
 In come two arguments, each a file, a folder or a revision of git; out come pairs of policies that are loaded the same way
-wherever they are, or diagnostics. Policies of two folders belong together by their path in the folder. It compares nothing.
+wherever they are, or diagnostics. Policies of two folders belong together by their path in the folder; what only one of them has
+may have another name in the other. It compares nothing.
 """
 
 import os
-from collections.abc import Mapping, Sequence
+import posixpath
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -13,6 +15,7 @@ from pathlib import Path
 from policyd.cli.reading import SUFFIX, policy_files, roots_of
 from policyd.cli.revisions import PREFIX, Revision, Wanted, open_revision, wanted_revision
 from policyd.pipeline import Loaded, load
+from policyd.policy.digest import digest
 from policyd.resolve.reading import DISK, Files
 from policyd.syntax.nodes import Assert
 from policyd.text.diagnostic import Diagnostic, Severity
@@ -34,11 +37,13 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One policy of both sides, or of the only one that has it. `name` as a person knows it."""
+    """One policy of both sides, or of the only one that has it. `name` as a person knows it, `called` its old name where that
+    was another."""
 
     name: str
     old: Path | None
     new: Path | None
+    called: str | None = None
 
 
 def open_sides(old: str, new: str) -> tuple[Side, Side] | tuple[Diagnostic, ...]:
@@ -54,10 +59,43 @@ def open_sides(old: str, new: str) -> tuple[Side, Side] | tuple[Diagnostic, ...]
     return first, second
 
 
-def paired(old: Side, new: Side) -> tuple[Pair, ...]:
-    """The policies of both sides, in the order of their names."""
-    names = sorted({*old.policies, *new.policies})
-    return tuple(Pair(n or new.shown, old.policies.get(n), new.policies.get(n)) for n in names)
+def paired(old: Side, new: Side, *, today: date) -> tuple[Pair, ...]:
+    """The policies of both sides, in the order of their names. One that was renamed is one policy."""
+    called = _renamed(old, new, today)
+    names = sorted({*old.policies, *new.policies} - {*called.values()})
+    return tuple(
+        Pair(n or new.shown, old.policies.get(called.get(n, n)), new.policies.get(n), called.get(n))
+        for n in names
+    )
+
+
+def _renamed(old: Side, new: Side, today: date) -> dict[str, str]:
+    """Policies that only one folder has, new name to old: those of one meaning, then those whose file has one name, then the
+    last of either side. Only what has one possible partner gets it."""
+    gone = [n for n in sorted(old.policies) if n not in new.policies]
+    more = [n for n in sorted(new.policies) if n not in old.policies]
+    out: dict[str, str] = {}
+
+    def digest_of(side: Side, name: str) -> str | None:
+        meant = side.load(side.policies[name], today=today).meant
+        return None if meant is None else digest(meant)
+
+    ways: tuple[Callable[[Side, str], str | None], ...] = (
+        digest_of,
+        lambda _side, name: posixpath.basename(name),
+        lambda _side, _name: "",
+    )
+    for way in ways:
+        if not gone or not more:
+            break
+        keys = {n: way(old, n) for n in gone}, {n: way(new, n) for n in more}
+        for key in {k for k in keys[0].values() if k is not None}:
+            before, after = ([n for n, k in own.items() if k == key] for own in keys)
+            if len(before) == len(after) == 1:
+                out[after[0]] = before[0]
+        gone = [n for n in gone if n not in out.values()]
+        more = [n for n in more if n not in out]
+    return out
 
 
 def _path(text: str, wanted: Wanted | None, other: str, other_wanted: Wanted | None) -> str:

@@ -37,8 +37,8 @@ class Verdict(StrEnum):
     """What is to be said of the whole, the worst first."""
 
     LOOSER = "looser"
-    NOT_COMPARED = "not compared"
     NOT_PROVED = "not proved"
+    NOT_COMPARED = "not compared"
     CHANGED = "changed"
     SAME = "same meaning"
 

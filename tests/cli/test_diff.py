@@ -100,7 +100,7 @@ def test_a_side_with_mistakes_is_not_compared(run: Run, write: Write) -> None:
     assert "gaurd" in ran.err
 
 
-def nothing_compared(run: Run, write: Write) -> dict[str, tuple[str, ...]]:
+def nothing_compared(write: Write) -> dict[str, tuple[str, ...]]:
     """Command lines that compare nothing, each for another reason."""
     write("old.policy", CLEAN)
     write("broken.policy", MISSPELT)
@@ -122,7 +122,7 @@ def nothing_compared(run: Run, write: Write) -> dict[str, tuple[str, ...]]:
 def test_what_could_not_be_compared_is_never_called_the_same(
     run: Run, write: Write, tmp_path: Path, number: int
 ) -> None:
-    why, words = list(nothing_compared(run, write).items())[number]
+    why, words = list(nothing_compared(write).items())[number]
     ran = run(
         "diff", *words, "--output", "markdown=c.md", "--output", "text=c.txt", "--output", "json=c.json"
     )
@@ -179,16 +179,61 @@ def test_boxes_say_exactly_where(run: Run, write: Write) -> None:
 def test_folders_are_paired_by_path(run: Run, write: Write) -> None:
     for name, text in (
         ("old/a.policy", CLEAN), ("old/b/c.policy", CLEAN), ("old/gone.policy", CLEAN),
-        ("new/a.policy", CLEAN), ("new/b/c.policy", REORDERED), ("new/more.policy", CLEAN),
+        ("new/a.policy", CLEAN), ("new/b/c.policy", REORDERED),
     ):  # fmt: skip
         write(name, text)
     ran = run("diff", "old", "new")
     assert ran.code == 1
     assert "a.policy: same meaning" in ran.out
     assert "b/c.policy: changed" in ran.out
-    assert "gone.policy: changed: the policy is gone" in ran.out
-    assert "more.policy: changed: the policy is new" in ran.out
-    assert "(4 policies: 3 changed, 1 same meaning)" in ran.out
+    assert "gone.policy: not compared: is gone, and there is nothing to compare it with" in ran.out
+    assert "nothing is looser" not in ran.out
+    assert ran.out.endswith("(3 policies: 1 not compared, 1 changed, 1 same meaning)\n")
+    ran = run("diff", "new", "old")
+    assert ran.code == 1
+    assert "not compared: `gone.policy` is new, and there is nothing to compare it with" in ran.out
+
+
+def test_a_renamed_policy_is_compared_with_what_it_was(run: Run, write: Write) -> None:
+    write("old/main.policy", CLEAN)
+    write("new/other.policy", LEAKY)
+    ran = run("diff", "old", "new")
+    assert ran.code == 4
+    assert "other.policy: looser: " in ran.out
+    assert "it was called `main.policy`, and is compared with that" in ran.out
+    comment = run("diff", "old", "new", "--format", "markdown").out
+    assert "It was called <code>main&#46;policy</code>" in comment
+    document = json.loads(run("diff", "old", "new", "--format", "json").out)
+    SCHEMA.validate(document)
+    assert [(p["name"], p["called"]) for p in document["policies"]] == [("other.policy", "main.policy")]
+
+
+def test_of_several_renamed_policies_those_that_are_alike_belong_together(run: Run, write: Write) -> None:
+    for name, text in (
+        ("old/a.policy", CLEAN), ("old/b.policy", REORDERED), ("old/x/c.policy", TIGHTER), ("old/d.policy", BUDGETED),
+        ("new/1.policy", REORDERED), ("new/2.policy", CLEAN), ("new/y/c.policy", LEAKY), ("new/3.policy", BUDGETED + "\n"),
+    ):  # fmt: skip
+        write(name, text)
+    document = json.loads(run("diff", "old", "new", "--format", "json").out)
+    assert {p["name"]: (p["called"], p["verdict"]) for p in document["policies"]} == {
+        "1.policy": ("b.policy", "same meaning"),
+        "2.policy": ("a.policy", "same meaning"),
+        "3.policy": ("d.policy", "same meaning"),
+        "y/c.policy": ("x/c.policy", "looser"),
+    }
+
+
+def test_policies_that_could_be_anything_are_not_compared(run: Run, write: Write) -> None:
+    for name, text in (
+        ("old/a.policy", CLEAN), ("old/b.policy", REORDERED), ("new/c.policy", LEAKY), ("new/d.policy", TIGHTER),
+    ):  # fmt: skip
+        write(name, text)
+    ran = run("diff", "old", "new")
+    assert ran.code == 1
+    assert ran.out.splitlines()[-1] == (
+        "not compared: `a.policy` is gone, and there is nothing to compare it with, and 3 more policies"
+        " (4 policies: 4 not compared)"
+    )
 
 
 def test_a_revision_takes_the_path_of_the_other_side(run: Run, repository: Path) -> None:

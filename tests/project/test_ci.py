@@ -261,11 +261,13 @@ def test_a_policy_that_cannot_be_read_is_not_compared_and_fails(workspace: Works
 
 
 def test_a_policy_that_is_new_is_compared_with_nothing(workspace: Workspace) -> None:
-    base = workspace.commit("nothing", "README")
-    workspace.commit(CLEAN)
+    base = workspace.commit(CLEAN)
+    workspace.commit(CLEAN, "policies/more.policy")
     job = workspace.run(path="policies", pull_request=base)
-    assert job.outputs["verdict"] != "same meaning"
-    assert "policyd diff" in job.summary
+    assert "## policyd diff: not compared" in job.summary
+    assert (job.code, job.outputs["verdict"]) == (1, "not compared")
+    assert "::error title=policyd diff::a policy is new or gone" in job.log
+    assert workspace.run(path="policies", pull_request=base, fail_on="never").code == 0
 
 
 def test_a_shallow_checkout_fetches_the_base(workspace: Workspace, tmp_path: Path) -> None:
@@ -319,7 +321,8 @@ def test_a_hostile_policy_gives_the_runner_no_command_and_the_summary_no_markup(
     workspace.commit(text, name)
     injected = 'policies"; touch pwned; $(touch pwned) `touch pwned`'
     job = workspace.run(path="policies", pull_request=base)
-    assert all(c.startswith(("::error file=", "::warning file=")) for c in commands_of(job.log)), job.log
+    ours = ("::error file=", "::warning file=", "::error title=policyd diff::a policy is new or gone")
+    assert all(c.startswith(ours) for c in commands_of(job.log)), job.log
     assert "forged" not in "".join(c.split("::")[0] for c in commands_of(job.log))
     outside = re.sub(r"(?ms)^(`{3,})text\n.*?^\1$", "", job.summary)
     assert "<img" not in outside
