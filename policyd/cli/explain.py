@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from policyd.cli.explanation_text import explanation_json, explanation_lines, headline
+from policyd.cli.explanation_text import completed_lines, explanation_json, explanation_lines, headline
 from policyd.cli.nearest_text import nearest_json, nearest_lines
 from policyd.cli.opening import opened_origin, readable
 from policyd.cli.origins import Origin, file_origin, sidecar_origin
 from policyd.cli.output import Style, say, style_for
-from policyd.cli.reading import read_input
+from policyd.cli.reading import SUFFIX, read_input
 from policyd.cli.report import CLEAN, NOT_PROVED, findings_text, report_findings, report_unusable
 from policyd.cli.whynot_text import why_not_json, why_not_lines
 from policyd.engine.compile import Compiled, compile_program
@@ -106,7 +106,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     policy, path = arguments.policy, arguments.request
-    if arguments.sidecar is not None and path is None:
+    if arguments.sidecar is not None and path is None and not _is_policy(policy):
         policy, path = None, policy
     origin = _origin(policy, arguments.sidecar)
     if isinstance(origin, Diagnostic):
@@ -128,8 +128,9 @@ def run(arguments: argparse.Namespace) -> int:
     code = CLEAN if asked.near is None or asked.near.proved else NOT_PROVED
     if (subject is not None or arguments.nearest) and not arguments.json:
         style = style_for(sys.stdout)
-        decision = explanation_of(program, request, given=given.values).decision
-        say("\n".join((*headline(decision, style), *asked.lines(origin, style))))
+        read = explanation_of(program, request, given=given.values)
+        completed = completed_lines(read, style)
+        say("\n".join((*headline(read.decision, style), *completed, *asked.lines(origin, style))))
         return code
     return _explain(origin, program, request, given, asked, as_json=arguments.json) or code
 
@@ -156,7 +157,11 @@ def _origin(policy: str | None, sidecar: str | None) -> Origin | Diagnostic:
         return sidecar_origin(sidecar)
     if policy is not None and sidecar is None:
         return readable(file_origin(policy, today=date.today()))
-    message = "no policy to explain" if policy is None else "a file's policy or a sidecar's, not both"
+    message = (
+        "no policy to explain"
+        if policy is None
+        else f"the policy is `{policy}` or what the sidecar at `{sidecar}` serves, not both"
+    )
     return Diagnostic(
         "PD003",
         Severity.ERROR,
@@ -164,6 +169,11 @@ def _origin(policy: str | None, sidecar: str | None) -> Origin | Diagnostic:
         None,
         "name a POLICY file, or a sidecar's admin address with `--sidecar`",
     )
+
+
+def _is_policy(path: str | None) -> bool:
+    """Beside a sidecar the one path is the request, unless its name says that it is a policy."""
+    return path is not None and path.endswith(SUFFIX)
 
 
 def _answered(program: Program, request: Request, subject: Subject | None, *, near: bool) -> _Asked:

@@ -18,7 +18,7 @@ from policyd.text.printable import printable
 from policyd.text.source import Span
 from policyd.trials.run import decision_text
 
-__all__ = ["cause_json", "explanation_json", "explanation_lines", "headline"]
+__all__ = ["cause_json", "completed_lines", "explanation_json", "explanation_lines", "headline"]
 
 
 def explanation_lines(explanation: Explanation, style: Style) -> Iterator[str]:
@@ -78,7 +78,10 @@ def explanation_json(
             }
             for level in explanation.levels
         },
-        "features": {f.name: {"value": _plain(f.value), "given": f.given} for f in explanation.features},
+        "features": {
+            f.name: {"value": _plain(f.value), "given": f.given, "completed": f.completed}
+            for f in explanation.features
+        },
         "looked_at": None if looked is None else list(looked.at),
         "not_needed": None if looked is None else list(looked.not_needed),
         **more,
@@ -149,11 +152,21 @@ def _level_lines(level: LevelReading) -> Iterator[str]:
 
 def _feature_lines(explanation: Explanation, style: Style) -> Iterator[str]:
     given = [f"{f.name} = {printable(f.shown)}" for f in explanation.features if f.given]
-    yield f"{style.bold('given')}       {', '.join(given) or 'nothing'}; everything else is quiet"
+    completed = tuple(completed_lines(explanation, style))
+    rest = "" if completed else "; everything else is quiet"
+    yield f"{style.bold('given')}       {', '.join(given) or 'nothing'}{rest}"
+    yield from completed
     looked = explanation.looked
     if looked is not None:
         yield f"{style.bold('looked at')}   {', '.join(looked.at) or 'nothing'}"
         yield f"{style.bold('not needed')}  {', '.join(looked.not_needed) or 'nothing'}"
+
+
+def completed_lines(explanation: Explanation, style: Style) -> Iterator[str]:
+    """What was added to the request because it belongs to what was given; no line where that is nothing."""
+    added = [f"{f.name} = {printable(f.shown)}" for f in explanation.features if f.completed]
+    if added:
+        yield f"{style.bold('completed')}   {', '.join(added)}, by what is given; everything else is quiet"
 
 
 def _names(causes: tuple[Cause, ...]) -> list[str]:

@@ -25,6 +25,7 @@ from policyd.policy.program import (
     Target,
     Value,
 )
+from policyd.policy.quiet import quiet_value
 from policyd.policy.request import Request
 from policyd.policy.wording import condition_text
 from policyd.policy.written import number_text, value_text
@@ -84,12 +85,14 @@ class LevelReading:
 
 @dataclass(frozen=True, slots=True)
 class FeatureValue:
-    """A feature's value in this request; `given` says whether the person wrote it."""
+    """A feature's value in this request; `given` says whether the person wrote it, `completed` that it is not quiet
+    because it belongs to what the person wrote: the answer's part of a context, the day of a date."""
 
     name: str
     value: Value
     shown: str
     given: bool
+    completed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +259,9 @@ def _features(program: Program, request: Request, given: frozenset[str]) -> tupl
     out = []
     for feature in program.features:
         value = request.values[feature.name]
-        out.append(FeatureValue(feature.name, value, shown_value(feature, value), feature.name in given))
+        told = feature.name in given
+        completed = not told and value != quiet_value(feature)
+        out.append(FeatureValue(feature.name, value, shown_value(feature, value), told, completed))
     return tuple(out)
 
 

@@ -8,8 +8,8 @@ condition, come too late, or be left without targets. The reference says what ho
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Final, TypeAlias
 from typing import Literal as Lit
-from typing import TypeAlias
 
 from policyd.explain.explanation import (
     Cause,
@@ -31,6 +31,7 @@ from policyd.text.source import Span
 
 __all__ = ["Kind", "Removal", "RouteStep", "Subject", "WhyNot", "subject_of", "why_not"]
 
+_ACCEPTED: Final = "name a target, or write `target:NAME`, `route:NAME`, `deny:NAME` or `guard:NAME`"
 Kind: TypeAlias = Lit["target", "route", "deny", "guard"]
 
 
@@ -93,6 +94,8 @@ def subject_of(program: Program, text: str) -> Subject | Diagnostic:
     asked = next((k for k in names if colon and k == kind), None)
     if asked is not None and name in names[asked]:
         return Subject(asked, name)
+    if colon and asked is None:
+        return _unclear(f"`{kind}` is no kind that can be asked for", _ACCEPTED)
     wanted = name if asked is not None else text
     within = (asked,) if asked is not None else tuple(names)
     found = [Subject(k, wanted) for k in within if wanted in names[k]]
@@ -106,6 +109,8 @@ def subject_of(program: Program, text: str) -> Subject | Diagnostic:
     near = get_close_matches(wanted[:200], [n for k in within for n in names[k]], n=1, cutoff=0.6)
     listed = ", ".join(f"`{n}`" for n in names[asked or "target"][:12])
     cure = f"did you mean `{near[0]}`?" if near else f"the {asked or 'target'}s are {listed or 'none'}"
+    if not near and asked is None:
+        cure = f"{_ACCEPTED}; {cure}"
     return _unclear(f"the policy has no {what} `{wanted}`", cure)
 
 

@@ -53,6 +53,30 @@ def test_a_mistyped_finding_is_warned_of_beside_the_answer(
     assert "did you mean `secret`?" in ran.err
 
 
+@pytest.mark.parametrize(
+    ("line", "added"),
+    [
+        ("tokens=10 context_needed=11", "max_output = 1"),
+        ("date=2026-03-06", "weekday = fri"),
+        ("images", "opaque = true"),
+        ("tokens=10 max_output=5 context_needed=15", None),
+    ],
+)
+def test_what_was_completed_is_said(line: str, added: str | None, run: Run, clean: str) -> None:
+    given = ("--given", f"team=search endpoint=chat {line}")
+    said = [
+        run("explain", clean, *given, *words).out for words in ((), ("--why-not", "cloud"), ("--nearest",))
+    ]
+    for out in said:
+        lines = [text for text in out.splitlines() if text.startswith("completed")]
+        assert lines == (
+            [] if added is None else [f"completed   {added}, by what is given; everything else is quiet"]
+        )
+    features = json.loads(run("explain", clean, *given, "--json").out)["features"]
+    completed = [name for name, feature in features.items() if feature["completed"]]
+    assert completed == ([] if added is None else [added.split()[0]])
+
+
 def test_a_file_and_a_line_together(run: Run, clean: str, tmp_path: Path) -> None:
     (tmp_path / "r.json").write_text('{"team": "search", "endpoint": "chat", "findings": ["secret.aws"]}')
     assert run("explain", clean, "r.json").out.startswith("local via rest")
@@ -220,7 +244,14 @@ def test_not_proved_to_be_the_nearest_is_three(run: Run, clean: str, monkeypatch
     assert "the search ran out of its budget" in ran.out
 
 
-@pytest.mark.parametrize("words", [(), ("main.policy", "r.json", "--sidecar", "http://127.0.0.1:9")])
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("main.policy", "r.json", "--sidecar", "http://127.0.0.1:9"),
+        ("--sidecar", "http://127.0.0.1:9", "main.policy", "--given", "team=a"),
+    ],
+)
 def test_a_policy_is_named_once(run: Run, words: tuple[str, ...]) -> None:
     ran = run("explain", *words)
     assert (ran.code, ran.out) == (2, "")

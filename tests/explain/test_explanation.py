@@ -95,7 +95,8 @@ def test_json_says_the_same() -> None:
     cloud = document["routes"][2]["targets"][0]
     assert [c["name"] for c in cloud["removed_by"]] == ["stays_home"]
     assert document["levels"]["sensitivity"]["value"] == "confidential"
-    assert document["features"]["findings"] == {"value": ["secret", "secret.aws"], "given": True}
+    told = {"value": ["secret", "secret.aws"], "given": True, "completed": False}
+    assert document["features"]["findings"] == told
     assert (document["looked_at"], document["not_needed"]) == (["team", "findings"], ["tokens"])
 
 

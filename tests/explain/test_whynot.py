@@ -180,6 +180,9 @@ def test_a_name_is_found_by_what_it_names(name: str, subject: Subject) -> None:
         ("route:cloud", "no route `cloud`", "the routes are `long`, `batch`, `rest`"),
         ("context", "no target, route, deny or guard `context`", "the targets are"),
         ("", "no target, route, deny or guard ``", "the targets are"),
+        ("otherwise", "no target, route, deny or guard `otherwise`", "or write `target:NAME`, `route:NAME`"),
+        ("except:pilot", "`except` is no kind that can be asked for", "`deny:NAME` or `guard:NAME`"),
+        ("routes:rest", "`routes` is no kind that can be asked for", "or write `target:NAME`, `route:NAME`"),
     ],
 )
 def test_a_name_of_nothing_is_said_to_be_one(name: str, message: str, cure: str) -> None:
