@@ -7,7 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from policyd.policy.builtins import BUILTIN_FEATURES
-from policyd.policy.condition import TRUE, AtLeast
+from policyd.policy.condition import TRUE, AtLeast, OneOf
 from policyd.policy.decision import Plan, Reject
 from policyd.policy.evaluate import firing_guards, holds
 from policyd.policy.program import (
@@ -251,3 +251,20 @@ def test_a_new_target_that_outgrows_the_budget_is_not_proved() -> None:
     together = put_together(program, new, Budget(nodes=0))
     assert isinstance(together, Together)
     assert changes(together).unfinished
+
+
+def test_routes_that_change_places_are_seen_to_decide_otherwise() -> None:
+    first = Route(
+        "first", (Group("order", (Member("t0"),)),), OneOf("endpoint", frozenset({"chat", "messages"}))
+    )
+    second = Route("second", (Group("order", (Member("t1"),)),), OneOf("endpoint", frozenset({"chat"})))
+    third = Route("third", (Group("order", (Member("t1"),)),), TRUE)
+    old = Program(
+        BUILTIN_FEATURES, (), TARGETS[:2], (), (), (first, second, third), Otherwise("no", 403, Severity.NOTE)
+    )
+    together = put_together(old, replace(old, routes=(third, second, first)))
+    assert isinstance(together, Together)
+    assert {(c.before.name, c.after.name) for c in changes(together).pairs} == {("first", "third")}
+    together = put_together(old, replace(old, routes=(second, first, third)))
+    assert isinstance(together, Together)
+    assert {(c.before.name, c.after.name) for c in changes(together).pairs} == {("first", "second")}
