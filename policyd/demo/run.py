@@ -106,7 +106,8 @@ def _prove(stage: Stage, outcomes: Sequence[Outcome]) -> bool:
 
 
 def _stay_up(running: Sidecar) -> None:
-    _tell(showing.usage_lines(running.url, str(running.deployment), str(running.policy), str(running.log)))
+    files = (str(running.deployment), str(running.policy), str(running.log))
+    _tell(showing.usage_lines(running.url, running.admin_url, *files))
     with suppress(KeyboardInterrupt):
         threading.Event().wait()
     _tell(["", "Ending the sidecar and the stand-ins."])

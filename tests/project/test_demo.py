@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -61,8 +62,21 @@ def stays_up(process: subprocess.Popen[str]) -> str:
 
 @pytest.mark.parametrize("end", ["Ctrl-C in the terminal", "SIGTERM to the tour alone"])
 def test_it_stays_up_for_a_person_and_leaves_nothing_behind(tour: subprocess.Popen[str], end: str) -> None:
-    url = re.search(r"OPENAI_BASE_URL=(http://127\.0\.0\.1:(\d+))/v1", stays_up(tour))
+    told = stays_up(tour)
+    url = re.search(r"OPENAI_BASE_URL=(http://127\.0\.0\.1:(\d+))/v1", told)
     assert url is not None
+    asked = [shlex.split(line)[1:] for line in told.splitlines() if line.startswith("  policyd ")]
+    assert [words[0] for words in asked] == ["prove", "explain"]
+    for words in asked:
+        done = subprocess.run(
+            [sys.executable, "-m", "policyd", *words],
+            cwd=ROOT,
+            env=ENVIRONMENT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
     body = {"model": "m", "messages": [{"role": "user", "content": "mine"}]}
     answer = httpx.post(f"{url[1]}/v1/chat/completions", json=body, trust_env=False)
     assert answer.status_code == 200 and answer.headers["x-policyd-target"] == "cloud"
