@@ -2,15 +2,17 @@
 
 In comes the text that a policy was read from; out goes a mutant for each fact that could be another: the other location,
 another target's region or retention, `yes` for `no`. The file is changed and everything is read again, since the predicates of
-guards and assertions are settled while reading. A change that no longer reads is no mutant. Numbers and sets are left alone.
+guards and assertions are settled while reading. A change that no longer reads is left out when it is tried. Numbers and sets are left alone.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from policyd.policy.builtins import LOCATIONS
+from policyd.policy.program import Program
 from policyd.resolve.load import Loaded, load
 from policyd.resolve.reading import Held
 from policyd.syntax import nodes
@@ -33,11 +35,14 @@ def mutants_of_facts(path: str, loaded: Loaded) -> Iterator[Mutant]:
             was = " ".join(value.span.text.split())
             for now in _others(fact, [t for _, t in targets]):
                 changed = source.text[: value.span.start] + now + source.text[value.span.end :]
-                read = load(Path(path), files=Held({**texts, source.name: changed})).program
-                if read is not None:
-                    name = fact.name.text
-                    said = f"`{name} {was}` became `{name} {now}` in target `{target.name.text}`"
-                    yield Mutant(said, replace(read, tests=()), value.span)
+                name = fact.name.text
+                said = f"`{name} {was}` became `{name} {now}` in target `{target.name.text}`"
+                yield Mutant(said, partial(_read, path, {**texts, source.name: changed}), value.span)
+
+
+def _read(path: str, texts: Mapping[str, str]) -> Program | None:
+    read = load(Path(path), files=Held(texts)).program
+    return None if read is None else replace(read, tests=())
 
 
 def _targets(source: Source) -> tuple[nodes.Target, ...]:

@@ -16,6 +16,7 @@ from policyd.policy.condition import (
     Const,
     Either,
     Flag,
+    Has,
     InRange,
     Not,
     OneOf,
@@ -26,10 +27,9 @@ from policyd.policy.condition import (
     tests_of,
 )
 from policyd.policy.program import EnumDomain, NumberDomain, Program
-from policyd.policy.wording import condition_text
-from policyd.policy.written import number_text, value_text
+from policyd.policy.written import value_text
 from policyd.text.source import Span
-from policyd.trials.leaves import as_written
+from policyd.trials.words import holds_at, is_written, opposite, slices, text_of, words_for
 
 __all__ = ["Altered", "altered"]
 
@@ -56,6 +56,11 @@ def _walk(
     program: Program, condition: Condition, put: Callable[[Condition], Condition], *, inside: bool
 ) -> Iterator[Altered]:
     """`put` puts an altered part where the part stands. `inside`: the part is an operand, and dropped as one."""
+    if is_written(condition) and not (isinstance(condition, Not) and len(tuple(tests_of(condition))) == 1):
+        yield from _of_written(program, condition, put)
+        if not inside:
+            yield _dropped(program, condition, put(TRUE))
+        return
     match condition:
         case Const():
             return
@@ -65,18 +70,13 @@ def _walk(
                 yield _dropped(program, condition, put(TRUE))
         case All(operands) | Either(operands):
             join = both if isinstance(condition, All) else either
-            for index, operand in enumerate(operands):
-                before, after = operands[:index], operands[index + 1 :]
-                yield _dropped(program, operand, put(join(*before, *after)))
-                yield from _walk(program, operand, _between(put, join, before, after), inside=True)
+            for first, past in slices(operands):
+                part = join(*operands[first:past])
+                before, after = operands[:first], operands[past:]
+                yield _dropped(program, part, put(join(*before, *after)))
+                yield from _walk(program, part, _between(put, join, before, after), inside=True)
         case _:
-            whole = as_written(program, condition)
-            for other, said in _other_tests(program, condition):
-                yield Altered(put(other), f"`{whole}` became `{said}`", condition.span)
-            for other, value in _smaller_sets(program, condition):
-                yield Altered(put(other), f"`{value}` was dropped from `{whole}`", condition.span)
-            if not inside:
-                yield _dropped(program, condition, put(TRUE))
+            raise AssertionError("INVARIANT: a single test is written as one")
 
 
 def _between(
@@ -88,32 +88,109 @@ def _between(
     return lambda c: put(join(*before, c, *after))
 
 
+def _of_written(
+    program: Program, whole: Condition, put: Callable[[Condition], Condition]
+) -> Iterator[Altered]:
+    """One test of the author's: turned round, an end of it moved, a value left out. Both texts say the same of the two
+    conditions: where the author's words say the negation of what is resolved, so does what it became."""
+    words = words_for(program, whole)
+    span = next(tests_of(whole)).span
+
+    def became(other: Condition) -> Altered:
+        if isinstance(whole, InRange | OneOf | AtLeast) and not words.turned:
+            said = _in_its_words(program, whole, words.text, other)
+        else:
+            said = text_of(program, _plainly(negate(other) if words.turned else other))
+        return Altered(put(other), f"`{words.text}` became `{said}`", span)
+
+    turned = opposite(program, negate(whole) if words.turned else whole)
+    yield Altered(put(negate(whole)), f"`{words.text}` became `{turned}`", span)
+    for test, place in _places(whole):
+        for other in map(place, _neighbours(program, test)):
+            if _says_something(program, other):
+                yield became(other)
+        for other, value in _smaller_sets(program, test):
+            yield Altered(put(place(other)), f"`{value}` was dropped from `{words.text}`", span)
+    match whole:
+        case All(operands) | Either(operands):
+            join = both if isinstance(whole, All) else either
+            for index, operand in enumerate(operands):
+                rest = join(*operands[:index], *operands[index + 1 :])
+                if isinstance(operand, Has):
+                    yield Altered(put(rest), f"`{operand.name}` was dropped from `{words.text}`", span)
+                else:
+                    yield became(rest)
+        case _:
+            return
+
+
+def _places(whole: Condition) -> Iterator[tuple[Test, Callable[[Condition], Condition]]]:
+    """Every test of it, with what puts another condition in its place."""
+    match whole:
+        case Const():
+            return
+        case Not(operand):
+            yield from ((t, _negated(place)) for t, place in _places(operand))
+        case All(operands) | Either(operands):
+            join = both if isinstance(whole, All) else either
+            for index, operand in enumerate(operands):
+                put = _between(lambda c: c, join, operands[:index], operands[index + 1 :])
+                yield from ((t, _after(place, put)) for t, place in _places(operand))
+        case _:
+            yield whole, lambda c: c
+
+
+def _says_something(program: Program, condition: Condition) -> bool:
+    """Not two ends of a level that have passed each other."""
+    levels = {t.level for t in tests_of(condition) if isinstance(t, AtLeast)}
+    if not levels:
+        return True
+    ranks = range(len(program.level(levels.pop()).values))
+    return any(holds_at(condition, x) for x in ranks)
+
+
+def _negated(place: Callable[[Condition], Condition]) -> Callable[[Condition], Condition]:
+    return lambda c: negate(place(c))
+
+
+def _after(
+    place: Callable[[Condition], Condition], put: Callable[[Condition], Condition]
+) -> Callable[[Condition], Condition]:
+    return lambda c: put(place(c))
+
+
+def _plainly(condition: Condition) -> Condition:
+    """Without places, so that nobody takes the author's words for what it was for what it became."""
+    match condition:
+        case Const():
+            return condition
+        case Not(operand):
+            return negate(_plainly(operand))
+        case All(operands):
+            return both(*map(_plainly, operands))
+        case Either(operands):
+            return either(*map(_plainly, operands))
+        case _:
+            return replace(condition, span=None)
+
+
 def _dropped(program: Program, part: Condition, condition: Condition) -> Altered:
     span = next((t.span for t in tests_of(part)), None)
-    if isinstance(part, Const | Not | All | Either):
-        said = condition_text(program, part)
-    else:
-        said = as_written(program, part)
-    return Altered(condition, f"`{said}` was dropped", span)
+    return Altered(condition, f"`{text_of(program, part)}` was dropped", span)
 
 
-def _other_tests(program: Program, test: Test) -> Iterator[tuple[Condition, str]]:
-    for other in (negate(test), *_neighbours(program, test)):
-        yield other, _in_its_words(program, test, other)
-
-
-def _in_its_words(program: Program, test: Test, other: Condition) -> str:
+def _in_its_words(program: Program, test: Test, was: str, other: Condition) -> str:
     """`> 64001` next to `> 64k`, although `>= 64002` says the same."""
-    said = condition_text(program, other)
     if other == TRUE:
         return _always(program, test)
     if isinstance(test, InRange) and isinstance(other, InRange):
-        was = as_written(program, test)
+        domain = program.feature(test.feature).domain
+        unit = domain.unit if isinstance(domain, NumberDomain) else "count"
         if " > " in was and other.low == test.low + 1 and other.high == test.high:
-            return f"{test.feature} > {number_text(test.low)}"
+            return f"{test.feature} > {value_text(test.low, unit=unit)}"
         if " < " in was and other.high == test.high - 1 and other.low == test.low:
-            return f"{test.feature} < {number_text(test.high)}"
-    return said
+            return f"{test.feature} < {value_text(test.high, unit=unit)}"
+    return text_of(program, _plainly(other))
 
 
 def _always(program: Program, test: Test) -> str:
@@ -166,21 +243,27 @@ def _ranges(program: Program, test: InRange) -> Iterator[Condition]:
 
 
 def _value_sets(program: Program, test: OneOf) -> Iterator[Condition]:
+    """Of ordered words: an end of them moved by one; of a single word between others, the words next to it."""
     domain = program.feature(test.feature).domain
-    if isinstance(domain, EnumDomain) and domain.ordered:
-        inside = [i for i, v in enumerate(domain.values) if v in test.values]
-        upper = inside[-1] == len(domain.values) - 1
-        for edge in (inside[0] - 1, inside[0] + 1) if upper else (inside[-1] - 1, inside[-1] + 1):
-            kept = domain.values[max(edge, 0) :] if upper else domain.values[: max(edge, -1) + 1]
-            if 0 < len(kept) < len(domain.values):
-                yield replace(test, values=frozenset(kept))
+    if not isinstance(domain, EnumDomain) or not domain.ordered:
+        return
+    inside = [i for i, v in enumerate(domain.values) if v in test.values]
+    low, high, top = inside[0], inside[-1], len(domain.values) - 1
+    if len(inside) < high - low + 1:
+        return
+    ends: list[tuple[int, int]] = []
+    if 0 < low == high < top:
+        ends = [(low - 1, low - 1), (low + 1, low + 1)]
+    else:
+        ends += [(low - 1, high), (low + 1, high)] if low > 0 else []
+        ends += [(low, high - 1), (low, high + 1)] if high < top else []
+    for first, last in ends:
+        if first <= last and (first, last) != (0, top):
+            yield replace(test, values=frozenset(domain.values[first : last + 1]))
 
 
 def _smaller_sets(program: Program, test: Test) -> Iterator[tuple[Condition, str]]:
-    """The set without each of its values; ordered words have a neighbour instead."""
-    if not isinstance(test, OneOf) or len(test.values) < 2:
-        return
-    domain = program.feature(test.feature).domain
-    if not isinstance(domain, EnumDomain) or not domain.ordered:
+    """The set without each of its values; ordered words without a gap have an end that moves instead."""
+    if isinstance(test, OneOf) and len(test.values) > 1 and not any(_value_sets(program, test)):
         for value in sorted(test.values):
             yield replace(test, values=test.values - {value}), value

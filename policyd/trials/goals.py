@@ -6,6 +6,7 @@ takes effect, and every test of a condition is once true and once false where it
 goal is data: `met` reads it off one request by the reference, `asking` searches all requests for one that meets it.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
@@ -29,7 +30,8 @@ from policyd.policy.program import Classify, EnumDomain, NumberDomain, Program, 
 from policyd.policy.request import Request
 from policyd.policy.wording import condition_text
 from policyd.text.source import Span
-from policyd.trials.leaves import Leaf, as_written, leaves_of
+from policyd.trials.leaves import Leaf, leaves_of
+from policyd.trials.peeled import peeled
 
 __all__ = [
     "KINDS", "Edge", "Goal", "Kind", "Seen", "Stage", "at_readers", "goals_of", "look", "met",
@@ -129,7 +131,18 @@ def _arrives(program: Program, goal: Goal, seen: Seen) -> bool:
 
 
 def goals_of(program: Program) -> tuple[Goal, ...]:
-    """Levels first, then denies, guards, exceptions, routes and `otherwise`; a rule before the tests of its condition."""
+    """Levels first, then denies, guards, exceptions, routes and `otherwise`; a rule before the tests of its condition. Each
+    has a text of its own: of a test that a rule has several times, the second says so."""
+    times: Counter[str] = Counter()
+    out: list[Goal] = []
+    for goal in _all_goals(program):
+        times[goal.text] += 1
+        again = f", number {times[goal.text]} of its kind" if times[goal.text] > 1 else ""
+        out.append(replace(goal, text=goal.text + again))
+    return tuple(out)
+
+
+def _all_goals(program: Program) -> tuple[Goal, ...]:
     return (
         *(g for level in program.levels for g in _of_level(program, level)),
         *_of_denies(program),
@@ -185,7 +198,20 @@ def _of_guards(program: Program) -> Iterator[Goal]:
                     where=both(without_exception(guard.condition, exception), applies(exception)),
                     span=exception.span,
                 )
-        yield from _sides(program, whole, title, guard.condition)
+        yield from _sides_of_guard(program, whole, title)
+
+
+def _sides_of_guard(program: Program, whole: Goal, title: str) -> Iterator[Goal]:
+    """The tests of an exception are the exception's, although its guard carries them."""
+    guard = program.guards[whole.index]
+    own, exceptions = peeled(program, guard)
+    lifted = tuple(negate(applies(e)) for e in exceptions)
+    yield from _sides(program, whole, title, own, both(*lifted))
+    for index, exception in enumerate(exceptions):
+        others = both(own, *lifted[:index], *lifted[index + 1 :])
+        about = replace(whole, rule=exception.name, span=exception.span)
+        named = f"exception `{exception.name}` to {title}"
+        yield from _sides(program, about, named, applies(exception), others)
 
 
 def _of_level(program: Program, level: Classify) -> Iterator[Goal]:
@@ -252,12 +278,13 @@ def _sides(
 ) -> Iterator[Goal]:
     """Both sides of every test of a rule's condition, where the test alone decides about it."""
     for leaf in leaves_of(program, condition):
-        said = as_written(program, leaf.test)
-        for outcome, test in ((True, leaf.test), (False, negate(leaf.test))):
+        for said in (True, False):
+            outcome = said != leaf.turned
+            test = leaf.test if outcome else negate(leaf.test)
             yield replace(
                 whole,
                 kind="conditions",
-                text=f"{title}: `{said}` {'holds' if outcome else 'does not hold'}",
+                text=f"{title}: {leaf.said} {'holds' if said else 'does not hold'}",
                 where=both(also, leaf.alone, test),
                 edge=_edge(program, leaf, outcome=outcome),
                 span=leaf.test.span or whole.span,

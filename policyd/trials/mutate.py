@@ -6,7 +6,7 @@ decides every request alike is no mistake at all and is left out of the score. O
 that tells the two apart and a test that would have noticed. What outgrew its budget is *not proved*, and said.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from string import ascii_lowercase
@@ -99,19 +99,36 @@ def mutate(
 
 
 def try_mutants(
-    program: Program, mutants: Sequence[Mutant], budget: Budget | None = None
+    program: Program, mutants: Iterable[Mutant], budget: Budget | None = None
 ) -> Iterator[Trial | None]:
-    """Each in turn; None for one that does not compile. Tests that fail and assertions that do not hold notice nothing."""
+    """Each in turn; None for one that does not compile. Tests that fail and assertions that do not hold notice nothing.
+    A mutant's program lives no longer than its trial."""
     passing = tuple(r.case for r in run_tests(program) if r.passed)
     holding = _holding(program, budget)
     proposed: dict[str, Proposal] = {}
     for mutant in mutants:
-        trial = _try(program, mutant, passing, holding, budget)
+        changed = mutant.build()
+        trial = None if changed is None else _try(program, mutant, changed, passing, holding, budget)
         if trial is not None and trial.test is not None:
-            known = next((p for p in proposed.values() if _notices(mutant.program, p)), trial.test)
-            proposed.setdefault(known.name, known)
-            trial = replace(trial, test=known)
+            assert changed is not None
+            trial = _familiar(program, changed, trial, proposed.values())
+            assert trial.test is not None
+            proposed.setdefault(trial.test.name, trial.test)
         yield trial
+
+
+def _familiar(program: Program, changed: Program, trial: Trial, proposed: Iterable[Proposal]) -> Trial:
+    """With the test of an earlier survivor where its request is decided otherwise here, too, and with that request."""
+    for known in proposed:
+        request = quiet_request(program, dict(known.given))
+        if (
+            isinstance(request, Request)
+            and kind_of(program, changed, request) is not None
+            and _notices(changed, known)
+        ):
+            witness = Witness(known.given, request, evaluate(program, request))
+            return replace(trial, witness=witness, after=evaluate(changed, request), test=known)
+    return trial
 
 
 def surviving(trial: Trial, text: str | None, *, first: bool = True) -> Diagnostic:
@@ -157,43 +174,46 @@ def _holding(program: Program, budget: Budget | None) -> frozenset[str]:
 def _try(
     program: Program,
     mutant: Mutant,
+    changed: Program,
     passing: tuple[TestCase, ...],
     holding: frozenset[str],
     budget: Budget | None,
 ) -> Trial | None:
-    failed = next((t for t in passing if not run_tests(mutant.program, tests=(t,))[0].passed), None)
+    failed = next((t for t in passing if not run_tests(changed, tests=(t,))[0].passed), None)
     if failed is not None:
         return Trial(mutant, Fate.BY_TESTS, failed.name)
-    matrix = build_matrix(mutant.program)
+    matrix = build_matrix(changed)
     if not isinstance(matrix, Matrix):
         return None
-    case = open_case(mutant.program, matrix, budget)
+    case = open_case(changed, matrix, budget)
     open_claims = False
-    for assertion in mutant.program.assertions:
+    for assertion in changed.assertions:
         found = check_assertion(case, assertion) if assertion.name in holding else None
         if found is not None and not found.unfinished:
             return Trial(mutant, Fate.BY_ASSERTIONS, assertion.name)
         open_claims = open_claims or found is not None
-    return _compared(program, mutant, budget, open_claims=open_claims)
+    return _compared(program, mutant, changed, budget, open_claims=open_claims)
 
 
-def _compared(program: Program, mutant: Mutant, budget: Budget | None, *, open_claims: bool) -> Trial:
+def _compared(
+    program: Program, mutant: Mutant, changed: Program, budget: Budget | None, *, open_claims: bool
+) -> Trial:
     """What neither tests nor assertions notice. With `open_claims` an assertion may be broken, so that what differs need
     not be a survivor."""
-    together = put_together(program, mutant.program, budget)
+    together = put_together(program, changed, budget)
     if not isinstance(together, Together):
         return Trial(mutant, Fate.NOT_PROVED)
     unfinished = False
     for found in differing(together):
         if isinstance(found, Pair) and not open_claims:
-            return _survivor(program, mutant, together, found.cell)
+            return _survivor(program, mutant, changed, together, found.cell)
         unfinished = True
     return Trial(mutant, Fate.NOT_PROVED if unfinished else Fate.EQUIVALENT)
 
 
-def _survivor(program: Program, mutant: Mutant, together: Together, cell: Cell) -> Trial:
+def _survivor(program: Program, mutant: Mutant, changed: Program, together: Together, cell: Cell) -> Trial:
     def differs(request: Request) -> bool:
-        return kind_of(program, mutant.program, request) is not None
+        return kind_of(program, changed, request) is not None
 
     def quick(matched: int) -> bool:
         return kind_at(together, matched) is not None
@@ -201,13 +221,11 @@ def _survivor(program: Program, mutant: Mutant, together: Together, cell: Cell) 
     found = witness_of(together.program, together.matrix, cell, differs, quick)
     plain = Witness(found.given, found.request, evaluate(program, found.request))
     witness = familiar(program, plain, differs)
-    for shown in (witness, *_other_keys(program, mutant.program, witness, differs)):
+    for shown in (witness, *_other_keys(program, changed, witness, differs)):
         proposal = _proposal(mutant, shown)
-        if _notices(mutant.program, proposal):
-            return Trial(
-                mutant, Fate.SURVIVED, None, shown, evaluate(mutant.program, shown.request), proposal
-            )
-    return Trial(mutant, Fate.SURVIVED, None, witness, evaluate(mutant.program, witness.request))
+        if _notices(changed, proposal):
+            return Trial(mutant, Fate.SURVIVED, None, shown, evaluate(changed, shown.request), proposal)
+    return Trial(mutant, Fate.SURVIVED, None, witness, evaluate(changed, witness.request))
 
 
 def _other_keys(program: Program, mutant: Program, witness: Witness, differs: Claim) -> Iterator[Witness]:

@@ -1,5 +1,6 @@
 """Mutants against brute force: what is equivalent is, what survives is told apart, what is noticed is wrong."""
 
+import gc
 from dataclasses import replace
 
 import pytest
@@ -40,7 +41,7 @@ def test_each_fate_is_what_brute_force_says(drawn: Drawn, data: st.DataObject) -
     mutation = mutate(program, some)
     assert [t.mutant for t in mutation.trials] == some
     for trial in mutation.trials:
-        mutant = trial.mutant.program
+        mutant = trial.mutant.build()
         every_too = grid_of(mutant, reading, most=2000) or []
         match trial.fate:
             case Fate.BY_TESTS:
@@ -87,7 +88,7 @@ def test_a_mutant_is_one_change_and_comes_once(drawn: Drawn) -> None:
     program, _, _ = drawn
     mutants = list(mutants_of(program))
     assert mutants == list(mutants_of(program)), "the order is always the same"
-    assert all(m.program != program for m in mutants)
+    assert all(m.build() != program for m in mutants)
 
 
 def test_what_is_not_proved_is_said_and_counts_against_the_score() -> None:
@@ -97,6 +98,43 @@ def test_what_is_not_proved_is_said_and_counts_against_the_score() -> None:
     noticed, every = mutation.score
     assert noticed == 0
     assert every == len(mutation.trials) - len(mutation.of(Fate.EQUIVALENT))
+
+
+def test_no_program_is_made_before_its_mutant_is_tried() -> None:
+    routes = "".join(f'route r{i} to t when team == "t{i}" and hour > 8\n' for i in range(1000))
+    program = load_text(
+        "edition 1\nstring team from identity unknown reject\n"
+        f'target t {{ location on_prem context 1k speaks chat }}\n{routes}otherwise reject "no"\n'
+    ).program
+    assert program is not None
+    gc.collect()
+    before = programs_alive()
+    mutants = tuple(mutants_of(program))
+    assert len(mutants) == 8999
+    assert programs_alive() == before
+    mutation = mutate(program, mutants, most=2)
+    assert mutation.left_out == len(mutants) - 2
+    gc.collect()
+    assert programs_alive() == before, "a trial keeps no program"
+
+
+def programs_alive() -> int:
+    return sum(isinstance(x, Program) for x in gc.get_objects())
+
+
+def test_a_scope_is_changed_at_its_include() -> None:
+    program = load_text(
+        "edition 1\nstring team from identity unknown reject\n"
+        "target t { location on_prem context 1k speaks chat }\n"
+        'include "search.policy" scope team == "search"\nroute all to t\notherwise reject "no"\n',
+        "main.policy",
+        {"search.policy": 'edition 1\ndeny late when hour > 8 because "x"\n'},
+    ).program
+    assert program is not None
+    said = [m.said for m in mutants_of(program)]
+    place = "in the scope of include `search`, as deny `search.late` has it"
+    assert f'`team == "search"` was dropped {place}' in said
+    assert "`hour > 8` was dropped in deny `search.late`" in said
 
 
 def test_what_is_beyond_the_number_or_the_time_is_counted() -> None:
@@ -130,7 +168,7 @@ def test_protections_are_dropped_first() -> None:
         (
             InRange("hour", 9, 23),
             {
-                "`hour >= 9` became `not (hour >= 9)`",
+                "`hour >= 9` became `hour <= 8`",
                 "`hour >= 9` became `hour >= 8`",
                 "`hour >= 9` became `hour > 9`",
                 "`hour >= 9` became `hour <= 9`",
@@ -140,7 +178,7 @@ def test_protections_are_dropped_first() -> None:
         (
             InRange("context_needed", 200_001, 10**12),
             {
-                "`context_needed > 200k` became `not (context_needed > 200k)`",
+                "`context_needed > 200k` became `context_needed <= 200k`",
                 "`context_needed > 200k` became `context_needed >= 200k`",
                 "`context_needed > 200k` became `context_needed > 200001`",
                 "`context_needed > 200k` became `context_needed <= 200001`",
@@ -150,7 +188,7 @@ def test_protections_are_dropped_first() -> None:
         (
             InRange("hour", 1, 23),
             {
-                "`hour >= 1` became `not (hour >= 1)`",
+                "`hour >= 1` became `hour == 0`",
                 "`hour >= 1` became `hour >= 0`",
                 "`hour >= 1` became `hour >= 2`",
                 "`hour >= 1` became `hour <= 1`",
