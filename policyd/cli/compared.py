@@ -11,7 +11,7 @@ from typing import Final
 from policyd.cli.report import UNUSABLE
 from policyd.compare.difference import Denied, Difference, Verdict
 from policyd.compare.recorded import Replayed
-from policyd.compare.telling import many, verdict_text
+from policyd.compare.telling import denied_text, many, verdict_text
 from policyd.text.diagnostic import Diagnostic
 
 __all__ = [
@@ -19,10 +19,11 @@ __all__ = [
 ]  # fmt: skip
 
 LOOSER: Final = 4
-"""The exit code where something is let through that was not."""
+"""The exit code where something is let through that was not, or that was not to be."""
 
 _CODES: Final = {
     Verdict.LOOSER: LOOSER,
+    Verdict.DENIED: LOOSER,
     Verdict.NOT_PROVED: 3,
     Verdict.NOT_COMPARED: 1,
     Verdict.CHANGED: 1,
@@ -52,7 +53,7 @@ class Compared:
         if self.difference is not None:
             return self.difference.verdict
         if any(d.shown is not None for d in self.denied):
-            return Verdict.LOOSER
+            return Verdict.DENIED
         return Verdict.NOT_PROVED if self.denied else Verdict.NOT_COMPARED
 
 
@@ -87,8 +88,13 @@ class Comparison:
             more = len(missing) - 1
             rest = f", and {many(more, 'more policy', 'more policies')}" if more else ""
             return f"not compared: `{missing[0].name}` {why_not(missing[0])}{rest}"
+        said = verdict_text(verdict)
+        if verdict is Verdict.DENIED:
+            found = [d.newly for c in self.policies for d in c.denied if d.shown is not None]
+            said = f"denied: {denied_text(found[0])}"
+            said += f", and {many(len(found) - 1, 'more target')} so" if len(found) > 1 else ""
         rest = f"; {many(len(missing), 'policy', 'policies')} could not be compared" if missing else ""
-        return verdict_text(verdict) + rest
+        return said + rest
 
 
 def why_not(compared: Compared) -> str:

@@ -7,7 +7,7 @@ and nothing is decided here but how it is said.
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -171,12 +171,14 @@ def _compared(pair: Pair, old: Side, new: Side, wish: _Wish) -> Compared | tuple
     if before is None or after is None:
         if after is None or not wish.deny_new:
             return plain
-        found = compare(nothing_for(after.program), after.program, deny_new=after.denied, most_shown=0)
+        denied = frozenset().union(*after.denied.values())
+        found = compare(nothing_for(after.program), after.program, deny_new=denied, most_shown=0)
         return replace(plain, denied=found.denied) if isinstance(found, Difference) else found
     difference = compare(
         before.program,
         after.program,
-        deny_new=before.denied | after.denied,
+        deny_new=frozenset().union(*before.denied.values(), *after.denied.values()),
+        turned=frozenset().union(*(now - before.denied[text] for text, now in after.denied.items())),
         most_shown=wish.most_shown,
     )
     if not isinstance(difference, Difference):
@@ -190,10 +192,10 @@ def _compared(pair: Pair, old: Side, new: Side, wish: _Wish) -> Compared | tuple
 
 @dataclass(frozen=True, slots=True)
 class _Loaded:
-    """A program, and its targets that are not to be newly reached."""
+    """A program, and for each predicate its targets that are not to be newly reached."""
 
     program: Program
-    denied: frozenset[str]
+    denied: Mapping[str, frozenset[str]]
 
 
 def _load(side: Side, path: Path, wish: _Wish) -> _Loaded | tuple[Diagnostic, ...]:
@@ -201,19 +203,18 @@ def _load(side: Side, path: Path, wish: _Wish) -> _Loaded | tuple[Diagnostic, ..
     if loaded.meant is None:
         return tuple(d for d in loaded.diagnostics if d.severity is Severity.ERROR)
     if not wish.deny_new:
-        return _Loaded(loaded.meant, frozenset())
+        return _Loaded(loaded.meant, {})
     asked = side.load(path, today=wish.today, claims=wish.deny_new)
     if asked.asked is None:
         return tuple(d for d in asked.diagnostics if d.severity is Severity.ERROR)
     report_unusable(d for d in asked.diagnostics if d not in loaded.diagnostics)
-    names = (a.targets for a in asked.asked.assertions)
-    return _Loaded(loaded.meant, frozenset().union(*names))
+    return _Loaded(loaded.meant, {a.name: a.targets for a in asked.asked.assertions})
 
 
 def _predicates(texts: Sequence[str]) -> tuple[Assert | Diagnostic, ...]:
     """Each predicate as the claim that no target like it is ever a candidate."""
     out: list[Assert | Diagnostic] = []
-    for number, text in enumerate(texts, 1):
+    for number, text in enumerate(dict.fromkeys(texts), 1):
         name = "--deny-new" if len(texts) == 1 else f"--deny-new, number {number}"
         read = parse_claim(Source(name, f"never {text}"))
         out.extend(read.diagnostics)

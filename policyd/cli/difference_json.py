@@ -140,6 +140,7 @@ def _denied(denied: Denied) -> Json:
     return {
         "target": denied.newly.target,
         "how": denied.newly.how,
+        "by_facts": denied.newly.by_facts,
         "proved": denied.shown is not None,
         "text": denied_text(denied.newly),
         "witness": None if denied.shown is None else _shown(denied.shown),

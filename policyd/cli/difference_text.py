@@ -192,5 +192,5 @@ def _painted(verdict: Verdict, text: str, style: Style) -> str:
             return style.green(text)
         case Verdict.CHANGED:
             return style.yellow(text)
-        case Verdict.LOOSER | Verdict.NOT_COMPARED | Verdict.NOT_PROVED:
+        case Verdict.LOOSER | Verdict.DENIED | Verdict.NOT_COMPARED | Verdict.NOT_PROVED:
             return style.red(text)

@@ -37,6 +37,7 @@ class Verdict(StrEnum):
     """What is to be said of the whole, the worst first."""
 
     LOOSER = "looser"
+    DENIED = "denied"
     NOT_PROVED = "not proved"
     NOT_COMPARED = "not compared"
     CHANGED = "changed"
@@ -96,8 +97,10 @@ class Difference:
     def verdict(self) -> Verdict:
         kinds = {d.kind for d in self.declared}
         looser = any(c.kind is Kind.LOOSER for c in self.changes.pairs)
-        if looser or self.opened or DeclaredKind.LOOSER in kinds or any(d.shown for d in self.denied):
+        if looser or self.opened or DeclaredKind.LOOSER in kinds:
             return Verdict.LOOSER
+        if any(d.shown for d in self.denied):
+            return Verdict.DENIED
         if self.changes.unfinished or self.denied:
             return Verdict.NOT_PROVED
         if self.changes.pairs or kinds - {DeclaredKind.WORDING}:
@@ -110,11 +113,12 @@ def compare(
     new: Program,
     *,
     deny_new: frozenset[str] = frozenset(),
+    turned: frozenset[str] = frozenset(),
     most_shown: int | None = MOST_SHOWN,
     budget: Budget | None = None,
 ) -> Difference | tuple[Diagnostic, ...]:
     """Everything that changed, or the caps of the compiler that both policies together break. `deny_new`: targets that no
-    request may newly get. `most_shown`: None shows every pair."""
+    request may newly get; `turned`: those that became such by their facts, and that no request may get at all. `most_shown`: None shows every pair."""
     together = put_together(old, new, budget)
     if not isinstance(together, Together):
         return together
@@ -136,7 +140,7 @@ def compare(
             *feature_changes(old, new, partial(unknown_turn, old, new)),
             *statement_changes(old, new, partial(claims_as_much, together, old, new)),
         ),
-        tuple(Denied(n, show_newly(together, n)) for n in newly(together, found, deny_new)),
+        tuple(Denied(n, show_newly(together, n)) for n in newly(together, found, deny_new, turned)),
     )
 
 

@@ -2,7 +2,8 @@
 
 In come two policies together, what changed between them, and names of targets; out comes, for each that any request gets and
 did not get before, what shows it. *Reached* is in a plan now and in none of the same request before; *allowed* is that no
-guard removes it now, and that a guard or a deny did, or that it was not there.
+guard removes it now, and that a guard or a deny did, or that it was not there. A target that `turned` into what was asked about
+by its facts is new to every request that gets it, whatever the request got before.
 """
 
 from collections.abc import Iterator
@@ -27,19 +28,27 @@ __all__ = ["Newly", "newly", "show_newly"]
 @dataclass(frozen=True, slots=True)
 class Newly:
     """`cell` is a request that newly gets the target, or None: that none does is not proved. `before` and `after` decide it
-    where it is in a plan now."""
+    where it is in a plan now. `by_facts`: the target turned into what was asked about."""
 
     target: str
     how: Lit["reached", "allowed"]
     cell: Cell | None
     before: Decider | None = None
     after: Decider | None = None
+    by_facts: bool = False
 
 
-def newly(together: Together, changes: Changes, targets: frozenset[str]) -> tuple[Newly, ...]:
+def newly(
+    together: Together, changes: Changes, targets: frozenset[str], turned: frozenset[str] = frozenset()
+) -> tuple[Newly, ...]:
     """What each of the targets newly gets, at most once each: reached rather than allowed."""
     out = []
-    for target in sorted(targets & together.new.guards_on.keys()):
+    for target in sorted((targets | turned) & together.new.guards_on.keys()):
+        if target in turned and target in together.old.guards_on:
+            now = _gets(together, target)
+            if now is not None:
+                out.append(now)
+            continue
         found = _reached(together, changes, target)
         if found is None or found.cell is None:
             found = _allowed(together, target) or found
@@ -69,6 +78,25 @@ def _gains(together: Together, change: Change, target: str) -> Iterator[Cell]:
     had = before.kind == "route" and target in together.old.targets[before.index]
     removed = (target,) if had else ()
     yield from where(together, before, after, allowed=((), (target,)), removed=(removed, ()))
+
+
+def _gets(together: Together, target: str) -> Newly | None:
+    """Whether any request has the target in its plan now or, failing that, is allowed it."""
+    new = together.new
+    avoid = new.denied | new.guards_on[target]
+    try:
+        for route, targets in enumerate(new.targets):
+            if target not in targets:
+                continue
+            for number in bits(new.route(route)):
+                hunt = Hunt(together.matrix.boxes[number], avoid, (), (0, new.before(route)))
+                cell = _hunt(together, hunt)
+                if cell is not None:
+                    return Newly(target, "reached", cell, by_facts=True)
+        cell = _hunt(together, Hunt({}, avoid, (), (0, 0)))
+    except OutOfBudget:
+        return Newly(target, "reached", None, by_facts=True)
+    return None if cell is None else Newly(target, "allowed", cell, by_facts=True)
 
 
 def _allowed(together: Together, target: str) -> Newly | None:
@@ -118,12 +146,13 @@ def show_newly(together: Together, found: Newly) -> Shown | None:
 
     gets = planned if found.how == "reached" else allowed
     really = in_plan if found.how == "reached" else in_reach
+    had = not found.by_facts
     witness = witness_of(
         together.program,
         together.matrix,
         found.cell,
-        lambda request: really(new.program, request) and not really(old.program, request),
-        lambda matched: gets(new, matched) and not gets(old, matched),
+        lambda request: really(new.program, request) and not (had and really(old.program, request)),
+        lambda matched: gets(new, matched) and not (had and gets(old, matched)),
     )
     before, after = (decide(side.program, witness.request) for side in (old, new))
     return Shown(witness.given, witness.request, before, after)

@@ -99,11 +99,22 @@ def _lifted_text(opened: Opened) -> str:
 
 def denied_text(newly: Newly) -> str:
     """What `--deny-new` found of one target."""
+    if newly.by_facts:
+        return _turned_text(newly)
     if newly.cell is None:
         return f"that no request newly gets `{newly.target}` is not proved"
     if newly.how == "reached":
         return f"`{newly.target}` is newly reached"
     return f"`{newly.target}` is newly allowed, though no route leads to it"
+
+
+def _turned_text(newly: Newly) -> str:
+    what = f"`{newly.target}` became such a target by its facts"
+    if newly.cell is None:
+        return f"{what}; that no request gets it is not proved"
+    if newly.how == "reached":
+        return f"{what}, and is reached"
+    return f"{what}, and is allowed, though no route leads to it"
 
 
 def unfinished_text(rule: Decider) -> str:
@@ -143,6 +154,7 @@ def verdict_text(verdict: Verdict) -> str:
     """One line for a whole comparison."""
     return {
         Verdict.LOOSER: "looser: something is let through that was not",
+        Verdict.DENIED: "denied",
         Verdict.NOT_COMPARED: "not compared",
         Verdict.NOT_PROVED: "not proved: a question outgrew its budget",
         Verdict.CHANGED: "changed, and nothing is looser",

@@ -329,6 +329,50 @@ def test_a_new_policy_may_not_reach_them_either(run: Run, write: Write) -> None:
     assert run("diff", "old", "new", "--deny-new", "location == cloud").code == 4
 
 
+MOVED: Final = CLEAN.replace("only location == on_prem", "only target == local").split("assert ")[0]
+FACTS: Final = [
+    ("target local { location on_prem", "target local { location cloud", "`local` became such a target by its facts, and is reached"),
+    ("route rest to cloud, local", "route rest to local, cloud", None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("part", "other", "words"), FACTS, ids=["turned", "not turned"])
+def test_a_target_that_turns_into_a_denied_one_by_its_facts_is_denied(
+    run: Run, write: Write, part: str, other: str, words: str | None
+) -> None:
+    assert part in MOVED
+    write("old.policy", MOVED)
+    write("new.policy", MOVED.replace(part, other))
+    ran = run("diff", "old.policy", "new.policy", "--deny-new", "location == cloud")
+    assert ran.code == (1 if words is None else 4), ran.out + ran.err
+    assert (ran.out.splitlines()[-1] == f"denied: {words}") == (words is not None)
+    assert "something is let through that was not" not in ran.out
+    document = json.loads(
+        run(
+            "diff", "old.policy", "new.policy", "--deny-new", "location == cloud", "--deny-new", "target == local",
+            "--format", "json",
+        ).out
+    )  # fmt: skip
+    SCHEMA.validate(document)
+    assert [d["by_facts"] for d in document["policies"][0]["denied"]] == [True] * (words is not None)
+
+
+def test_a_target_that_no_route_names_and_that_turns_is_allowed(run: Run, write: Write) -> None:
+    old = MOVED + "target spare { location on_prem context 1M speaks chat supports tools, json }\n"
+    write("old.policy", old)
+    write("new.policy", old.replace("spare { location on_prem", "spare { location cloud"))
+    ran = run("diff", "old.policy", "new.policy", "--deny-new", "location == cloud")
+    assert ran.code == 4
+    assert "`spare` became such a target by its facts, and is allowed, though no route leads to it" in ran.out
+
+
+def test_what_is_denied_though_nothing_is_looser_is_called_so(run: Run, write: Write) -> None:
+    write("old.policy", CLEAN.replace("to cloud, local", "to local").split("test ")[0])
+    write("new.policy", CLEAN.split("test ")[0])
+    ran = run("diff", "old.policy", "new.policy", "--deny-new", "location == cloud")
+    assert (ran.code, ran.out.splitlines()[-1]) == (4, "denied: `cloud` is newly reached")
+
+
 def test_a_predicate_says_nothing_of_requests(run: Run, clean: str) -> None:
     ran = run("diff", clean, clean, "--deny-new", "location == cloud when opaque")
     assert (ran.code, ran.out) == (2, "")
