@@ -93,6 +93,9 @@ class Comparison:
             found = [d.newly for c in self.policies for d in c.denied if d.shown is not None]
             said = f"denied: {denied_text(found[0])}"
             said += f", and {many(len(found) - 1, 'more target')} so" if len(found) > 1 else ""
+        judged = sum(c.difference.judged for c in self.policies if c.difference is not None)
+        if verdict is Verdict.CHANGED and judged:
+            said += f"; {many(judged, 'declaration')} changed that a person must judge"
         rest = f"; {many(len(missing), 'policy', 'policies')} could not be compared" if missing else ""
         return said + rest
 

@@ -10,7 +10,7 @@ from typing import Final
 from policyd import __version__
 from policyd.cli.compared import Compared, Comparison
 from policyd.compare.boxes import box_text, merged_boxes
-from policyd.compare.declared import Declared
+from policyd.compare.declared import Declared, DeclaredKind
 from policyd.compare.difference import Denied, Difference, Opened, PairItem
 from policyd.compare.recorded import Replayed
 from policyd.compare.regions import Count, places
@@ -65,7 +65,7 @@ def _policy(compared: Compared, *, boxes: bool) -> Json:
             "more_pairs": _by_kind(difference.more),
             "opened": [_opened(o) for o in difference.opened],
             "more_opened": difference.more_opened,
-            "declarations": [_declared(d) for d in difference.declared],
+            "declarations": [_declared(d) for d in sorted(difference.declared, key=_rank)],
             "not_proved": [_rule(rule) for rule in difference.unfinished],
         }
     out["log"] = None if compared.log is None else _log(compared.log)
@@ -154,6 +154,10 @@ def _declared(declared: Declared) -> Json:
         "old": place_json(declared.old),
         "new": place_json(declared.new),
     }
+
+
+def _rank(declared: Declared) -> int:
+    return list(DeclaredKind).index(declared.kind)
 
 
 def _log(replayed: Replayed) -> Json:

@@ -114,6 +114,9 @@ def _policy(compared: Compared, *, boxes: bool) -> Iterator[str]:
         said = summary(difference)
         if said:
             yield f"{sentence(said[:1].upper() + said[1:])}."
+        judged = [d for d in difference.declared if d.kind is DeclaredKind.JUDGED]
+        if judged:
+            yield "\n".join(f"- **To be judged**: {sentence(d.text)}" for d in judged)
         if difference.pairs:
             yield _table(compared, difference)
         for opened in difference.opened:
@@ -128,8 +131,9 @@ def _policy(compared: Compared, *, boxes: bool) -> Iterator[str]:
                 f"{n:,} {kind.words}" for kind, n in sorted(difference.more.items(), reverse=True)
             )
             yield f"{many(sum(difference.more.values()), 'more pair')}: {plain(parts)}."
-        if difference.declared:
-            yield _declared(difference.declared)
+        rest = [d for d in difference.declared if d not in judged]
+        if rest:
+            yield _declared(rest)
     if compared.log is not None:
         yield "\n".join(f"- {sentence(line)}" for line in log_lines(compared.log))
 

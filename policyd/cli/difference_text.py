@@ -77,6 +77,11 @@ def verdict_line(comparison: Comparison, style: Style) -> str:
 
 
 def _body(compared: Compared, difference: Difference, style: Style, *, boxes: bool) -> Iterator[str]:
+    judged = [d for d in difference.declared if d.kind is DeclaredKind.JUDGED]
+    if judged:
+        yield ""
+    for change in judged:
+        yield f"  {style.red(change.kind)} {printable(change.text)}{_places(change.old, change.new)}"
     for item in (i for i in difference.pairs if i.change.kind is Kind.LOOSER):
         yield from _pair(compared, difference, item, style, boxes=boxes)
     for opened in difference.opened:
@@ -94,7 +99,7 @@ def _body(compared: Compared, difference: Difference, style: Style, *, boxes: bo
     for rule in difference.unfinished:
         yield ""
         yield f"  {style.red('not proved')} {printable(unfinished_text(rule))}{_place(rule.span)}"
-    yield from _declared(difference.declared, style)
+    yield from _declared([d for d in difference.declared if d not in judged], style)
 
 
 def _pair(

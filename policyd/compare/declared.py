@@ -16,8 +16,10 @@ _Item = TypeVar("_Item")
 
 
 class DeclaredKind(StrEnum):
-    """What a change of a declaration may do. Ordered, the worst first."""
+    """What a change of a declaration may do. Ordered as they are told."""
 
+    JUDGED = "to be judged"
+    """whether more is let through no policy says: where a value comes from, or what a target that is reached is like"""
     LOOSER = "looser"
     """a request that was refused may be let through, or its caller may now choose what was attested"""
     DROPPED = "claim dropped"

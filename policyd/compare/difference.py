@@ -94,6 +94,12 @@ class Difference:
         return tuple(dict.fromkeys(u.rule for u in self.changes.unfinished))
 
     @property
+    def judged(self) -> int:
+        """Changes of declarations of which no policy says whether more is let through."""
+        asked = {DeclaredKind.JUDGED, DeclaredKind.CHANGED, DeclaredKind.DROPPED}
+        return sum(d.kind in asked for d in self.declared)
+
+    @property
     def verdict(self) -> Verdict:
         kinds = {d.kind for d in self.declared}
         looser = any(c.kind is Kind.LOOSER for c in self.changes.pairs)

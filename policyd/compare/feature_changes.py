@@ -118,7 +118,7 @@ def _provenance(old: Feature, new: Feature) -> _Said | None:
 def _where(old: Feature, new: Feature) -> _Said | None:
     if old.where == new.where or old.provenance is not new.provenance:
         return None
-    return DeclaredKind.CHANGED, f"{_called(new)} was read from {_source(old)}, and is from {_source(new)}"
+    return DeclaredKind.JUDGED, f"{_called(new)} was read from {_source(old)}, and is from {_source(new)}"
 
 
 def _domain(old: Feature, new: Feature) -> _Said | None:

@@ -29,13 +29,16 @@ ClaimsAsMuch: TypeAlias = Callable[[Assertion, Assertion], bool]
 """Whether the second assertion claims all that the first does, as far as that can be proved."""
 
 _PERIODS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400, "week": 604_800, "month": 2_592_000}
+_JUDGED = frozenset({"location", "region", "jurisdiction", "retention", "training", "onward"})
+"""Facts that say what becomes of the data."""
 _Rule = TypeVar("_Rule", Guard, Deny, Route)
 
 
 def statement_changes(old: Program, new: Program, claims_as_much: ClaimsAsMuch) -> Iterator[Declared]:
     """Every change, target by target and statement by statement."""
+    reached = frozenset(t for program in (old, new) for route in program.routes for t in route.targets)
     for target, new_target in matched(old.targets, new.targets, lambda t: t.name):
-        yield from _target(target, new_target)
+        yield from _target(target, new_target, reached)
     for budget, new_budget in matched(old.budgets, new.budgets, lambda b: b.name):
         yield from _budget(budget, new_budget)
     yield from _assertions(old, new, claims_as_much)
@@ -52,7 +55,8 @@ def statement_changes(old: Program, new: Program, claims_as_much: ClaimsAsMuch) 
 # Targets and amounts.
 
 
-def _target(old: Target | None, new: Target | None) -> Iterator[Declared]:
+def _target(old: Target | None, new: Target | None, reached: frozenset[str]) -> Iterator[Declared]:
+    """`reached`: targets that a route names."""
     if old is None:
         if new is not None:
             facts = ", ".join(
@@ -80,7 +84,9 @@ def _target(old: Target | None, new: Target | None) -> Iterator[Declared]:
             )
         else:
             continue
-        yield Declared(DeclaredKind.CHANGED, f"target `{new.name}` {said}", old.span, new.span)
+        judged = name in _JUDGED and new.name in reached
+        kind = DeclaredKind.JUDGED if judged else DeclaredKind.CHANGED
+        yield Declared(kind, f"target `{new.name}` {said}", old.span, new.span)
 
 
 def _budget(old: Budget | None, new: Budget | None) -> Iterator[Declared]:

@@ -71,8 +71,8 @@ def repository(tmp_path: Path) -> Path:
     [
         (CLEAN, 0, "same meaning: proved for every possible request"),
         (RENAMED, 0, "same meaning: proved for every possible request"),
-        (REORDERED, 1, "changed, and nothing is looser"),
-        (TIGHTER, 1, "changed, and nothing is looser"),
+        (REORDERED, 1, "changed: no request with the same feature values is treated more loosely"),
+        (TIGHTER, 1, "changed: no request with the same feature values is treated more loosely"),
         (LEAKY, 4, "looser: something is let through that was not"),
         (MISSPELT, 2, ""),
     ],
@@ -371,6 +371,35 @@ def test_what_is_denied_though_nothing_is_looser_is_called_so(run: Run, write: W
     write("new.policy", CLEAN.split("test ")[0])
     ran = run("diff", "old.policy", "new.policy", "--deny-new", "location == cloud")
     assert (ran.code, ran.out.splitlines()[-1]) == (4, "denied: `cloud` is newly reached")
+
+
+JUDGED: Final = [
+    ('from header "x-latency"', 'from header "x-z"', "feature `latency` was read from header `x-latency`, and is from header `x-z`"),
+    ("string team from identity", 'string team from identity "group"', "feature `team` was read from identity `team`, and is from identity `group`"),
+    ("location cloud context", "location cloud region us context", "target `cloud` says its `region`: `us`"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("part", "other", "words"), JUDGED, ids=["header", "claim", "region"])
+def test_what_no_policy_decides_is_left_to_a_person_and_told_first(
+    run: Run, write: Write, part: str, other: str, words: str
+) -> None:
+    assert part in REORDERED
+    write("old.policy", CLEAN)
+    write("new.policy", REORDERED.replace(part, other))
+    ran = run("diff", "old.policy", "new.policy")
+    assert ran.code == 1
+    lines = ran.out.splitlines()
+    assert lines[2].startswith(f"  to be judged {words}")
+    assert lines[-1] == (
+        "changed: no request with the same feature values is treated more loosely"
+        "; 1 declaration changed that a person must judge"
+    )
+    document = json.loads(run("diff", "old.policy", "new.policy", "--format", "json").out)
+    SCHEMA.validate(document)
+    assert document["policies"][0]["declarations"][0]["kind"] == "to be judged"
+    comment = run("diff", "old.policy", "new.policy", "--format", "markdown").out
+    assert comment.index("**To be judged**") < comment.index("| kind |")
 
 
 def test_a_predicate_says_nothing_of_requests(run: Run, clean: str) -> None:

@@ -7,7 +7,7 @@ from policyd.compare.difference import Verdict
 from tests.compare.small import BASE, difference
 
 LOOSER, TIGHTER, CHANGED = DeclaredKind.LOOSER, DeclaredKind.TIGHTER, DeclaredKind.CHANGED
-DROPPED, WORDING = DeclaredKind.DROPPED, DeclaredKind.WORDING
+DROPPED, WORDING, JUDGED = DeclaredKind.DROPPED, DeclaredKind.WORDING, DeclaredKind.JUDGED
 
 BUDGET = BASE + "budget month $100 per month by team\n"
 CLAIM = "assert confidential_stays_home never location == cloud when sensitivity >= confidential\n"
@@ -17,6 +17,7 @@ OPEN = BASE.replace(
 EXCEPTION = 'except trial to stays_home when team == "x" until 2031-01-01 owner "ana" because "a trial"\n'
 
 RISKY = BASE + 'guard careful forbid location == cloud when risk > 5 because "risk"\n'
+UNUSED = BASE + "target spare { location cloud context 128k retention 1 day speaks chat }\n"
 
 CASES = [
     (BASE, ("unknown reject", 'unknown "nobody"'), LOOSER, "unknown feature `team` meant `reject` and means `nobody`"),
@@ -27,14 +28,16 @@ CASES = [
     (RISKY.replace("unknown 9", "unknown 0"), ("unknown 0", "unknown 9"), TIGHTER, "tighter for a request without it, such as `context_needed=32001 team=x`"),
     (BASE, ("string team from identity", 'string team from header "x-team"'), LOOSER, "the caller now chooses it"),
     (BASE, ('string project from header "x-project"', "string project from identity"), TIGHTER, "no longer chooses it"),
-    (BASE, ('header "x-project"', 'header "x-other"'), CHANGED, "was read from header `x-project`, and is from header `x-other`"),
+    (BASE, ('header "x-project"', 'header "x-other"'), JUDGED, "was read from header `x-project`, and is from header `x-other`"),
     (BASE, ("0..9", "0..20"), LOOSER, "was `0..9` and is `0..20`: values that were refused are let in"),
     (BASE, ("risk 0..9 from deployment unknown 9", "risk 0..5 from deployment unknown 5"), TIGHTER, "values that were let in are refused"),
     (BASE, ("{ interactive, batch }", "{ interactive, batch, night }"), LOOSER, "was `{ interactive, batch }` and is `{ interactive, batch, night }`"),
     (BASE, ('string project from header "x-project" unknown "none"\n', ""), CHANGED, "feature `project`, which was read from header `x-project`, is gone"),
     (BASE, ("int  risk 0..9 from deployment unknown 9\n", ""), LOOSER, "feature `risk`, which was read from deployment `risk`, is gone"),
-    (BASE, ("retention 30 days", "retention 90 days"), CHANGED, "target `cloud` had `retention 30 days` and has `retention 90 days`"),
-    (BASE, ("retention 30 days ", ""), CHANGED, "target `cloud` no longer says its `retention`, which was `30 days`"),
+    (BASE, ("retention 30 days", "retention 90 days"), JUDGED, "target `cloud` had `retention 30 days` and has `retention 90 days`"),
+    (BASE, ("retention 30 days ", ""), JUDGED, "target `cloud` no longer says its `retention`, which was `30 days`"),
+    (BASE, ("context 128k", "context 256k"), CHANGED, "target `cloud` had `context 128k` and has `context 256k`"),
+    (UNUSED, ("retention 1 day", "retention 9 days"), CHANGED, "target `spare` had `retention 1 day` and has `retention 9 days`"),
     (BUDGET, ("$100 per month", "$250 per month"), LOOSER, "`month` was `$100 per month by team` and is `$250 per month by team`"),
     (BUDGET, ("$100 per month", "$100 per day"), LOOSER, "is `$100 per day by team`"),
     (BUDGET, ("$100 per month", "$50 per month"), TIGHTER, "is `$50 per month by team`"),
