@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from policyd.cli.growth import until_after
 from policyd.cli.opening import opened_policy
 from policyd.cli.output import complain
 from policyd.cli.proposed import proposed_file, proposed_tests
@@ -25,8 +26,14 @@ from policyd.trials.run import failures, run_tests
 __all__ = ["generate"]
 
 
-def generate(paths: Sequence[str], goals: Sequence[str], into: str | None) -> int:
-    """The exit code. `goals`: only for goals of these kinds or rules."""
+def generate(paths: Sequence[str], goals: Sequence[str], into: str | None, seconds: int) -> int:
+    """The exit code. `goals`: only for goals of these kinds or rules. `seconds`: for the questions of one policy."""
+    if into is not None and not into.endswith(".policy"):
+        complain(
+            f"policyd test: --into writes tests as policy text, and `{printable(into)}` is no name of a policy"
+        )
+        complain("help: choose a name that ends in .policy, such as more-tests.policy")
+        return UNUSABLE
     if into is not None and len(paths) != 1:
         complain(f"policyd test: --into writes the tests of one policy, and these are {len(paths)}")
         return UNUSABLE
@@ -34,10 +41,10 @@ def generate(paths: Sequence[str], goals: Sequence[str], into: str | None) -> in
         complain(f"error[PD008]: `{printable(into)}` exists already; nothing was written")
         complain("help: choose another name, or leave `--into` out and paste the tests where they belong")
         return UNUSABLE
-    return worst(_generate(path, goals, into) for path in paths)
+    return worst(_generate(path, goals, into, seconds) for path in paths)
 
 
-def _generate(path: str, goals: Sequence[str], into: str | None) -> int:
+def _generate(path: str, goals: Sequence[str], into: str | None, seconds: int) -> int:
     program = opened_policy(path)
     if isinstance(program, int):
         return program
@@ -55,14 +62,18 @@ def _generate(path: str, goals: Sequence[str], into: str | None) -> int:
     if failing:
         # What the policy says now would be written down as what is meant, although a test says otherwise.
         return report_findings(failing)
-    rows = missing(open_case(program, matrix), goals)
+    rows = missing(open_case(program, matrix), goals, until=until_after(seconds))
     found = proposals(program, rows)
     open_ = {row.goal.text for row in rows if row.state is State.NOT_PROVED}
     if open_:
-        complain(
-            f"note: for {len(open_)} goals it is not proved whether any request meets them; they get no test"
+        late = len({row.goal.text for row in rows if not row.asked})
+        more = (
+            f"; {late} of them were not asked about, for want of time: --seconds gives more" if late else ""
         )
-    written = _write(path, program, found, into)
+        complain(
+            f"note: for {len(open_)} goals it is not proved whether any request meets them; they get no test{more}"
+        )
+    written = _write(path, program, found, into, open_=bool(open_))
     return worst((written, NOT_PROVED)) if open_ else written
 
 
@@ -71,9 +82,10 @@ def _unknown(program: Program, goals: Sequence[str]) -> list[str]:
     return [word for word in goals if word not in known]
 
 
-def _write(path: str, program: Program, found: Sequence[Proposal], into: str | None) -> int:
+def _write(path: str, program: Program, found: Sequence[Proposal], into: str | None, *, open_: bool) -> int:
     if not found:
-        complain(f"{printable(path)}: nothing to add, the tests cover every goal that was asked for")
+        if not open_:
+            complain(f"{printable(path)}: nothing to add, the tests cover every goal that was asked for")
         return CLEAN
     if into is None:
         sys.stdout.write(proposed_tests(program, found))

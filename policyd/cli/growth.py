@@ -7,6 +7,7 @@ that a person reads, and whether a question was left open. It decides nothing ab
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from policyd.cli.other_facts import mutants_of_facts
 from policyd.cli.output import Style
@@ -19,11 +20,15 @@ from policyd.proofs.findings import not_proved
 from policyd.resolve.load import Loaded
 from policyd.text.diagnostic import Diagnostic, in_order
 from policyd.text.printable import printable
+from policyd.trials.asking import Until, never
 from policyd.trials.coverage import Coverage, Row, State, below_minimum, coverage_of
 from policyd.trials.mutants import mutants_of
 from policyd.trials.mutate import Fate, Mutation, Trial, mutate, surviving
 
-__all__ = ["Growth", "grow"]
+__all__ = ["SECONDS", "Growth", "grow", "until_after"]
+
+SECONDS: Final = 60
+"""For the questions of a coverage, where nobody says."""
 
 _FATES = (
     (Fate.BY_TESTS, "noticed by tests"),
@@ -36,7 +41,7 @@ _FATES = (
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """`found` are the findings; `unfinished`: whether some mutant is a mistake is not proved."""
+    """`found` are the findings; `unfinished`: whether some mutant is a mistake is not proved, or was not tried."""
 
     coverage: Coverage | None
     mutation: Mutation | None
@@ -44,7 +49,8 @@ class Growth:
 
     @property
     def unfinished(self) -> bool:
-        return self.mutation is not None and bool(self.mutation.of(Fate.NOT_PROVED))
+        mutation = self.mutation
+        return mutation is not None and (mutation.left_out > 0 or bool(mutation.of(Fate.NOT_PROVED)))
 
     def lines(self, style: Style) -> list[str]:
         return [
@@ -66,7 +72,9 @@ def grow(
     seconds: int | None,
 ) -> Growth:
     """Whatever is asked of the two."""
-    covered = coverage_of(open_case(program, matrix)) if coverage else None
+    covered = (
+        coverage_of(open_case(program, matrix), until=until_after(seconds or SECONDS)) if coverage else None
+    )
     found: list[Diagnostic] = []
     if covered is not None and minimum is not None:
         low = below_minimum(path, covered, minimum)
@@ -78,10 +86,15 @@ def grow(
     return Growth(covered, mutated, tuple(found))
 
 
+def until_after(seconds: int) -> Until:
+    """Whether so many seconds have passed since this was called."""
+    end = time.perf_counter() + seconds
+    return lambda: time.perf_counter() > end
+
+
 def _mutated(path: str, loaded: Loaded, program: Program, most: int | None, seconds: int | None) -> Mutation:
-    end = None if seconds is None else time.perf_counter() + seconds
     mutants = (*mutants_of_facts(path, loaded), *mutants_of(program))
-    return mutate(program, mutants, most=most, until=lambda: end is not None and time.perf_counter() > end)
+    return mutate(program, mutants, most=most, until=never if seconds is None else until_after(seconds))
 
 
 def _surviving(program: Program, trials: Sequence[Trial]) -> Iterator[Diagnostic]:
@@ -110,9 +123,18 @@ def _coverage_lines(coverage: Coverage, style: Style) -> Iterator[str]:
         count = f"{some} of {every}"
         yield f"    {kind:<12}{count if some == every else style.yellow(count)}"
     yield from _listed("no test shows this yet", coverage.of(State.MISSED), style)
-    yield from _listed(
-        "no test shows this, and whether one could is not proved", coverage.of(State.NOT_PROVED), style
-    )
+    open_ = coverage.of(State.NOT_PROVED)
+    asked = [row for row in open_ if row.asked]
+    yield from _listed("no test shows this, and whether one could is not proved", asked, style)
+    if len(asked) < len(open_):
+        goals = (
+            "1 goal that no test shows was"
+            if len(open_) - len(asked) == 1
+            else f"{len(open_) - len(asked)} goals that no test shows were"
+        )
+        yield style.yellow(
+            f"  {goals} not asked about, for want of time, and count as missing: --seconds gives more"
+        )
     yield from _listed(
         "left out: no request can show this, as is proved", coverage.of(State.IMPOSSIBLE), style
     )
@@ -131,8 +153,15 @@ def _listed(title: str, rows: Sequence[Row], style: Style) -> Iterator[str]:
 def _mutation_lines(mutation: Mutation, style: Style) -> Iterator[str]:
     noticed, all_ = mutation.score
     paint = style.green if noticed == all_ else style.yellow
-    percent = noticed * 100 // all_ if all_ else 100
-    yield f"  {paint(f'{noticed} of {all_} planted mistakes are noticed')} ({percent} %)"
+    if mutation.left_out:
+        # A share of what was tried first says nothing about the rest.
+        tried = len(mutation.trials) + mutation.invalid
+        yield style.yellow(
+            f"  {noticed} of {all_} planted mistakes are noticed; {tried} of {tried + mutation.left_out} were tried"
+        )
+    else:
+        percent = noticed * 100 // all_ if all_ else 100
+        yield f"  {paint(f'{noticed} of {all_} planted mistakes are noticed')} ({percent} %)"
     for fate, said in _FATES:
         count = len(mutation.of(fate))
         if count:

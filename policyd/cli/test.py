@@ -110,7 +110,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--most", type=_count, metavar="N", help="try at most so many mistakes (with --mutate)"
     )
     parser.add_argument(
-        "--seconds", type=_count, metavar="S", help="begin none after so many seconds (with --mutate)"
+        "--seconds",
+        type=_count,
+        metavar="S",
+        help="ask about no further goal and try no further mistake after so many seconds (for goals, 60 by default)",
     )
     configure_formats(parser, FORMATS)
 
@@ -123,9 +126,12 @@ def run(arguments: argparse.Namespace) -> int:
     found = find_policies(arguments.paths)
     codes = [report_unusable(found.diagnostics)] if found.diagnostics else []
     if arguments.generate:
-        from policyd.cli.generating import generate  # noqa: PLC0415  only this needs the writer of tests
+        # Only these questions need the proofs and the writer of tests.
+        from policyd.cli.generating import generate  # noqa: PLC0415
+        from policyd.cli.growth import SECONDS  # noqa: PLC0415
 
-        return worst((*codes, generate(found.files, arguments.goals, arguments.into)))
+        seconds = arguments.seconds or SECONDS
+        return worst((*codes, generate(found.files, arguments.goals, arguments.into, seconds)))
     outputs = chosen_outputs(arguments)
     tested: list[_Tested] = []
     unread = [(" ".join(arguments.paths), d) for d in found.diagnostics]
@@ -189,7 +195,11 @@ def _misuse(arguments: argparse.Namespace) -> str | None:
         (bool(arguments.goals) and not arguments.generate, "--for goes with --generate"),
         (arguments.into is not None and not arguments.generate, "--into goes with --generate"),
         (arguments.most is not None and not arguments.mutate, "--most goes with --mutate"),
-        (arguments.seconds is not None and not arguments.mutate, "--seconds goes with --mutate"),
+        (
+            arguments.seconds is not None
+            and not (arguments.mutate or arguments.coverage or arguments.generate),
+            "--seconds goes with --coverage, --generate or --mutate",
+        ),
         (
             arguments.generate and (arguments.coverage or arguments.mutate),
             "--generate writes tests and nothing else: run --coverage and --mutate on their own",

@@ -6,9 +6,10 @@ meets the goal at all. What a request must bring and the goal does not care abou
 has, so that a person recognises it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import TypeAlias
 
 from policyd.engine.boxes import Box, TooManyBoxes
 from policyd.engine.cells import cell_of, matched
@@ -26,10 +27,18 @@ from policyd.proofs.witness import Claim, Disagreement, Witness
 from policyd.trials.arrival import arrives, is_served
 from policyd.trials.goals import Edge, Goal, at_readers, look, met
 
-__all__ = ["ask", "familiar"]
+__all__ = ["Until", "ask", "familiar", "never"]
+
+Until: TypeAlias = Callable[[], bool]
+"""Whether it is too late to ask anything more."""
 
 _FOLLOWING = ("tokens", "max_output", "date", "weekday")
 """What follows from `context_needed`, from `weekday` or from `date` where it is left out."""
+
+
+def never() -> bool:
+    """For whoever has time."""
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +60,11 @@ class _Attempt:
     served: bool
 
 
-def ask(case: Case, goal: Goal) -> Witness | None:
-    """Raises `OutOfBudget` where neither is found out."""
+def ask(case: Case, goal: Goal, until: Until = never) -> Witness | None:
+    """Raises `OutOfBudget` where neither is found out, or where `until` says that it is late before that."""
     for wish in _wishes(case.program, goal):
         try:
-            witness = _found(case, _attempt(case, wish))
+            witness = _found(case, _attempt(case, wish), until)
         except (OutOfBudget, TooManyBoxes):
             continue
         if witness is not None:
@@ -63,7 +72,7 @@ def ask(case: Case, goal: Goal) -> Witness | None:
             there = _exactly(case.program, wish.goal, witness, claim)
             return _confirmed(case, goal, familiar(case.program, there, _staying(goal, there, claim)))
     try:
-        witness = _found(case, _attempt(case, _Wish(goal)))
+        witness = _found(case, _attempt(case, _Wish(goal)), until)
     except TooManyBoxes:
         raise OutOfBudget from None
     return (
@@ -136,8 +145,10 @@ def _atoms(case: Case, edge: Edge) -> dict[int, int]:
     return places if case.matrix.table.of(edge.feature) is not None else {}
 
 
-def _found(case: Case, attempt: _Attempt) -> Witness | None:
+def _found(case: Case, attempt: _Attempt, until: Until) -> Witness | None:
     for question in _questions(case, attempt):
+        if until():
+            raise OutOfBudget
         answer = case.ask(question)
         if isinstance(answer, Found):
             return case.witness(answer.cell, attempt.claim)

@@ -16,7 +16,7 @@ from policyd.proofs.case import Case
 from policyd.proofs.find import OutOfBudget
 from policyd.proofs.witness import Witness
 from policyd.text.diagnostic import Diagnostic, Severity
-from policyd.trials.asking import ask
+from policyd.trials.asking import Until, ask, never
 from policyd.trials.goals import KINDS, Edge, Goal, Kind, Seen, goals_of, look, met
 from policyd.trials.run import run_tests
 
@@ -34,12 +34,14 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One goal. `witness` would meet it, where it is missed; `test` is the first test that does, where it is covered."""
+    """One goal. `witness` would meet it, where it is missed; `test` is the first test that does, where it is covered.
+    `asked`: whether a search was begun, where neither is known; the time was up before, otherwise."""
 
     goal: Goal
     state: State
     witness: Witness | None = None
     test: str | None = None
+    asked: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +76,11 @@ class Coverage:
         return f"{covered * 100 // feasible if feasible else 100} %"
 
 
-def coverage_of(case: Case, tests: Sequence[TestCase] | None = None) -> Coverage:
-    """Of the case's own tests, or of these instead."""
+def coverage_of(case: Case, tests: Sequence[TestCase] | None = None, *, until: Until = never) -> Coverage:
+    """Of the case's own tests, or of these instead. No question is asked once `until` says that it is late; what a test
+    covers is known without."""
     shown = tuple(seen_by_tests(case.program, case.program.tests if tests is None else tests))
-    return Coverage(tuple(_row(case, goal, shown) for goal in goals_of(case.program)))
+    return Coverage(tuple(_row(case, goal, shown, until) for goal in goals_of(case.program)))
 
 
 def seen_by_tests(program: Program, tests: Iterable[TestCase]) -> Iterator[tuple[str, Seen]]:
@@ -88,18 +91,20 @@ def seen_by_tests(program: Program, tests: Iterable[TestCase]) -> Iterator[tuple
             yield result.case.name, look(program, request)
 
 
-def _row(case: Case, goal: Goal, shown: Sequence[tuple[str, Seen]]) -> Row:
+def _row(case: Case, goal: Goal, shown: Sequence[tuple[str, Seen]], until: Until) -> Row:
     test = next((name for name, seen in shown if met(case.program, goal, seen)), None)
     if test is not None:
         return Row(goal, State.COVERED, test=test)
+    if until():
+        return Row(goal, State.NOT_PROVED, asked=False)
     try:
-        witness = ask(case, goal)
+        witness = ask(case, goal, until)
     except OutOfBudget:
         return Row(goal, State.NOT_PROVED)
     return Row(goal, State.IMPOSSIBLE if witness is None else State.MISSED, witness)
 
 
-def bare_edges(case: Case) -> tuple[Row, ...]:
+def bare_edges(case: Case, *, until: Until = never) -> tuple[Row, ...]:
     """Sides of thresholds that no test looks at exactly, although one could, with the request that does. They are goals
     that may be covered: a test far from a threshold does not notice that it is one off."""
     shown = [seen for _, seen in seen_by_tests(case.program, case.program.tests)]
@@ -107,8 +112,11 @@ def bare_edges(case: Case) -> tuple[Row, ...]:
     for goal in goals_of(case.program):
         if not isinstance(goal.edge, Edge) or any(_at_edge(case.program, goal, s) for s in shown):
             continue
+        if until():
+            out.append(Row(goal, State.NOT_PROVED, asked=False))
+            continue
         try:
-            witness = ask(case, goal)
+            witness = ask(case, goal, until)
         except OutOfBudget:
             out.append(Row(goal, State.NOT_PROVED))
             continue

@@ -14,6 +14,7 @@ from policyd.policy.program import Expectation, Program, TestCase, Value
 from policyd.policy.request import Request
 from policyd.proofs.case import Case
 from policyd.proofs.witness import Witness
+from policyd.trials.asking import Until, never
 from policyd.trials.coverage import Row, State, bare_edges, coverage_of
 from policyd.trials.goals import Edge, Goal, Seen, goals_of, look, met
 
@@ -63,14 +64,15 @@ def wanted(words: Collection[str]) -> Callable[[Goal], bool]:
     return lambda goal: not words or goal.kind in words or goal.rule in words
 
 
-def missing(case: Case, words: Collection[str] = ()) -> tuple[Row, ...]:
+def missing(case: Case, words: Collection[str] = (), *, until: Until = never) -> tuple[Row, ...]:
     """What tests are missing for: goals that no test meets, and thresholds that none stands at; only what the words ask
-    for, of which `edges` is one. Questions that outgrew their budget are rows as well."""
+    for, of which `edges` is one. Questions that outgrew their budget, or that `until` left no time for, are rows as well."""
     wish = wanted([w for w in words if w != EDGES])
-    rows = [r for r in coverage_of(case).of(State.MISSED, State.NOT_PROVED) if wish(r.goal)]
-    if list(words) == [EDGES]:
-        rows = []
-    return (*rows, *(r for r in bare_edges(case) if EDGES in words or wish(r.goal)))
+    rows: list[Row] = []
+    if list(words) != [EDGES]:
+        found = coverage_of(case, until=until).of(State.MISSED, State.NOT_PROVED)
+        rows = [r for r in found if wish(r.goal)]
+    return (*rows, *(r for r in bare_edges(case, until=until) if EDGES in words or wish(r.goal)))
 
 
 def expected(decision: Decision) -> Expectation:

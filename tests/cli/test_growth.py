@@ -6,7 +6,12 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
+from policyd.cli.growth import Growth
+from policyd.cli.output import Style
+from policyd.resolve.load import load
+from policyd.trials.coverage import coverage_of
 from tests.cli.conftest import CLEAN, FAILING, UNTESTED, Run
+from tests.trials.drawn import case_of
 
 
 def test_coverage_counts_by_kind_and_shows_a_request_for_what_is_missing(run: Run, clean: str) -> None:
@@ -96,7 +101,28 @@ def test_a_wrong_fact_of_a_target_is_a_mistake_too(run: Run, clean: str) -> None
 
 def test_what_was_not_tried_is_said(run: Run, clean: str) -> None:
     ran = run("test", "--mutate", "--most", "2", clean)
+    assert ran.code == 3
     assert "not tried: beyond --most or --seconds" in ran.out
+    assert "planted mistakes are noticed; 2 of 21 were tried" in ran.out
+    assert "%" not in ran.out
+
+
+def test_goals_that_there_was_no_time_for_are_counted(clean: str, tmp_path: Path) -> None:
+    loaded = load(tmp_path / clean)
+    assert loaded.program is not None
+    coverage = coverage_of(case_of(loaded.program), until=lambda: True)
+    lines = Growth(coverage, None, ()).lines(Style(colour=False))
+    assert lines[0] == "  coverage 68 %: 11 of 16 goals"
+    told = "  5 goals that no test shows were not asked about, for want of time, and count as missing: --seconds gives more"
+    assert lines[-1] == told
+
+
+def test_tests_go_into_a_policy(run: Run, clean: str, tmp_path: Path) -> None:
+    ran = run("test", "--generate", "--into", "more.csv", clean)
+    assert ran.code == 2
+    assert "`more.csv` is no name of a policy" in ran.err
+    assert ".policy" in ran.err
+    assert not (tmp_path / "more.csv").exists()
 
 
 def test_tables_count(run: Run, tmp_path: Path) -> None:
@@ -135,6 +161,7 @@ def test_junit_has_the_tests_and_what_is_missing(run: Run, clean: str) -> None:
         ("--for", "routes"),
         ("--into", "x.policy"),
         ("--most", "3"),
+        ("--seconds", "3"),
         ("--mutate", "--most", "0"),
         ("--generate", "--coverage"),
         ("--generate", "--format", "json"),

@@ -278,6 +278,25 @@ def test_what_is_not_proved_counts_as_missing() -> None:
     assert not coverage.reaches(1)
 
 
+def test_what_there_was_no_time_to_ask_counts_as_missing() -> None:
+    program = load_text(
+        "edition 1\ntarget t { location on_prem context 1k speaks chat }\n"
+        'route one to t when stream\notherwise reject "no"\ntest "a" given { stream } expect t\n'
+    ).program
+    assert program is not None
+    case = case_of(program)
+    in_time, late = coverage_of(case), coverage_of(case, until=lambda: True)
+    assert late.counts() == in_time.counts() == (2, 4)
+    assert [r.asked for r in late.of(State.NOT_PROVED)] == [False, False]
+    assert all(r.asked for r in in_time.rows)
+    rows = missing(case, until=lambda: True)
+    assert len(rows) == 2
+    assert not any(r.asked for r in rows)
+    turns = iter([False])
+    begun = coverage_of(case, until=lambda: next(turns, True)).of(State.NOT_PROVED)
+    assert [r.asked for r in begun] == [True, False], "the time runs out within the first question, too"
+
+
 def test_tests_that_fail_show_nothing() -> None:
     text = (
         "edition 1\ntarget t { location on_prem context 1k speaks chat }\n"
