@@ -9,6 +9,7 @@ from typing import Final
 
 from policyd import __version__
 from policyd.cli.compared import Compared, Comparison
+from policyd.compare.asking import Asking, asking
 from policyd.compare.boxes import box_text, merged_boxes
 from policyd.compare.declared import Declared, DeclaredKind
 from policyd.compare.difference import Denied, Difference, Opened, PairItem
@@ -20,6 +21,7 @@ from policyd.policy.digest import digest
 from policyd.proofs.changes import Shown
 from policyd.proofs.kinds import Kind
 from policyd.proofs.side import Decider
+from policyd.proofs.together import Together
 from policyd.reports.values import Json, decision_json, document_text, place_json, request_json
 from policyd.text.diagnostic import Diagnostic
 
@@ -53,7 +55,7 @@ def _policy(compared: Compared, *, boxes: bool) -> Json:
         "new": compared.new,
         "called": compared.called,
         "verdict": str(compared.verdict),
-        "denied": [_denied(d) for d in compared.denied],
+        "denied": [_denied(compared, d) for d in compared.denied],
         "problems": [_problem(d) for d in compared.problems],
     }
     difference = compared.difference
@@ -63,7 +65,7 @@ def _policy(compared: Compared, *, boxes: bool) -> Json:
             "new_digest": digest(difference.new),
             "pairs": [_pair(compared, difference, item, boxes=boxes) for item in difference.pairs],
             "more_pairs": _by_kind(difference.more),
-            "opened": [_opened(o) for o in difference.opened],
+            "opened": [_opened(difference.together, o) for o in difference.opened],
             "more_opened": difference.more_opened,
             "declarations": [_declared(d) for d in sorted(difference.declared, key=_rank)],
             "not_proved": [_rule(rule) for rule in difference.unfinished],
@@ -91,7 +93,7 @@ def _pair(compared: Compared, difference: Difference, item: PairItem, *, boxes: 
         "notes": [*region_lines(together, region)],
         "requests": _count(region.count),
         "kinds": [{"kind": kind.words, "requests": _count(count)} for kind, count in region.counts.items()],
-        "witnesses": [{"kind": kind.words, **_shown(shown)} for kind, shown in item.shown],
+        "witnesses": [{"kind": kind.words, **_shown(together, shown)} for kind, shown in item.shown],
     }
     if boxes:
         matrix = together.matrix
@@ -118,32 +120,36 @@ def _count(count: Count) -> Json:
     return {"number": count.number, "exact": count.exact}
 
 
-def _shown(shown: Shown) -> dict[str, Json]:
+def _shown(together: Together | None, shown: Shown) -> dict[str, Json]:
+    asked = Asking(shown.given, "both") if together is None else asking(together, shown)
     return {
-        "request": request_json(shown.given),
+        "request": request_json(asked.given),
+        "request_of": asked.of,
+        "note": asked.note,
         "before": decision_json(shown.before),
         "after": decision_json(shown.after),
     }
 
 
-def _opened(opened: Opened) -> Json:
+def _opened(together: Together, opened: Opened) -> Json:
     return {
         "rule": opened.rule,
         "place": place_json(opened.first.span),
         "targets": [*opened.targets],
         "text": opened_text(opened),
-        "witness": _shown(opened.shown),
+        "witness": _shown(together, opened.shown),
     }
 
 
-def _denied(denied: Denied) -> Json:
+def _denied(compared: Compared, denied: Denied) -> Json:
+    together = None if compared.difference is None else compared.difference.together
     return {
         "target": denied.newly.target,
         "how": denied.newly.how,
         "by_facts": denied.newly.by_facts,
         "proved": denied.shown is not None,
         "text": denied_text(denied.newly),
-        "witness": None if denied.shown is None else _shown(denied.shown),
+        "witness": None if denied.shown is None else _shown(together, denied.shown),
     }
 
 

@@ -22,6 +22,7 @@ from policyd.compare.telling import (
     opened_text,
     pair_title,
     recorded_of,
+    request_note,
     request_text,
     summary,
     unfinished_text,
@@ -29,6 +30,7 @@ from policyd.compare.telling import (
 from policyd.compare.wording import region_lines, when_text
 from policyd.proofs.changes import Shown
 from policyd.proofs.kinds import Kind
+from policyd.proofs.together import Together
 from policyd.reports.markdown import code, plain
 from policyd.text.diagnostic import Diagnostic
 
@@ -120,7 +122,7 @@ def _policy(compared: Compared, *, boxes: bool) -> Iterator[str]:
         if difference.pairs:
             yield _table(compared, difference)
         for opened in difference.opened:
-            yield _opened(opened)
+            yield _opened(difference.together, opened)
         if difference.more_opened:
             yield f"{many(difference.more_opened, 'more guard or deny', 'more guards and denies')} of the old policy let requests through now."
         for rule in difference.unfinished:
@@ -175,7 +177,7 @@ def _pair(compared: Compared, difference: Difference, item: PairItem, *, boxes: 
             for kind, number, _ in recorded_of(item, compared.log)
         ]
     for kind, shown in item.shown:
-        lines.append(f"- {plain(kind.words)}, for example {code(request_text(shown))}")
+        lines.append(f"- {plain(kind.words)}, for example {_example(difference.together, shown)}")
         lines += _decisions(difference, shown)
     if boxes:
         lines += _boxes(difference, item)
@@ -203,15 +205,22 @@ def _boxes(difference: Difference, item: PairItem) -> list[str]:
     return out
 
 
-def _opened(opened: Opened) -> str:
-    return f"**Looser**: {sentence(opened_text(opened))}, for example {code(request_text(opened.shown))}."
+def _opened(together: Together, opened: Opened) -> str:
+    return f"**Looser**: {sentence(opened_text(opened))}, for example {_example(together, opened.shown)}."
+
+
+def _example(together: Together | None, shown: Shown) -> str:
+    """A request and, where only one of the policies takes it so, a note."""
+    note = request_note(together, shown)
+    return code(request_text(together, shown)) + (f" ({sentence(note)})" if note else "")
 
 
 def _denied(compared: Compared, denied: Denied) -> str:
     text = f"**Denied**: {sentence(denied_text(denied.newly))}"
     if denied.shown is None:
         return f"{text}."
-    lines = [f"{text}, for example {code(request_text(denied.shown))}."]
+    asked = None if compared.difference is None else compared.difference.together
+    lines = [f"{text}, for example {_example(asked, denied.shown)}."]
     if compared.difference is not None:
         lines += ["", *(line.removeprefix("  ") for line in _decisions(compared.difference, denied.shown))]
     return "\n".join(lines)

@@ -21,6 +21,7 @@ from policyd.compare.telling import (
     opened_text,
     pair_title,
     recorded_of,
+    request_note,
     request_text,
     summary,
     unfinished_text,
@@ -87,7 +88,10 @@ def _body(compared: Compared, difference: Difference, style: Style, *, boxes: bo
     for opened in difference.opened:
         yield ""
         yield f"  {style.red('looser')} {printable(opened_text(opened))}{_place(opened.first.span)}"
-        yield f"{_MARGIN}request  {printable(request_text(opened.shown))}"
+        yield f"{_MARGIN}request  {printable(request_text(difference.together, opened.shown))}"
+        note = request_note(difference.together, opened.shown)
+        if note is not None:
+            yield f"{_MARGIN}         {printable(note)}"
     if difference.more_opened:
         yield f"  {many(difference.more_opened, 'more guard or deny', 'more guards and denies')} of the old policy let requests through now"
     for item in (i for i in difference.pairs if i.change.kind is not Kind.LOOSER):
@@ -134,8 +138,12 @@ def _counts(item: PairItem) -> str:
 
 
 def _request(compared: Compared, shown: Shown, more: str = "") -> Iterator[str]:
-    yield f"{_MARGIN}request  {printable(request_text(shown))}{more}"
     difference = compared.difference
+    asked = None if difference is None else difference.together
+    yield f"{_MARGIN}request  {printable(request_text(asked, shown))}{more}"
+    note = request_note(asked, shown)
+    if note is not None:
+        yield f"{_MARGIN}         {printable(note)}"
     if difference is None:
         return
     together = difference.together

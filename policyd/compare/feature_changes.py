@@ -135,7 +135,8 @@ def _domain(old: Feature, new: Feature) -> _Said | None:
         case StringDomain(), EnumDomain():
             grew, shrank = False, True
         case _:
-            return DeclaredKind.LOOSER, f"{text}: other values are let in"
+            more = f"`{new.name} (new)` is what the new policy reads, and neither takes the other's values"
+            return DeclaredKind.LOOSER, f"{text}, which is another kind: {more}"
     if grew:
         return DeclaredKind.LOOSER, f"{text}: values that were refused are let in"
     if shrank:

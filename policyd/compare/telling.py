@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
+from policyd.compare.asking import asking
 from policyd.compare.deciding import rule_of
 from policyd.compare.difference import Difference, Opened, PairItem, Verdict
 from policyd.compare.newly import Newly
@@ -16,10 +17,11 @@ from policyd.policy.written import given_text, value_text
 from policyd.proofs.changes import Shown
 from policyd.proofs.kinds import DOMAIN_OF, NOT_ADMITTED, Kind, outcome_by
 from policyd.proofs.side import Decider
+from policyd.proofs.together import Together
 
 __all__ = [
     "count_text", "decision_text", "denied_text", "log_lines", "many", "opened_text", "pair_title", "recorded_of",
-    "request_text", "summary", "unfinished_text", "verdict_text",
+    "request_note", "request_text", "summary", "unfinished_text", "verdict_text",
 ]  # fmt: skip
 
 _LARGE: Final = 10**15
@@ -47,9 +49,15 @@ def pair_title(before: Decider, after: Decider) -> str:
     return f"{rule_text(before)}, now {rule_text(after)}"
 
 
-def request_text(shown: Shown) -> str:
-    """The request as `policyd explain --given` reads it."""
-    return given_text(shown.given) or "the quiet request"
+def request_text(together: Together | None, shown: Shown) -> str:
+    """The request as `policyd explain --given` reads it, of both policies or of one of them."""
+    given = shown.given if together is None else asking(together, shown).given
+    return given_text(given) or "the quiet request"
+
+
+def request_note(together: Together | None, shown: Shown) -> str | None:
+    """That only one of the policies takes the request so, and which."""
+    return None if together is None else asking(together, shown).note
 
 
 def decision_text(program: Program, request: Request, decision: Decision) -> str:

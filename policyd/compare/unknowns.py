@@ -5,12 +5,13 @@ In come two policies and a feature of both, each with a value for unknown; out c
 
 from dataclasses import replace
 
+from policyd.compare.asking import asking
 from policyd.compare.declared import DeclaredKind
 from policyd.policy.program import Feature, Program
 from policyd.policy.request import unknown_value
 from policyd.policy.specialise import specialise
 from policyd.policy.written import given_text
-from policyd.proofs.changes import Changes, changes, show, show_loosened
+from policyd.proofs.changes import Changes, Shown, changes, show, show_loosened
 from policyd.proofs.kinds import Kind
 from policyd.proofs.together import Together, put_together
 
@@ -35,18 +36,22 @@ def unknown_turn(old: Program, new: Program, before: Feature, after: Feature) ->
 def _told(together: Together, found: Changes) -> tuple[DeclaredKind, str]:
     worst = found.pairs[0] if found.pairs else None
     if worst is not None and worst.kind is Kind.LOOSER:
-        given = show(together, worst).given
+        shown = show(together, worst)
     elif found.loosened:
-        given = show_loosened(together, found.loosened[0]).given
+        shown = show_loosened(together, found.loosened[0])
     elif found.unfinished:
         return DeclaredKind.LOOSER, "whether that is looser is not proved"
     elif worst is None:
         return DeclaredKind.WORDING, "every request without it is decided alike"
     else:
         kind = DeclaredKind.TIGHTER if worst.kind is Kind.TIGHTER else DeclaredKind.CHANGED
-        example = given_text(show(together, worst).given) or "the quiet request"
+        example = _line(together, show(together, worst))
         return kind, f"{worst.kind.words} for a request without it, such as `{example}`"
     return (
         DeclaredKind.LOOSER,
-        f"looser for a request without it, such as `{given_text(given) or 'the quiet request'}`",
+        f"looser for a request without it, such as `{_line(together, shown)}`",
     )
+
+
+def _line(together: Together, shown: Shown) -> str:
+    return given_text(asking(together, shown).given) or "the quiet request"

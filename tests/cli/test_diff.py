@@ -402,6 +402,34 @@ def test_what_no_policy_decides_is_left_to_a_person_and_told_first(
     assert comment.index("**To be judged**") < comment.index("| kind |")
 
 
+RISKY: Final = (
+    CLEAN.replace("string team", 'int risk 0..9 from header "x-risk" unknown 9\nstring team')
+    .replace("route rest to cloud, local", "route rest to cloud, local when risk < 5")
+    .split("test ")[0]
+)
+OTHER_KIND: Final = RISKY.replace("int risk 0..9", "enum risk { low, high }").replace("unknown 9", "unknown high").replace("risk < 5", "risk == low")  # fmt: skip
+
+
+def test_a_request_has_a_feature_of_one_kind(run: Run, write: Write) -> None:
+    write("old.policy", RISKY)
+    write("new.policy", OTHER_KIND)
+    ran = run("diff", "old.policy", "new.policy")
+    assert ran.code == 4
+    requests = [line for line in ran.out.splitlines() if line.strip().startswith("request ")]
+    assert requests and not any("(new)" in line for line in requests)
+    assert "the old policy refuses or does not know `risk=low`, and decides without it" in ran.out
+    assert "the new policy refuses or does not know `risk=0`, and decides without it" in ran.out
+    assert "which is another kind: `risk (new)` is what the new policy reads" in ran.out
+    assert "the old policy refuses" in run("diff", "old.policy", "new.policy", "--format", "markdown").out
+    document = json.loads(run("diff", "old.policy", "new.policy", "--format", "json").out)
+    SCHEMA.validate(document)
+    for pair in document["policies"][0]["pairs"]:
+        for witness in pair["witnesses"]:
+            of = witness["request_of"]
+            assert of in {"old", "new"} and witness["note"]
+            assert run("explain", f"{of}.policy", "--given", witness["request"]["line"]).code == 0
+
+
 def test_a_predicate_says_nothing_of_requests(run: Run, clean: str) -> None:
     ran = run("diff", clean, clean, "--deny-new", "location == cloud when opaque")
     assert (ran.code, ran.out) == (2, "")
