@@ -173,7 +173,11 @@ def _declared(declared: Sequence[Declared], style: Style) -> Iterator[str]:
     yield f"  {style.bold('declarations')}"
     wording = [d for d in declared if d.kind is DeclaredKind.WORDING]
     for change in sorted((d for d in declared if d.kind is not DeclaredKind.WORDING), key=_rank):
-        word = style.red(change.kind) if change.kind is DeclaredKind.LOOSER else str(change.kind)
+        word = (
+            style.red(change.kind)
+            if change.kind in {DeclaredKind.LOOSER, DeclaredKind.NOT_PROVED}
+            else str(change.kind)
+        )
         yield f"{_MARGIN}{word}: {printable(change.text)}{_places(change.old, change.new)}"
     for change in wording[:_MOST_WORDING]:
         yield f"{_MARGIN}{printable(change.text)}{_places(change.old, change.new)}"

@@ -22,6 +22,8 @@ class DeclaredKind(StrEnum):
     """whether more is let through no policy says: where a value comes from, or what a target that is reached is like"""
     LOOSER = "looser"
     """a request that was refused may be let through, or its caller may now choose what was attested"""
+    NOT_PROVED = "not proved"
+    """whether more is let through outgrew its budget"""
     DROPPED = "claim dropped"
     """what was proved is no longer claimed"""
     CHANGED = "changed"

@@ -21,8 +21,9 @@ from policyd.compare.statement_changes import statement_changes
 from policyd.compare.unknowns import unknown_turn
 from policyd.policy.program import Program
 from policyd.proofs.changes import Change, Changes, Loosened, Shown, changes, show, show_loosened
-from policyd.proofs.find import Budget
+from policyd.proofs.find import Budget, OutOfBudget
 from policyd.proofs.kinds import Kind
+from policyd.proofs.pairs import Unfinished
 from policyd.proofs.side import Decider
 from policyd.proofs.together import Together, put_together
 from policyd.text.diagnostic import Diagnostic
@@ -107,7 +108,7 @@ class Difference:
             return Verdict.LOOSER
         if any(d.shown for d in self.denied):
             return Verdict.DENIED
-        if self.changes.unfinished or self.denied:
+        if self.changes.unfinished or self.denied or DeclaredKind.NOT_PROVED in kinds:
             return Verdict.NOT_PROVED
         if self.changes.pairs or kinds - {DeclaredKind.WORDING}:
             return Verdict.CHANGED
@@ -128,7 +129,7 @@ def compare(
     together = put_together(old, new, budget)
     if not isinstance(together, Together):
         return together
-    found = changes(together)
+    found = _changes(together)
     counter = Counter(together)
     told = found.pairs if most_shown is None else found.pairs[:most_shown]
     opened = _opened(found)
@@ -143,11 +144,20 @@ def compare(
         tuple(_shown(together, *group) for group in opened[:most_opened]),
         len(opened[len(opened) if most_opened is None else most_opened :]),
         (
-            *feature_changes(old, new, partial(unknown_turn, old, new)),
+            *feature_changes(old, new, partial(unknown_turn, old, new, budget=budget)),
             *statement_changes(old, new, partial(claims_as_much, together, old, new)),
         ),
         tuple(Denied(n, show_newly(together, n)) for n in newly(together, found, deny_new, turned)),
     )
+
+
+def _changes(together: Together) -> Changes:
+    """All that changed; that it outgrew its budget as a whole is said of `otherwise`, which decides what nothing else does."""
+    try:
+        return changes(together)
+    except OutOfBudget:
+        otherwise = together.old.program.otherwise
+        return Changes((), (), (Unfinished(Decider("otherwise", 0, "otherwise", otherwise.span)),))
 
 
 def _item(together: Together, counter: Counter, change: Change) -> PairItem:

@@ -4,32 +4,48 @@ In come two policies and a feature of both, each with a value for unknown; out c
 """
 
 from dataclasses import replace
+from typing import Final
 
 from policyd.compare.asking import asking
 from policyd.compare.declared import DeclaredKind
-from policyd.policy.program import Feature, Program
+from policyd.policy.program import Feature, Program, Value
 from policyd.policy.request import unknown_value
 from policyd.policy.specialise import specialise
 from policyd.policy.written import given_text
 from policyd.proofs.changes import Changes, Shown, changes, show, show_loosened
+from policyd.proofs.find import Budget, OutOfBudget
 from policyd.proofs.kinds import Kind
 from policyd.proofs.together import Together, put_together
 
 __all__ = ["unknown_turn"]
 
+_OPEN: Final = "whether that is looser is not proved"
 
-def unknown_turn(old: Program, new: Program, before: Feature, after: Feature) -> tuple[DeclaredKind, str]:
+
+def unknown_turn(
+    old: Program, new: Program, before: Feature, after: Feature, *, budget: Budget | None = None
+) -> tuple[DeclaredKind, str]:
     """The kind, and what happens to a request of which the feature is not known."""
-    values = unknown_value(before), unknown_value(after)
-    assert values[0] is not None and values[1] is not None, "INVARIANT: neither is `reject`"
+    was, now = unknown_value(before), unknown_value(after)
+    assert was is not None and now is not None, "INVARIANT: neither is `reject`"
+    try:
+        return _compared(old, new, before.name, (was, now), after, budget)
+    except OutOfBudget:
+        return DeclaredKind.NOT_PROVED, _OPEN
+
+
+def _compared(
+    old: Program, new: Program, name: str, values: tuple[Value, Value], after: Feature, budget: Budget | None
+) -> tuple[DeclaredKind, str]:
     # The value is settled, so what the domain lets in is another question.
-    same_domain = tuple(after if f.name == after.name else f for f in old.features)
+    same_domain = tuple(after if f.name == name else f for f in old.features)
     together = put_together(
-        replace(specialise(old, before.name, values[0]), features=same_domain),
-        specialise(new, after.name, values[1]),
+        replace(specialise(old, name, values[0]), features=same_domain),
+        specialise(new, name, values[1]),
+        budget,
     )
     if not isinstance(together, Together):
-        return DeclaredKind.LOOSER, "whether that is looser is not proved"
+        return DeclaredKind.NOT_PROVED, _OPEN
     return _told(together, changes(together))
 
 
@@ -40,7 +56,7 @@ def _told(together: Together, found: Changes) -> tuple[DeclaredKind, str]:
     elif found.loosened:
         shown = show_loosened(together, found.loosened[0])
     elif found.unfinished:
-        return DeclaredKind.LOOSER, "whether that is looser is not proved"
+        return DeclaredKind.NOT_PROVED, _OPEN
     elif worst is None:
         return DeclaredKind.WORDING, "every request without it is decided alike"
     else:

@@ -4,6 +4,7 @@ import pytest
 
 from policyd.compare.declared import DeclaredKind
 from policyd.compare.difference import Verdict
+from policyd.proofs.find import Budget
 from tests.compare.small import BASE, difference
 
 LOOSER, TIGHTER, CHANGED = DeclaredKind.LOOSER, DeclaredKind.TIGHTER, DeclaredKind.CHANGED
@@ -68,6 +69,13 @@ def test_a_change_has_its_kind_and_its_words(
     assert (found.verdict is Verdict.SAME) == (kind is WORDING)
     if kind is LOOSER:
         assert found.verdict is Verdict.LOOSER
+
+
+def test_what_another_unknown_does_is_not_proved_where_that_outgrows_its_budget() -> None:
+    found = difference(RISKY, RISKY.replace("unknown 9", "unknown 0"), budget=Budget(nodes=0))
+    assert [d.kind for d in found.declared] == [DeclaredKind.NOT_PROVED], found.declared
+    assert "whether that is looser is not proved" in found.declared[0].text
+    assert found.verdict is Verdict.NOT_PROVED
 
 
 def test_a_new_feature_that_has_to_be_given_refuses_who_does_not_bring_it() -> None:

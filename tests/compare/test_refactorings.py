@@ -123,11 +123,22 @@ def test_formatting_a_shipped_policy_means_nothing(path: Path) -> None:
             "sensitivity >= confidential because", "sensitivity >= confidential and not tools because"
         ),
         BASE.replace("latency == batch", "latency == batch and latency != interactive"),
+        BASE + "target more { location on_prem context 32k speaks chat }\n",
+        BASE.replace('deny tired when hour in 22..23 status 429 because "the machines rest"\n', ""),
+        BASE.replace("unknown 9", "unknown 8").replace("latency == batch", "latency == batch and risk > 3"),
     ],
-    ids=["a route narrowed", "a plan turned around", "a guard loosened", "the same in other words"],
+    ids=[
+        "a route narrowed",
+        "a plan turned around",
+        "a guard loosened",
+        "the same in other words",
+        "a new target",
+        "a deny lifted",
+        "unknown is another value",
+    ],
 )
 def test_what_outgrows_its_budget_is_never_green(new: str) -> None:
-    found = difference(BASE, new, budget=Budget(nodes=0))
+    found = difference(BASE, new, budget=Budget(nodes=0), deny_new=frozenset({"local", "cloud", "more"}))
     assert found.unfinished
     assert found.verdict in {Verdict.NOT_PROVED, Verdict.LOOSER}
     assert exit_code_of(found.verdict) in {3, 4}
@@ -135,7 +146,14 @@ def test_what_outgrows_its_budget_is_never_green(new: str) -> None:
 
 @pytest.mark.parametrize(
     ("verdict", "code"),
-    [(Verdict.SAME, 0), (Verdict.CHANGED, 1), (Verdict.NOT_PROVED, 3), (Verdict.LOOSER, 4)],
+    [
+        (Verdict.SAME, 0),
+        (Verdict.CHANGED, 1),
+        (Verdict.NOT_PROVED, 3),
+        (Verdict.LOOSER, 4),
+        (Verdict.DENIED, 4),
+        (Verdict.NOT_COMPARED, 1),
+    ],
 )
 def test_a_verdict_has_its_exit_code(verdict: Verdict, code: int) -> None:
     assert exit_code_of(verdict) == code
