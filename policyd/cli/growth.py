@@ -98,15 +98,16 @@ def _mutated(path: str, loaded: Loaded, program: Program, most: int | None, seco
 
 
 def _surviving(program: Program, trials: Sequence[Trial]) -> Iterator[Diagnostic]:
-    """A test that notices several is written out with the first that a reader comes to."""
-    told: set[str] = set()
+    """A test that notices several is written out with the first that a reader comes to; the others say where that is."""
+    told: dict[str, str] = {}
     bare = {id(found): (found, trial) for trial in trials for found in (surviving(trial, None),)}
     for found, trial in (bare[id(d)] for d in in_order(found for found, _ in bare.values())):
         if trial.test is None:
             yield found
         else:
-            yield surviving(trial, proposed_test(program, trial.test), first=trial.test.name not in told)
-            told.add(trial.test.name)
+            name = trial.test.name
+            yield surviving(trial, proposed_test(program, trial.test), told_at=told.get(name))
+            told.setdefault(name, "the first finding" if found.span is None else found.span.place)
 
 
 def _open_question(trial: Trial) -> Diagnostic:

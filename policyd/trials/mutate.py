@@ -6,17 +6,18 @@ decides every request alike is no mistake at all and is left out of the score. O
 that tells the two apart and a test that would have noticed. What outgrew its budget is *not proved*, and said.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import chain, count
 from string import ascii_lowercase
 
 from policyd.engine.matrix import Matrix, build_matrix
-from policyd.policy.decision import Decision
+from policyd.policy.decision import Decision, Reject
 from policyd.policy.evaluate import evaluate
 from policyd.policy.possible import agree
 from policyd.policy.program import Program, StringDomain, TestCase, Value
-from policyd.policy.quiet import quiet_request
+from policyd.policy.quiet import quiet_request, quiet_value
 from policyd.policy.request import Request
 from policyd.policy.written import given_text
 from policyd.proofs.assertions import check_assertion
@@ -106,18 +107,20 @@ def try_mutants(
     passing = tuple(r.case for r in run_tests(program) if r.passed)
     holding = _holding(program, budget)
     proposed: dict[str, Proposal] = {}
+    taken = {t.name for t in program.tests}
     for mutant in mutants:
         changed = mutant.build()
         trial = None if changed is None else _try(program, mutant, changed, passing, holding, budget)
         if trial is not None and trial.test is not None:
             assert changed is not None
-            trial = _familiar(program, changed, trial, proposed.values())
+            known = _familiar(program, changed, trial, proposed.values())
+            trial = known or _named(program, trial, taken | proposed.keys())
             assert trial.test is not None
             proposed.setdefault(trial.test.name, trial.test)
         yield trial
 
 
-def _familiar(program: Program, changed: Program, trial: Trial, proposed: Iterable[Proposal]) -> Trial:
+def _familiar(program: Program, changed: Program, trial: Trial, proposed: Iterable[Proposal]) -> Trial | None:
     """With the test of an earlier survivor where its request is decided otherwise here, too, and with that request."""
     for known in proposed:
         request = quiet_request(program, dict(known.given))
@@ -128,40 +131,53 @@ def _familiar(program: Program, changed: Program, trial: Trial, proposed: Iterab
         ):
             witness = Witness(known.given, request, evaluate(program, request))
             return replace(trial, witness=witness, after=evaluate(changed, request), test=known)
-    return trial
+    return None
 
 
-def surviving(trial: Trial, text: str | None, *, first: bool = True) -> Diagnostic:
-    """A warning about a mutant that nothing notices. `text`: the test that would, as it is written; where it is not the
-    `first` that is told of it, its name is enough."""
+def surviving(trial: Trial, text: str | None, *, told_at: str | None = None) -> Diagnostic:
+    """A warning about a mutant that nothing notices. `text`: the test that would, as it is written; where another finding
+    shows it already, `told_at` is that one's place, and the test's name is enough."""
     assert trial.witness is not None and trial.after is not None, "INVARIANT: a survivor has a witness"
+    now, then = decision_text(trial.witness.decision), decision_text(trial.after)
     details = (
         f"witness: {given_text(trial.witness.given) or 'the quiet request'}",
-        f"    now: {decision_text(trial.witness.decision)}",
-        f"   then: {decision_text(trial.after)}",
+        f"    now: {now}",
+        f"   then: {then}",
+        *(_alike(trial.witness.decision, trial.after) if now == then else ()),
     )
     lines: tuple[str, ...] = ()
     if text is not None and trial.test is not None:
         shown = tuple(f"  {x}" for x in text.splitlines())
         lines = (
             ("a test that would notice:", *shown)
-            if first
-            else (f'test "{trial.test.name}" would notice, too',)
+            if told_at is None
+            else (f'the test "{trial.test.name}", which is shown at {told_at}, would notice, too',)
         )
     return Diagnostic(
         "PD406",
         Severity.WARNING,
         f"no test and no assertion notices that {trial.mutant.said}",
         trial.mutant.span,
-        _cure(text, first=first),
+        _cure(text, told_at),
         details=(*details, *lines),
     )
 
 
-def _cure(text: str | None, *, first: bool) -> str:
+def _alike(now: Decision, then: Decision) -> Iterator[str]:
+    """Two decisions that read the same: what differs between them."""
+    if now.removed == then.removed:
+        yield "both read the same: the shares of a split differ"
+        return
+    yield "both read the same: what differs is which guards removed what, and the shares of a split, if any"
+    for title, decision in (("now", now), ("then", then)):
+        removed = (f"{r.target} by {' and '.join(r.guards)}" for r in decision.removed)
+        yield f"   {title:>4}: removed {', '.join(removed) or 'nothing'}"
+
+
+def _cure(text: str | None, told_at: str | None) -> str:
     if text is None:
         return "assert what must hold: one request does not show the shares of a split"
-    return f"add {'this' if first else 'that'} test, or an assertion that says what must hold"
+    return f"add {'this' if told_at is None else 'that'} test, or an assertion that says what must hold"
 
 
 def _holding(program: Program, budget: Budget | None) -> frozenset[str]:
@@ -241,10 +257,26 @@ def _other_keys(program: Program, mutant: Program, witness: Witness, differs: Cl
 
 
 def _proposal(mutant: Mutant, witness: Witness) -> Proposal:
-    """Named after its request, since other mistakes may be noticed by it as well."""
-    given = given_text(witness.given) or "the quiet request"
-    name = f"{given}: {decision_text(witness.decision)}".replace('"', "'")
-    return Proposal(name, witness.given, expected(witness.decision), (f"notices that {mutant.said}",))
+    """`_named` gives it a name."""
+    return Proposal("", witness.given, expected(witness.decision), (f"notices that {mutant.said}",))
+
+
+def _named(program: Program, trial: Trial, taken: Collection[str]) -> Trial:
+    """Its test named after the request, since other mistakes may be noticed by it as well: after what the request does
+    not bring in any case and what the mistake is about, where no other test has that name."""
+    assert trial.test is not None and trial.witness is not None, "INVARIANT: a test stands for a witness"
+    given = trial.test.given
+    said = trial.mutant.said
+    telling = tuple((n, v) for n, v in given if n in said or quiet_value(program.feature(n)) is not None)
+    by = trial.witness.decision.by if isinstance(trial.witness.decision, Reject) else ()
+    told = f"rejected by {' and '.join(by)}" if by else decision_text(trial.witness.decision)
+    plain = (
+        f"{given_text(shown) or 'the quiet request'}: {told}".replace('"', "'")
+        for shown in (telling or given, given)
+    )
+    numbered = (f"{given_text(given)}: {told} ({n})".replace('"', "'") for n in count(2))
+    name = next(n for n in chain(plain, numbered) if n not in taken)
+    return replace(trial, test=replace(trial.test, name=name))
 
 
 def _notices(mutant: Program, proposal: Proposal) -> bool:

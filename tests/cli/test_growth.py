@@ -141,9 +141,7 @@ def test_json_holds_every_goal_and_every_mistake(run: Run, clean: str) -> None:
     assert states.count("missed") == 5
     survivors = [m for m in policy["mutation"]["mutants"] if m["fate"] == "survived"]
     assert len(survivors) == policy["mutation"]["survived"] == 4
-    assert survivors[0]["test"].startswith(
-        'test "team=search header:x-data-class=confidential: local via rest"\n'
-    )
+    assert survivors[0]["test"].startswith('test "header:x-data-class=confidential: local via rest"\n')
     assert [f["code"] for f in policy["findings"]] == ["PD406"] * 4
 
 

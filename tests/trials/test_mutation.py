@@ -17,6 +17,7 @@ from policyd.proofs.find import Budget
 from policyd.proofs.kinds import kind_of
 from policyd.resolve.load import load_text
 from policyd.trials.altered import altered
+from policyd.trials.generate import Proposal
 from policyd.trials.mutants import mutants_of
 from policyd.trials.mutate import Fate, mutate, surviving
 from policyd.trials.run import run_tests
@@ -42,6 +43,7 @@ def test_each_fate_is_what_brute_force_says(drawn: Drawn, data: st.DataObject) -
     assert [t.mutant for t in mutation.trials] == some
     for trial in mutation.trials:
         mutant = trial.mutant.build()
+        assert mutant is not None
         every_too = grid_of(mutant, reading, most=2000) or []
         match trial.fate:
             case Fate.BY_TESTS:
@@ -120,6 +122,36 @@ def test_no_program_is_made_before_its_mutant_is_tried() -> None:
 
 def programs_alive() -> int:
     return sum(isinstance(x, Program) for x in gc.get_objects())
+
+
+@settings(max_examples=40)
+@given(small(max_routes=3))
+def test_the_witness_is_the_request_of_the_test_that_is_suggested(drawn: Drawn) -> None:
+    program, _, _ = drawn
+    tests: dict[str, Proposal] = {}
+    for trial in mutate(program, tuple(mutants_of(program))[:20]).of(Fate.SURVIVED):
+        if trial.test is not None:
+            assert trial.witness is not None
+            assert trial.test.given == trial.witness.given
+            assert tests.setdefault(trial.test.name, trial.test) == trial.test, "a name is of one test"
+
+
+def test_decisions_that_read_the_same_are_told_apart() -> None:
+    program = small_program()
+    trial = next(
+        t
+        for t in mutate(program, mutants_of(program)).of(Fate.SURVIVED)
+        if t.witness is not None and t.witness.decision.removed
+    )
+    assert trial.witness is not None
+    same = replace(trial, after=replace(trial.witness.decision, removed=()))
+    told = "\n".join(surviving(same, "test", told_at="main.policy:3:1").details)
+    assert "both read the same: what differs is which guards removed what" in told
+    assert "then: removed nothing" in told
+    assert "which is shown at main.policy:3:1, would notice, too" in told
+    split = replace(trial, after=trial.witness.decision)
+    assert "both read the same: the shares of a split differ" in "\n".join(surviving(split, None).details)
+    assert "both read the same" not in "\n".join(surviving(trial, None).details)
 
 
 def test_a_scope_is_changed_at_its_include() -> None:
