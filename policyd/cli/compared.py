@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from policyd.cli.report import UNUSABLE
+from policyd.cli.revisions import shown_place
 from policyd.compare.difference import Denied, Difference, Verdict
 from policyd.compare.recorded import Replayed
 from policyd.compare.telling import denied_text, many, verdict_text
@@ -119,7 +120,7 @@ def called_before(compared: Compared) -> str | None:
 def problem_text(problems: Sequence[Diagnostic]) -> str:
     """The first mistake with its place, and how many more there are."""
     first = problems[0]
-    place = "" if first.span is None else f"{first.span.place}: "
+    place = "" if first.span is None else f"{shown_place(first.span.place)}: "
     more = f" (and {many(len(problems) - 1, 'more mistake')})" if len(problems) > 1 else ""
     return f"{place}{first.message}{more}"
 

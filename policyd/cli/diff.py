@@ -20,12 +20,13 @@ from policyd.cli.difference_text import difference_lines, verdict_line
 from policyd.cli.formats import chosen_outputs, configure_formats, deliver
 from policyd.cli.output import Style, say, style_for
 from policyd.cli.report import report_unusable
+from policyd.cli.revisions import shown_place
 from policyd.cli.sides import Pair, Side, open_sides, paired
 from policyd.compare.absent import nothing_for
 from policyd.compare.difference import MOST_SHOWN, Difference, compare
 from policyd.compare.recorded import Replay, Replayed
 from policyd.policy.program import Program
-from policyd.syntax.claims import parse_claim
+from policyd.syntax.claims import parse_predicate
 from policyd.syntax.nodes import Assert
 from policyd.text.diagnostic import Diagnostic, Severity
 from policyd.text.source import Source
@@ -162,8 +163,8 @@ def _plain(comparison: Comparison, *, boxes: bool) -> Iterator[str]:
 
 def _compared(pair: Pair, old: Side, new: Side, wish: _Wish) -> Compared | tuple[Diagnostic, ...]:
     """One policy compared, or what keeps it from being compared."""
-    before = _load(old, pair.old, wish) if pair.old is not None else None
-    after = _load(new, pair.new, wish) if pair.new is not None else None
+    before = _load(old, pair.old, wish, aloud=False) if pair.old is not None else None
+    after = _load(new, pair.new, wish, aloud=True) if pair.new is not None else None
     if isinstance(before, tuple) or isinstance(after, tuple):
         wrong = (d for found in (before, after) if isinstance(found, tuple) for d in found)
         return tuple(dict.fromkeys(wrong))
@@ -198,7 +199,8 @@ class _Loaded:
     denied: Mapping[str, frozenset[str]]
 
 
-def _load(side: Side, path: Path, wish: _Wish) -> _Loaded | tuple[Diagnostic, ...]:
+def _load(side: Side, path: Path, wish: _Wish, *, aloud: bool) -> _Loaded | tuple[Diagnostic, ...]:
+    """The policy of one side. `aloud`: what is odd about a predicate is said, which it is of one side."""
     loaded = side.load(path, today=wish.today)
     if loaded.meant is None:
         return tuple(d for d in loaded.diagnostics if d.severity is Severity.ERROR)
@@ -207,7 +209,10 @@ def _load(side: Side, path: Path, wish: _Wish) -> _Loaded | tuple[Diagnostic, ..
     asked = side.load(path, today=wish.today, claims=wish.deny_new)
     if asked.asked is None:
         return tuple(d for d in asked.diagnostics if d.severity is Severity.ERROR)
-    report_unusable(d for d in asked.diagnostics if d not in loaded.diagnostics)
+    known = {claim.span.source.name for claim in wish.deny_new}
+    report_unusable(
+        d for d in asked.diagnostics if d.span is not None and d.span.source.name in known and aloud
+    )
     return _Loaded(loaded.meant, {a.name: a.targets for a in asked.asked.assertions})
 
 
@@ -216,7 +221,7 @@ def _predicates(texts: Sequence[str]) -> tuple[Assert | Diagnostic, ...]:
     out: list[Assert | Diagnostic] = []
     for number, text in enumerate(dict.fromkeys(texts), 1):
         name = "--deny-new" if len(texts) == 1 else f"--deny-new, number {number}"
-        read = parse_claim(Source(name, f"never {text}"))
+        read = parse_predicate(Source(name, text))
         out.extend(read.diagnostics)
         for claim in read.assertions:
             plain = claim.predicate is not None and claim.when is None
@@ -252,7 +257,7 @@ def _replayed(difference: Difference, path: str) -> Replayed | Diagnostic:
 
 
 def _shown(path: Path | None) -> str | None:
-    return None if path is None else str(path)
+    return None if path is None else shown_place(str(path))
 
 
 def _pairs(text: str) -> int | None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from policyd.cli.compared import Compared, Comparison, called_before, problem_text, why_not
 from policyd.cli.output import Style
+from policyd.cli.revisions import shown_place
 from policyd.compare.boxes import box_text, merged_boxes
 from policyd.compare.declared import Declared, DeclaredKind
 from policyd.compare.difference import Difference, PairItem, Verdict
@@ -190,12 +191,12 @@ def _rank(declared: Declared) -> int:
 
 
 def _place(span: Span | None) -> str:
-    return "" if span is None else f"  ({printable(span.place)})"
+    return "" if span is None else f"  ({printable(shown_place(span.place))})"
 
 
 def _places(old: Span | None, new: Span | None) -> str:
     """Both places, once where they read the same."""
-    places = list(dict.fromkeys(printable(s.place) for s in (old, new) if s is not None))
+    places = list(dict.fromkeys(printable(shown_place(s.place)) for s in (old, new) if s is not None))
     return f"  ({' -> '.join(places)})" if places else ""
 
 

@@ -16,7 +16,7 @@ from typing import Final
 
 from policyd.text.diagnostic import Diagnostic, Severity
 
-__all__ = ["PREFIX", "Revision", "Wanted", "open_revision", "wanted_revision"]
+__all__ = ["PREFIX", "Revision", "Wanted", "open_revision", "shown_place", "wanted_revision"]
 
 PREFIX: Final = "git:"
 """What begins a revision on the command line: `git:REV` or `git:REV:PATH`."""
@@ -25,6 +25,8 @@ _LARGEST: Final = 16 * 1024 * 1024
 _PATIENCE: Final = 60.0
 """Seconds that one call of git may take."""
 _MOST_LINKS: Final = 16
+_SHORT: Final = 12
+"""Digits of a commit that is shown."""
 _OBJECT: Final = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 _ENTRY: Final = re.compile(r"(\d{6}) blob ([0-9a-f]{40,64}) +(\d+)\t(.*)", re.DOTALL)
 _LINK: Final = "120000"
@@ -157,6 +159,7 @@ def open_revision(name: str, path: str) -> Revision | Diagnostic:
     commit = _commit(top, name)
     if commit is None:
         return _unknown_revision(name, top)
+    name = name[:_SHORT] if _OBJECT.fullmatch(name) else name
     inner = _normal(os.path.relpath(here, top).replace(os.sep, "/"))
     if inner.split("/")[0] == "..":
         return _no_repository(near, f"`{path}` lies outside of it")
@@ -168,6 +171,12 @@ def open_revision(name: str, path: str) -> Revision | Diagnostic:
         return Revision(name, top, inner, _tree(top, commit, inner if kind == "tree" else dirname(inner)))
     except _Failed as failed:
         return _no_repository(near, str(failed))
+
+
+def shown_place(place: str) -> str:
+    """A path or a place as a person writes it: a file in the repository's top folder is read as `./NAME`, so that what it
+    includes is sought in the revision as well."""
+    return re.sub(rf"^({PREFIX}[^:]*:)\./", r"\1", place)
 
 
 def _normal(inner: str) -> str:
@@ -202,13 +211,15 @@ def _tree(top: str, commit: str, folder: str) -> dict[str, _Entry]:
 
 
 def _git(folder: str, *words: str) -> bytes:
-    """What a call of git writes. It reads objects only; nothing is fetched by asking for a password, nothing is locked."""
+    """What a call of git writes. It reads objects only; nothing is fetched, not even what a partial clone lacks, no password
+    is asked for, nothing is locked."""
     kept = {name: value for name, value in os.environ.items() if name not in _OF_A_HOOK}
     settings = {
         "LC_ALL": "C",
         "GIT_OPTIONAL_LOCKS": "0",
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_LITERAL_PATHSPECS": "1",
+        "GIT_NO_LAZY_FETCH": "1",
     }
     try:
         done = subprocess.run(

@@ -153,6 +153,8 @@ def _nothing(revision: Revision) -> Diagnostic:
 
 def _unlike(old: Side, new: Side) -> Diagnostic:
     file, folder = (old, new) if "" in old.policies else (new, old)
+    if file.files is DISK and not os.path.lexists(file.shown):
+        return Diagnostic("PD001", Severity.ERROR, f"there is no file or folder `{file.shown}`", None)
     return Diagnostic(
         "PD023",
         Severity.ERROR,

@@ -21,6 +21,7 @@ from policyd.policy.program import (
     Route,
     Suppression,
     Target,
+    TestCase,
 )
 
 __all__ = ["ClaimsAsMuch", "statement_changes"]
@@ -50,6 +51,9 @@ def statement_changes(old: Program, new: Program, claims_as_much: ClaimsAsMuch) 
     yield from _otherwise(old, new)
     for suppression, new_suppression in matched(old.suppressions, new.suppressions, _suppressed):
         yield from _suppression(suppression, new_suppression)
+    yield from _severities(old, new)
+    for test, new_test in matched(old.tests, new.tests, lambda t: t.name):
+        yield from _test(test, new_test)
 
 
 # Targets and amounts.
@@ -199,6 +203,23 @@ def _suppression(old: Suppression | None, new: Suppression | None) -> Iterator[D
     elif old.until != new.until:
         text = f"findings of `{_suppressed(new)}` were suppressed until {_day(old.until)} and are until {_day(new.until)}"
         yield Declared(DeclaredKind.WORDING, text, old.span, new.span)
+
+
+def _severities(old: Program, new: Program) -> Iterator[Declared]:
+    before, after = dict(old.severities), dict(new.severities)
+    for code in sorted({*before, *after}):
+        if before.get(code) != after.get(code):
+            was, now = (f"`{s[code]}`" if code in s else "the usual" for s in (before, after))
+            yield Declared(DeclaredKind.WORDING, f"the severity of `{code}` was {was} and is {now}")
+
+
+def _test(old: TestCase | None, new: TestCase | None) -> Iterator[Declared]:
+    if old is not None and new is None:
+        yield Declared(DeclaredKind.WORDING, f"test `{old.name}` is gone", old.span)
+    elif old is not None and new is not None and old != new:
+        yield Declared(
+            DeclaredKind.WORDING, f"test `{new.name}` asks or expects something else", old.span, new.span
+        )
 
 
 # Names and reasons of rules.

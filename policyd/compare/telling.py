@@ -166,7 +166,7 @@ def verdict_text(verdict: Verdict) -> str:
         Verdict.NOT_COMPARED: "not compared",
         Verdict.NOT_PROVED: "not proved: a question outgrew its budget",
         Verdict.CHANGED: "changed: no request with the same feature values is treated more loosely",
-        Verdict.SAME: "same meaning: proved for every possible request",
+        Verdict.SAME: "same meaning: the same decisions, proved for every possible request",
     }[verdict]
 
 

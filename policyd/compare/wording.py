@@ -167,5 +167,6 @@ def _name(side: Side, rule: Rule) -> str:
 
 def _listed(names: Sequence[str], word: str = "and") -> str:
     if len(names) > _MOST_NAMED:
-        names = [*names[: _MOST_NAMED - 1], f"{len(names) - _MOST_NAMED + 1} more"]
+        more = f"{len(names) - _MOST_NAMED + 1} more"
+        names = [*names[: _MOST_NAMED - 1], f"one of {more}" if word == "or" else more]
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {word} {names[-1]}"

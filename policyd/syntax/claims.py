@@ -19,12 +19,13 @@ from policyd.syntax.statements import read_statement
 from policyd.text.diagnostic import Diagnostic, Severity, in_order
 from policyd.text.source import Source, Span
 
-__all__ = ["Claims", "parse_claim", "parse_claims"]
+__all__ = ["Claims", "parse_claim", "parse_claims", "parse_predicate"]
 
 _HELP = (
     "a claim is `never CONDITION [when CONDITION]`, `always CONDITION [when CONDITION]`, "
     "`never rejected [when CONDITION]` or `claimed never loosens`"
 )
+_PREDICATE = "write what targets are like, such as `location == cloud`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,25 @@ def parse_claim(source: Source) -> Claims:
     lexed = cut(source, words)
     read, found = _claim(lexed.tokens, source, parser, words)
     return Claims(read, in_order((*lexed.diagnostics, *found)))
+
+
+def parse_predicate(source: Source) -> Claims:
+    """The claim that no target of which this predicate is true is ever a candidate; named by the predicate."""
+    parser, words = language()
+    lexed = cut(source, words)
+    if not lexed.tokens:
+        nothing = Diagnostic("PD107", Severity.ERROR, "this says nothing", Span(source, 0, 0), _PREDICATE)
+        return Claims((), in_order((*lexed.diagnostics, nothing)))
+    at = lexed.tokens[0].start
+    never = Token("NEVER", "NEVER", "never", "never", source, at, at)
+    read, found = _claim((never, *lexed.tokens), source, parser, words)
+    return Claims(read, in_order((*lexed.diagnostics, *(_without_when(d) for d in found))))
+
+
+def _without_when(mistake: Diagnostic) -> Diagnostic:
+    """With a help that does not lead on to `when`, which a predicate has not."""
+    leads = mistake.help is None or "`when`" in mistake.help or "when CONDITION" in mistake.help
+    return replace(mistake, help=_PREDICATE) if leads else mistake
 
 
 def parse_claims(source: Source) -> Claims:

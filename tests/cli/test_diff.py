@@ -69,8 +69,8 @@ def repository(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("new", "code", "verdict"),
     [
-        (CLEAN, 0, "same meaning: proved for every possible request"),
-        (RENAMED, 0, "same meaning: proved for every possible request"),
+        (CLEAN, 0, "same meaning: the same decisions, proved for every possible request"),
+        (RENAMED, 0, "same meaning: the same decisions, proved for every possible request"),
         (REORDERED, 1, "changed: no request with the same feature values is treated more loosely"),
         (TIGHTER, 1, "changed: no request with the same feature values is treated more loosely"),
         (LEAKY, 4, "looser: something is let through that was not"),
@@ -434,6 +434,71 @@ def test_a_predicate_says_nothing_of_requests(run: Run, clean: str) -> None:
     ran = run("diff", clean, clean, "--deny-new", "location == cloud when opaque")
     assert (ran.code, ran.out) == (2, "")
     assert "error[PD025]" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "line"),
+    [
+        ("locatoin == cloud", "--deny-new:1:1: error[PD230]", "1 | locatoin == cloud"),
+        ("location = cloud", "--deny-new:1:10: error[PD101]", "1 | location = cloud"),
+        ("location cloud", "--deny-new:1:10: error[PD101]", "1 | location cloud"),
+        ("never location == cloud", "--deny-new:1:7: error[PD101]", "1 | never location == cloud"),
+        ("", "--deny-new:1:1: error[PD107]", ""),
+    ],
+)
+def test_a_mistake_in_a_predicate_is_shown_as_it_was_typed_and_once(
+    run: Run, write: Write, text: str, place: str, line: str
+) -> None:
+    write("old.policy", CLEAN)
+    write("new.policy", REORDERED)
+    err = run("diff", "old.policy", "new.policy", "--deny-new", text).err
+    assert err.startswith(place), err
+    assert err.count("error[") == 1
+    assert line in err
+    assert "when" not in err
+
+
+def test_a_word_that_no_target_states_is_said_once(run: Run, write: Write) -> None:
+    stated = CLEAN.replace("location on_prem", "location on_prem region de").replace(
+        "location cloud context", "location cloud region us context"
+    )
+    write("old.policy", stated)
+    write("new.policy", stated)
+    err = run("diff", "old.policy", "new.policy", "--deny-new", "region == xx").err
+    assert err.count("no target states `region xx`") == 1
+    assert "warning[PD244]" not in err
+
+
+def test_a_side_that_is_not_there_is_no_file(run: Run, write: Write) -> None:
+    write("new/a.policy", CLEAN)
+    ran = run("diff", "nope", "new")
+    assert ran.code == 2
+    assert "there is no file or folder `nope`" in ran.err
+
+
+def test_a_revision_is_shown_as_a_person_writes_it(run: Run, repository: Path) -> None:
+    (repository / "main.policy").write_text(CLEAN)
+    git(repository, "add", ".")
+    git(repository, "commit", "-q", "-m", "at the top")
+    whole = subprocess.run(("git", "-C", str(repository), "rev-parse", "HEAD"), capture_output=True, text=True, check=True).stdout.strip()  # fmt: skip
+    (repository / "main.policy").write_text(LEAKY)
+    out = run("diff", f"git:{whole}", "main.policy").out
+    assert f"(git:{whole[:12]}:main.policy:" in out
+    assert whole not in out and ":./" not in out
+    document = json.loads(run("diff", f"git:{whole}", "main.policy", "--format", "json").out)
+    assert document["old"] == document["policies"][0]["old"] == f"git:{whole[:12]}:main.policy"
+
+
+def test_tests_and_severities_that_change_are_told(run: Run, write: Write) -> None:
+    write("old.policy", CLEAN)
+    write("new.policy", CLEAN[: CLEAN.index('test "a secret')] + "severity PD305 error\n")
+    ran = run("diff", "old.policy", "new.policy")
+    assert ran.code == 0, ran.out + ran.err
+    assert "test `a secret stays` is gone" in ran.out
+    assert "the severity of `PD305` was the usual and is `error`" in ran.out
+    write("new.policy", CLEAN.replace("expect only cloud then local", "expect cloud"))
+    out = run("diff", "old.policy", "new.policy").out
+    assert "test `a chat goes out` asks or expects something else" in out
 
 
 def test_a_log_is_counted_and_what_is_no_record_is_named(run: Run, write: Write) -> None:

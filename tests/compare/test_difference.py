@@ -1,5 +1,6 @@
 """Comparing against brute force: the same verdict, the same pairs, kinds and counts, and boxes that hold exactly them."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from policyd.compare.boxes import box_condition, merged_boxes
 from policyd.compare.difference import Difference, Verdict, compare
 from policyd.compare.possible import Possible
 from policyd.compare.regions import places
+from policyd.compare.wording import region_lines
 from policyd.policy.evaluate import evaluate, holds
 from policyd.policy.program import Program
 from policyd.policy.request import Request
@@ -17,6 +19,7 @@ from policyd.proofs.kinds import Kind
 from policyd.resolve.load import load_text
 from tests.compare.drawn import edited_pairs, names_of_pair
 from tests.compare.plain import changed_cells, kind_between, rule_name
+from tests.compare.small import BASE, difference
 from tests.proofs.brute import grid_of
 from tests.strategies.programs import READABLE, programs
 
@@ -156,6 +159,16 @@ def test_counting_and_listing_agree_where_requests_are_too_many_to_list(data: st
         assert counted == {
             kind: n for kind, found in listed.boxes.items() if (n := sum(map(possible.count, found)))
         }
+
+
+def test_a_line_that_names_few_of_many_rules_is_a_sentence() -> None:
+    routes = "".join(f'route r{i} to local when team == "t{i}"\n' for i in range(9))
+    found = difference(
+        BASE.replace("route batch", routes + "route batch"),
+        BASE.replace("route batch", routes + "route batch").replace("to cloud, local", "to local, cloud"),
+    )
+    lines = [line for item in found.pairs for line in region_lines(found.together, item.region)]
+    assert any(re.search(r"`r3` or one of \d more decides", line) for line in lines), lines
 
 
 EDITS = [

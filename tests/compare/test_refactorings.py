@@ -85,7 +85,9 @@ def test_a_refactoring_is_proved_the_same(old: str, new: str) -> None:
     assert not found.unfinished
     assert {d.kind for d in found.declared} <= {DeclaredKind.WORDING}
     assert found.verdict is Verdict.SAME
-    assert verdict_text(found.verdict) == "same meaning: proved for every possible request"
+    assert (
+        verdict_text(found.verdict) == "same meaning: the same decisions, proved for every possible request"
+    )
 
 
 def test_what_is_called_otherwise_now_is_told() -> None:
