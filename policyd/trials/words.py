@@ -87,17 +87,18 @@ def subject_of(test: Test) -> str:
 
 
 def is_written(condition: Condition) -> bool:
-    """Whether it is one test of its author's, as far as places tell, or a single test."""
+    """Whether it is one test of its author's, as far as places tell, or a single test. A `let` that is used twice is two
+    tests of one place: no written test asks the same thing twice."""
     tests = tuple(tests_of(condition))
-    return len(tests) == 1 or (bool(tests) and all(_together(tests[0], t) for t in tests[1:]))
+    together = bool(tests) and all(_together(tests[0], t) for t in tests[1:])
+    return len(tests) == 1 or (together and len(set(tests)) == len(tests))
 
 
 def slices(operands: Sequence[Condition]) -> tuple[tuple[int, int], ...]:
     """Operands that stand next to each other and were written as one test, as numbers of the first and past the last."""
     out: list[tuple[int, int]] = []
-    for index, operand in enumerate(operands):
-        joined = out and is_written(operand) and is_written(operands[index - 1])
-        if joined and _together(next(tests_of(operands[index - 1])), next(tests_of(operand))):
+    for index in range(len(operands)):
+        if out and is_written(All(tuple(operands[out[-1][0] : index + 1]))):
             out[-1] = (out[-1][0], index + 1)
         else:
             out.append((index, index + 1))

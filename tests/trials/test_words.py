@@ -34,7 +34,7 @@ GOAL = re.compile(r".*: `([^`]*)`(?: of `[^`]*`)? (holds|does not hold)(?:, numb
 BECAME = re.compile(r"`([^`]*)` became `([^`]*)`")
 
 
-def policy(condition: str) -> Program:
+def policy(condition: str, let: str = "") -> Program:
     text = (
         "edition 1\nlevel sens { a < b < c < d }\n"
         'level claim { a < b < c < d } from header "x-claim" unknown a\n'
@@ -42,7 +42,7 @@ def policy(condition: str) -> Program:
         'int risk 0..5 from header "x-risk" unknown 0\n'
         'classify sens { starts at a at least header "x-l" }\n'
         "target t { location on_prem context 1M speaks chat }\n"
-        f'route r to t when {condition}\notherwise reject "no"\n'
+        f'{let}route r to t when {condition}\notherwise reject "no"\n'
     )
     loaded = load_text(text)
     assert loaded.program is not None, (condition, loaded.diagnostics)
@@ -179,3 +179,18 @@ def test_parts_of_an_exception_are_the_exceptions() -> None:
     said = [m.said for m in mutants_of(program)]
     assert '`team == "lab"` was dropped in exception `pilot` to guard `home`' in said
     assert "`hour > 8` was dropped in guard `home`" in said
+
+
+@pytest.mark.parametrize("condition", ["late and late", "late and not late", "late or (risk > 2 and late)"])
+def test_a_let_that_is_used_twice_is_two_tests(condition: str) -> None:
+    program = policy(condition, "let late = sens == c\n")
+    own = program.routes[0].condition
+    for change in altered(program, own):
+        found = BECAME.fullmatch(change.said)
+        assert found is None or found[1] != found[2], change.said
+    goals = [
+        g.text
+        for g in goals_of(program)
+        if "`sens >= c` of `sens == c` holds" in g.text or "sens >= c` holds" in g.text
+    ]
+    assert len(set(goals)) == len(goals) == 2
