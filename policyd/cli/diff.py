@@ -48,7 +48,8 @@ examples:
   policyd diff git:main policies --deny-new 'location == cloud' --output markdown=comment.md
   policyd diff git:main main.policy --against-log decisions.jsonl
 
-exit codes: 0 same meaning (proved), 1 changed, 4 looser, 2 a side that cannot be read, 3 not proved
+exit codes: 0 same meaning (proved), 1 changed, or a policy that only one side has, 4 looser or --deny-new,
+  2 a side that cannot be read, 3 not proved
 """
 _FORMATS: Final = ("text", "json", "markdown")
 _LONGEST_LINE: Final = 1 << 20
