@@ -578,6 +578,18 @@ def test_a_lifted_deny_is_told_in_every_form(
     assert f"**Looser**: {sentence(words)}" in comment.out
 
 
+def test_a_deny_that_is_lifted_to_the_same_status_is_no_pair_and_looser(run: Run, write: Write) -> None:
+    served = DENYING.replace(
+        "route rest to cloud, local", "route rest to cloud, local when not tools"
+    ).replace("when latency == batch", "when latency == batch and not tools")
+    write("old.policy", served)
+    write("new.policy", served.replace('deny tools_stay_out when tools because "x"\n', ""))
+    ran = run("diff", "old.policy", "new.policy", "--format", "json")
+    (policy,) = json.loads(ran.out)["policies"]
+    assert (ran.code, policy["verdict"], policy["pairs"]) == (4, "looser", [])
+    assert [o["rule"] for o in policy["opened"]] == ["tools_stay_out"]
+
+
 def test_only_so_many_pairs_are_shown_and_the_others_counted(run: Run, write: Write) -> None:
     write("old.policy", CLEAN)
     write("new.policy", LEAKY)
