@@ -60,7 +60,9 @@ def edits(draw: st.DrawFn, program: Program, names: tuple[str, ...]) -> Program:
         at = draw(st.integers(0, len(guards) - 1))
         guards[at] = replace(guards[at], hits=draw(hits))
     elif kind == "deny":
-        denies.insert(draw(st.integers(0, len(denies))), Deny(f"added{len(denies)}", draw(condition), draw(st.sampled_from([403, 429])), "new"))  # fmt: skip
+        name = next(n for i in range(9) if (n := f"added{i}") not in {d.name for d in denies})
+        at = draw(st.integers(0, len(denies)))
+        denies.insert(at, Deny(name, draw(condition), draw(st.sampled_from([403, 429])), "new"))
     elif kind == "route" and routes:
         at = draw(st.integers(0, len(routes) - 1))
         routes[at] = replace(routes[at], condition=draw(condition))

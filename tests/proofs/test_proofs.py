@@ -34,7 +34,9 @@ GROUPS = (
 
 
 @st.composite
-def small(draw: st.DrawFn, *, assertions: int = 0, routes: int = 5) -> tuple[Program, tuple[str, ...], list[Request]]:
+def small(
+    draw: st.DrawFn, *, assertions: int = 0, routes: int = 5
+) -> tuple[Program, tuple[str, ...], list[Request]]:
     group = draw(st.sampled_from(GROUPS))
     names = tuple(draw(st.lists(st.sampled_from(group), min_size=1, max_size=3, unique=True)))
     program = draw(programs(names, max_routes=routes, max_assertions=assertions))

@@ -3,16 +3,31 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 
-from policyd.policy.condition import All, Condition, Either, both, either
-from policyd.policy.program import Program
+from policyd.policy.builtins import BUILTIN_FEATURES
+from policyd.policy.condition import TRUE, All, Condition, Either, OneOf, both, either
+from policyd.policy.program import (
+    EnumDomain,
+    Feature,
+    Group,
+    Guard,
+    Member,
+    Otherwise,
+    Program,
+    Provenance,
+    Route,
+    Where,
+)
 from policyd.policy.request import Request
 from policyd.policy.wording import condition_text
 from policyd.proofs.kinds import kind_of
 from policyd.proofs.redundant import redundant
+from policyd.text.diagnostic import Severity
 from tests.proofs import brute
 from tests.proofs.test_proofs import case_of, small
+from tests.strategies.programs import TARGETS
 
 PARTS = ("routes", "denies", "guards")
 
@@ -61,6 +76,17 @@ def test_redundant_rules_are_those_that_can_go(case: tuple[Program, tuple[str, .
 
 
 @given(small())
+def test_the_search_alone_finds_the_same(case: tuple[Program, tuple[str, ...], list[Request]]) -> None:
+    """Without the requests nearby that mostly show that a rule matters."""
+    program, _, _ = case
+    found = redundant(case_of(program))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("policyd.proofs.matters._NEARBY", 0)
+        patch.setattr("policyd.proofs.redundant._NEAR", 0)
+        assert redundant(case_of(program)) == found
+
+
+@given(small())
 def test_redundant_parts_are_those_that_can_be_struck_out(
     case: tuple[Program, tuple[str, ...], list[Request]],
 ) -> None:
@@ -80,3 +106,27 @@ def test_redundant_parts_are_those_that_can_be_struck_out(
         if f.code == "PD312"
     }
     assert found == wanted
+
+
+def test_an_order_that_matters_in_an_unlikely_place_only_is_found() -> None:
+    """Both targets are allowed in the background only, where many clauses make a search look last."""
+    latency = Feature("latency", EnumDomain(("interactive", "batch", "background")), Provenance.CLAIMED, Where("header", "x-latency"), "interactive")  # fmt: skip
+
+    def when(word: str) -> OneOf:
+        return OneOf("latency", frozenset({word}))
+
+    idle = tuple(Guard(f"idle{i}", frozenset(), when("background"), "", "") for i in range(4))
+    program = Program(
+        (*BUILTIN_FEATURES, latency), (), TARGETS[:2],
+        (Guard("g1", frozenset({"t1"}), when("interactive"), "", ""), Guard("g0", frozenset({"t0"}), when("batch"), "", ""), *idle),
+        (),
+        (
+            Route("first", (Group("order", (Member("t0"), Member("t1"))),), TRUE),
+            Route("second", (Group("order", (Member("t1"), Member("t0"))),), TRUE),
+        ),
+        Otherwise("no", 403, Severity.NOTE),
+    )  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("policyd.proofs.matters._NEARBY", 0)
+        patch.setattr("policyd.proofs.redundant._NEAR", 0)
+        assert "first" not in {f.subject for f in redundant(case_of(program)) if f.code == "PD311"}
