@@ -16,7 +16,6 @@ from typing import Final, TypeAlias, TypeVar
 
 from policyd.policy.program import Deny, Route
 from policyd.proofs.conflicts import left_of, telling
-from policyd.proofs.deciders import Deciders
 from policyd.proofs.find import Box, Cell, Covered, OutOfBudget, bits, meet
 from policyd.proofs.kinds import Kind
 from policyd.proofs.reach import Hunt
@@ -294,37 +293,48 @@ class _Pairs:
             yield Unfinished(rule)
 
     def _chain(self, number: int, rule: Decider, base: Hunt) -> Iterator[Pair]:
-        """Every decider of the other side where this side's rule decides in the base, if the outcomes can differ."""
+        """Every decider of the other side where this side's rule decides in the base, if the outcomes can differ: one
+        after the other in their order, until nothing is left for those behind."""
         other = self.sides[1 - number]
         for index, deny in enumerate(other.program.denies):
             if self.together.finder.touching(base.box, other.deny(index)):
                 yield from self._pair(number, rule, Decider("deny", index, deny.name, deny.span))
         base = replace(base, avoid=base.avoid | other.denied)
-        finder = self.together.finder
-
-        def ask(need: int, guards: tuple[int, ...], passed: int) -> Cell | None:
-            choices = tuple(dict.fromkeys(one | way for one in base.choices for way in guards))
-            hunt = replace(base, removed=(*base.removed, need), choices=choices)
-            return self._ask(number, rule, hunt, passed)
-
-        def wanted(index: int) -> bool:
-            return not self._alike(number, rule, _route(other, index))
-
-        if self._ask(number, rule, base, 0) is None:
-            return
-        deciders = Deciders(other, self.together.matrix, finder.matched, ask)
-        order = tuple(other.owners(self.together.matrix, finder.touching(base.box, other.all_routes)))
-        for index, cell in deciders.among(order, wanted):
-            yield from self._pair(number, rule, _route(other, index), cell)
-        if self._ask(number, rule, base, deciders.passed()) is not None:
+        passed = 0
+        left = self._ask(number, rule, None, base, passed)
+        touching = self.together.finder.touching(base.box, other.all_routes)
+        for index in tuple(other.owners(self.together.matrix, touching)):
+            if left is None:
+                return
+            decider = _route(other, index)
+            matched = self.together.finder.matched(left)
+            if not self._alike(number, rule, decider):
+                decides = other.first_live(self.together.matrix, matched) == index
+                at = left if decides else self._occurs(number, rule, decider, base)
+                if at is None:
+                    continue
+                yield from self._pair(number, rule, decider, at)
+            passed |= other.route(index)
+            if other.live(index, matched):
+                left = self._ask(number, rule, None, base, passed)
+        if left is not None:
             otherwise = Decider("otherwise", 0, "otherwise", other.program.otherwise.span)
             yield from self._pair(number, rule, otherwise)
 
-    def _ask(self, number: int, own: Decider, hunt: Hunt, passed: int) -> Cell | None:
-        """A request of the hunt that this side's rule decides, and for which none of the other's routes is live that were
-        passed."""
+    def _occurs(self, number: int, own: Decider, rule: Decider, base: Hunt) -> Cell | None:
+        """A request of the base that is decided by this route of the other side."""
+        other = self.sides[1 - number]
+        ways = dict.fromkeys(other.guards_on[t] for t in other.targets[rule.index])
+        choices = tuple(dict.fromkeys(one | way for one in base.choices for way in ways))
+        parts = _parts(self.together, base.box, other.route(rule.index))
+        asked = (self._ask(number, own, rule, replace(base, box=b, choices=choices), 0) for b in parts)
+        return next((cell for cell in asked if cell is not None), None)
+
+    def _ask(self, number: int, own: Decider, rule: Decider | None, hunt: Hunt, passed: int) -> Cell | None:
+        """A request of the hunt that this side's rule decides and, if it is given, the other side's; and for which none
+        of the other's routes is live that were passed."""
         past = (0, passed) if number == 0 else (passed, 0)
-        rules = (own, None) if number == 0 else (None, own)
+        rules = (own, rule) if number == 0 else (rule, own)
         return self.known.decided(replace(hunt, past=past), rules)
 
     def _alike(self, number: int, own: Decider, rule: Decider) -> bool:
