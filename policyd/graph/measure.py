@@ -116,10 +116,10 @@ def lines(text: str, font: Font, room: int, *, most: int) -> tuple[Line, ...]:
     while width(left, font) > room:
         if len(out) == most - 1:
             end = _fits(left, font, room - width("…", font))
-            return (*out, Line(left[:end].rstrip() + "…", cut=True))
+            return (*out, Line(left[:end].rstrip(" ") + "…", cut=True))
         end = _break(left, font, room)
-        out.append(Line(left[:end].rstrip()))
-        left = left[end:].lstrip()
+        out.append(Line(left[:end].rstrip(" ")))
+        left = left[end:].lstrip(" ")
     return (*out, Line(left, cut=beyond))
 
 
