@@ -16,11 +16,11 @@ from policyd.policy.program import Budget as Spending
 from policyd.policy.program import Feature, Program
 from policyd.policy.specialise import specialise
 from policyd.proofs.case import Case
-from policyd.proofs.conflicts import left_of
+from policyd.proofs.changes import is_same
 from policyd.proofs.find import Cell, Found, OutOfBudget, bits, meet
 from policyd.proofs.findings import Finding, not_proved
 from policyd.proofs.gains import tested_at
-from policyd.proofs.pairs import Unfinished, differing, outcome
+from policyd.proofs.pairs import Outcome, outcome
 from policyd.proofs.reach import Question
 from policyd.proofs.together import put_together
 from policyd.text.diagnostic import Label, Severity
@@ -74,15 +74,8 @@ def _matters(case: Case, feature: Feature) -> bool | None:
     together = put_together(with_, without, case.finder.budget)
     if isinstance(together, tuple):
         return None
-    proved = True
-    for found in differing(together):
-        if isinstance(found, Unfinished):
-            proved = False
-            continue
-        matched = together.finder.matched(found.cell)
-        if outcome(together, together.old, matched)[1] != outcome(together, together.new, matched)[1]:
-            return True
-    return False if proved else None
+    same = is_same(together)
+    return None if same is None else not same
 
 
 def _shown(case: Case, axis: int) -> bool:
@@ -138,16 +131,8 @@ def _turned(cell: Cell, axis: int) -> Cell:
     return tuple(1 - atom if number == axis else atom for number, atom in enumerate(cell))
 
 
-def _outcome(case: Case, cell: Cell) -> object:
-    side, matched = case.reach.side, case.finder.matched(cell)
-    decider = side.decider(case.matrix, matched)
-    match decider.kind:
-        case "deny":
-            return case.program.denies[decider.index].status
-        case "otherwise":
-            return case.program.otherwise.status
-        case "route":
-            return left_of(case.program.routes[decider.index], side.left(decider.index, matched))
+def _outcome(case: Case, cell: Cell) -> Outcome:
+    return outcome(case.matrix, case.reach.side, case.finder.matched(cell))[1]
 
 
 def _kind(budget: Spending) -> str:

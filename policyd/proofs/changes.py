@@ -10,14 +10,15 @@ decided exactly. A region of a pair is where `before` decides in the old and `af
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final, TypeAlias
 
 from policyd.policy.decision import Decision, Reject
 from policyd.policy.program import Value
 from policyd.policy.request import Request
 from policyd.proofs.conflicts import telling
-from policyd.proofs.find import Cell, Found, OutOfBudget, bits
-from policyd.proofs.kinds import Kind, allowed_by, decide, kind_of
+from policyd.proofs.find import Cell, OutOfBudget, bits
+from policyd.proofs.kinds import Kind, allowed_by, decide, denied, kind_of
 from policyd.proofs.pairs import Pair, Unfinished, differing, kind_at, where
 from policyd.proofs.reach import Hunt
 from policyd.proofs.side import Decider
@@ -121,7 +122,8 @@ def _classified(together: Together, pair: Pair) -> Change:
     note(pair.cell)
     for most, allowed, removed in _places(together, pair):
         if most > max(kinds):
-            for cell in _first(together, pair, allowed, removed):
+            found = where(together, pair.before, pair.after, allowed=allowed, removed=removed)
+            for cell in islice(found, 1):
                 note(cell)
     return Change(pair.before, pair.after, tuple(sorted(kinds.items(), reverse=True)))
 
@@ -153,17 +155,6 @@ def _places(together: Together, pair: Pair) -> Iterator[tuple[Kind, _Names, _Nam
                 yield Kind.RE_ROUTED, (two, two), _NONE
 
 
-def _first(
-    together: Together,
-    pair: Pair,
-    allowed: _Names,
-    removed: _Names,
-) -> Iterator[Cell]:
-    for cell in where(together, pair.before, pair.after, allowed=allowed, removed=removed):
-        yield cell
-        return
-
-
 def _loosened(together: Together) -> tuple[tuple[Loosened, ...], tuple[Unfinished, ...]]:
     """What the guards newly allow and which denies are lifted, whatever the routes do."""
     out: list[Loosened] = []
@@ -182,14 +173,13 @@ def _loosened(together: Together) -> tuple[tuple[Loosened, ...], tuple[Unfinishe
     for target in new.program.targets:
         avoid = new.denied | new.guards_on[target.name]
         if target.name not in old.guards_on:
-            together.finder.start()
             try:
-                answer = together.reach.hunt(Hunt({}, avoid, (), (0, 0)))
+                cell = together.reach.cell(Hunt({}, avoid, (), (0, 0)))
             except OutOfBudget:
                 unfinished.append(Unfinished(Decider("otherwise", 0, target.name, target.span)))
                 continue
-            if isinstance(answer, Found):
-                out.append(Loosened(target.name, None, target.span, answer.cell))
+            if cell is not None:
+                out.append(Loosened(target.name, None, target.span, cell))
             continue
         if not old.guards_on[target.name] & ~new.guards_on[target.name]:
             continue
@@ -208,12 +198,8 @@ def _loosened(together: Together) -> tuple[tuple[Loosened, ...], tuple[Unfinishe
 
 def _cell(together: Together, clauses: int, avoid: int) -> Cell | None:
     """A cell of one of the clauses, outside all that are to be avoided."""
-    for number in bits(clauses):
-        together.finder.start()
-        answer = together.reach.hunt(Hunt(together.matrix.boxes[number], avoid, (), (0, 0)))
-        if isinstance(answer, Found):
-            return answer.cell
-    return None
+    hunts = (Hunt(together.matrix.boxes[number], avoid, (), (0, 0)) for number in bits(clauses))
+    return next((cell for hunt in hunts if (cell := together.reach.cell(hunt)) is not None), None)
 
 
 # Witnesses: only when somebody looks, and confirmed by the reference.
@@ -248,7 +234,7 @@ def show_loosened(together: Together, loosened: Loosened) -> Shown:
     def claim(request: Request) -> bool:
         if target is None:
             before, after = decide(old.program, request), decide(new.program, request)
-            return _denied(before) and not _denied(after)
+            return denied(before) and not denied(after)
         return target in allowed_by(new.program, request) - allowed_by(old.program, request)
 
     def quick(matched: int) -> bool:
@@ -259,10 +245,6 @@ def show_loosened(together: Together, loosened: Loosened) -> Shown:
         return new.allows(target, matched) and (bool(matched & old.denied) or not old.allows(target, matched))
 
     return _shown(together, loosened.cell, claim, quick)
-
-
-def _denied(decision: Decision) -> bool:
-    return isinstance(decision, Reject) and decision.by != ("otherwise",)
 
 
 def _is(decision: Decision, rule: Decider) -> bool:

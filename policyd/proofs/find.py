@@ -180,10 +180,6 @@ class Finder:
             raise OutOfBudget
         return answer
 
-    def covered_by_one(self, box: Box, clauses: int) -> bool:
-        """One of the clauses covers the box alone."""
-        return bool(self.rows.covering(box, self.touching(box, clauses)))
-
     def matched(self, cell: Cell) -> int:
         """The clauses that match a cell."""
         return self.rows.met(cell, self.rows.every)

@@ -8,13 +8,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from policyd.policy.condition import AtLeast, Condition, Has, tests_of
+from policyd.policy.evaluate import firing_guards
 from policyd.policy.program import Deny, Feature, Guard, Program, Provenance
+from policyd.policy.request import Request
+from policyd.proofs.case import Case
 from policyd.proofs.findings import Finding, not_proved
 from policyd.proofs.witness import Witness
 from policyd.text.diagnostic import Label, Severity
 from policyd.text.source import Span
 
-__all__ = ["Loss", "gain_finding", "lost_and_found", "tested_at", "unfinished"]
+__all__ = ["Loss", "gain_finding", "gets", "lost_and_found", "meets", "ruled_out", "tested_at", "unfinished"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,27 @@ class Loss:
     rule: Guard | Deny
     target: str | None
     clause: int
+
+
+def ruled_out(case: Case, loss: Loss) -> int:
+    """The clauses that a request which gains matches none of: those of denies, of the guards on the target at stake, and of
+    what no request is."""
+    avoid = case.reach.denied | case.matrix.relations
+    return avoid if loss.target is None else avoid | case.matrix.guards_on[loss.target]
+
+
+def gets(case: Case, loss: Loss, request: Request) -> bool:
+    """No deny holds and, where a target is at stake, no guard removes it."""
+    if any(case.holds(d.condition, request) for d in case.program.denies):
+        return False
+    return loss.target is None or loss.target not in firing_guards(case.program, request)
+
+
+def meets(case: Case, loss: Loss, request: Request) -> bool:
+    """The rule denies the request, or removes the target from it."""
+    if loss.target is not None:
+        return loss.rule.name in firing_guards(case.program, request).get(loss.target, ())
+    return case.holds(loss.rule.condition, request)
 
 
 def gain_finding(

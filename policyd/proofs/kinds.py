@@ -16,7 +16,9 @@ from policyd.policy.program import Program
 from policyd.policy.request import Request
 from policyd.proofs.conflicts import left_of
 
-__all__ = ["DOMAIN_OF", "NOT_ADMITTED", "Kind", "allowed_by", "decide", "kind_of", "outcome_by"]
+__all__ = [
+    "DOMAIN_OF", "NOT_ADMITTED", "Kind", "allowed_by", "decide", "denied", "kind_between", "kind_of", "outcome_by",
+]  # fmt: skip
 
 NOT_ADMITTED: Final = 400
 """The status of a request that one of two policies does not admit."""
@@ -59,7 +61,7 @@ def outcome_by(program: Program, request: Request, decision: Decision) -> tuple[
 def allowed_by(program: Program, request: Request) -> frozenset[str]:
     """The targets that no guard removes from the request, if no deny holds."""
     decision = decide(program, request)
-    if isinstance(decision, Reject) and decision.by != ("otherwise",):
+    if denied(decision):
         return frozenset()
     return frozenset(t.name for t in program.targets).difference(firing_guards(program, request))
 
@@ -69,10 +71,16 @@ def kind_of(old: Program, new: Program, request: Request) -> Kind | None:
     before, after = decide(old, request), decide(new, request)
     if outcome_by(old, request, before) == outcome_by(new, request, after):
         return None
-    if _denied(before) and not _denied(after):
+    if denied(before) and not denied(after):
         return Kind.LOOSER
-    mine, theirs = _targets(before), _targets(after)
-    if theirs - allowed_by(old, request):
+    theirs = _targets(after)
+    return kind_between(_targets(before), theirs, allowed=theirs <= allowed_by(old, request))
+
+
+def kind_between(mine: frozenset[str], theirs: frozenset[str], *, allowed: bool) -> Kind:
+    """The kind of a changed outcome, by the targets of the plan before and now (none where it is a rejection) and whether the
+    old policy allowed all that are in it now."""
+    if not allowed:
         return Kind.LOOSER
     if theirs - mine:
         return Kind.NEWLY_REACHED
@@ -81,7 +89,8 @@ def kind_of(old: Program, new: Program, request: Request) -> Kind | None:
     return Kind.RE_ROUTED if mine else Kind.OTHER_STATUS
 
 
-def _denied(decision: Decision) -> bool:
+def denied(decision: Decision) -> bool:
+    """A deny rejects the request, not `otherwise`."""
     return isinstance(decision, Reject) and decision.by != ("otherwise",)
 
 

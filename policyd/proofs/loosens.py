@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from itertools import product
 
 from policyd.policy.builtins import UNSCANNED
-from policyd.policy.evaluate import evaluate, firing_guards
+from policyd.policy.evaluate import evaluate
 from policyd.policy.possible import agree
 from policyd.policy.program import Feature, Provenance
 from policyd.policy.request import Request, admit, unknown_value
 from policyd.proofs.case import Case
 from policyd.proofs.find import Box, Cell, Covered, Found, OutOfBudget, bits, meet
 from policyd.proofs.findings import Finding
-from policyd.proofs.gains import Loss, gain_finding, unfinished
+from policyd.proofs.gains import Loss, gain_finding, gets, meets, ruled_out, unfinished
 from policyd.proofs.witness import Witness, told
 
 __all__ = ["claimed_loosens", "unknown_loosens"]
@@ -132,10 +132,7 @@ def _gained(case: Case, axes: _Axes, loss: Loss, *, claimed: bool) -> tuple[Witn
 
 def _cell(case: Case, loss: Loss, box: Box, extra: tuple[Box, ...] = ()) -> Cell | None:
     """A request in the box that is not denied and, where a target is at stake, is allowed it."""
-    avoid = case.reach.denied | case.matrix.relations
-    if loss.target is not None:
-        avoid |= case.matrix.guards_on[loss.target]
-    answer = case.finder.find(box, avoid, extra)
+    answer = case.finder.find(box, ruled_out(case, loss), extra)
     return answer.cell if isinstance(answer, Found) else None
 
 
@@ -192,7 +189,7 @@ def _pair(case: Case, axes: _Axes, loss: Loss, cell: Cell, *, claimed: bool) -> 
         if mate is None:
             return False
         gains, loses = (request, mate) if claimed else (mate, request)
-        return _gets(case, loss, gains) and _meets(case, loss, loses)
+        return gets(case, loss, gains) and meets(case, loss, loses)
 
     valued = case.witness(cell, claim)
     mate = without(valued.request)
@@ -200,17 +197,3 @@ def _pair(case: Case, axes: _Axes, loss: Loss, cell: Cell, *, claimed: bool) -> 
     given = tuple(told(case.program, mate, frozenset() if claimed else frozenset(unknown)).items())
     unvalued = Witness(given, mate, evaluate(case.program, mate))
     return (valued, unvalued) if claimed else (unvalued, valued)
-
-
-def _gets(case: Case, loss: Loss, request: Request) -> bool:
-    """No deny holds and, where a target is at stake, no guard removes it."""
-    if any(case.holds(d.condition, request) for d in case.program.denies):
-        return False
-    return loss.target is None or loss.target not in firing_guards(case.program, request)
-
-
-def _meets(case: Case, loss: Loss, request: Request) -> bool:
-    """The rule denies the request, or removes the target from it."""
-    if loss.target is not None:
-        return loss.rule.name in firing_guards(case.program, request).get(loss.target, ())
-    return case.holds(loss.rule.condition, request)

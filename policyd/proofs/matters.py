@@ -14,7 +14,7 @@ from typing import Final
 from policyd.policy.program import Route
 from policyd.proofs.case import Case
 from policyd.proofs.conflicts import left_of, telling
-from policyd.proofs.find import Box, Cell, Covered
+from policyd.proofs.find import Box, Cell
 from policyd.proofs.reach import Hunt, Reach
 
 __all__ = ["Region", "deny_matters", "guard_matters", "route_matters"]
@@ -49,7 +49,7 @@ def route_matters(case: Case, index: int, region: Region) -> bool:
                 cell = near
         hunt = Hunt(box, avoid, (), (side.before(index),), ways)
         if cell is None:
-            cell = _ask(case.reach, hunt)
+            cell = case.reach.cell(hunt)
             if cell is None:
                 continue
             if _differs(case, index, finder.matched(cell)):
@@ -69,12 +69,12 @@ def guard_matters(case: Case, index: int, region: Region) -> bool:
     avoid = region.avoid | case.reach.denied
     for box in region.boxes:
         for target in sorted(guard.hits):
-            if _ask(without, Hunt(box, avoid | on[target], (), (0,))) is None:
+            if without.cell(Hunt(box, avoid | on[target], (), (0,))) is None:
                 continue
             for route in case.routes_to(target):
                 for part in case.parts(box, case.matrix.routes[route]):
                     hunt = Hunt(part, avoid | on[target], (), (without.before(route),))
-                    if _ask(without, hunt) is not None:
+                    if without.cell(hunt) is not None:
                         return True
     return False
 
@@ -87,14 +87,14 @@ def deny_matters(case: Case, index: int, region: Region) -> bool:
     alike = denies[index].status == case.program.otherwise.status
     for box in region.boxes:
         hunt = Hunt(box, region.avoid | side.denied & ~own, (), (0,))
-        if _ask(case.reach, hunt) is not None and (not alike or _served(case, hunt)):
+        if case.reach.cell(hunt) is not None and (not alike or _served(case, hunt)):
             return True
         for later in range(index + 1, len(denies)):
             if denies[later].status == denies[index].status:
                 continue
             avoid = region.avoid | earlier | side.denied_before(later) & ~own
             for part in case.parts(box, side.deny(later)):
-                if _ask(case.reach, Hunt(part, avoid, (), (0,))) is not None:
+                if case.reach.cell(Hunt(part, avoid, (), (0,))) is not None:
                     return True
     return False
 
@@ -105,15 +105,9 @@ def _served(case: Case, base: Hunt) -> bool:
     for route in side.owners(case.matrix, case.finder.touching(base.box, side.all_routes)):
         choices = tuple(dict.fromkeys(side.guards(side.targets[route])))
         for part in case.parts(base.box, side.route(route)):
-            if _ask(case.reach, replace(base, box=part, choices=choices)) is not None:
+            if case.reach.cell(replace(base, box=part, choices=choices)) is not None:
                 return True
     return False
-
-
-def _ask(reach: Reach, hunt: Hunt) -> Cell | None:
-    reach.finder.start()
-    answer = reach.hunt(hunt)
-    return None if isinstance(answer, Covered) else answer.cell
 
 
 def _free(case: Case, index: int, avoid: int, matched: int) -> bool:
@@ -156,7 +150,7 @@ def _behind(case: Case, index: int, base: Hunt, left: Cell) -> bool:
             return True
         passed |= side.route(later)
         if side.live(later, finder.matched(left)):
-            found = _ask(case.reach, replace(base, past=(base.past[0] | passed & ~own,)))
+            found = case.reach.cell(replace(base, past=(base.past[0] | passed & ~own,)))
             if found is None:
                 return False
             if _differs(case, index, finder.matched(found)):
@@ -180,12 +174,12 @@ def _differ(case: Case, index: int, later: int, base: Hunt) -> bool:
     choices = tuple(dict.fromkeys(one | other for one, other in product(base.choices, ways)))
     for box in case.parts(base.box, case.reach.side.route(later)):
         hunt = replace(base, box=box, choices=choices)
-        cell = _ask(case.reach, hunt)
+        cell = case.reach.cell(hunt)
         if cell is None:
             continue
         if _differs(case, index, case.finder.matched(cell)):
             return True
-        if any(_ask(case.reach, place) is not None for place in _places(case, index, later, hunt)):
+        if any(case.reach.cell(place) is not None for place in _places(case, index, later, hunt)):
             return True
     return False
 

@@ -14,14 +14,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from policyd.engine.axes import EnumAxis, NameAxis
-from policyd.policy.evaluate import evaluate, firing_guards
+from policyd.policy.evaluate import evaluate
 from policyd.policy.possible import agree
 from policyd.policy.program import EnumDomain, Feature, Provenance
 from policyd.policy.request import EVERYTHING, Request, admit, unknown_value
 from policyd.proofs.case import Case
 from policyd.proofs.find import Cell, Found, OutOfBudget, bits
 from policyd.proofs.findings import Finding, not_proved
-from policyd.proofs.gains import Loss, lost_and_found, tested_at
+from policyd.proofs.gains import Loss, gets, lost_and_found, meets, ruled_out, tested_at
 from policyd.proofs.witness import Witness, told
 from policyd.text.diagnostic import Label, Severity
 
@@ -88,14 +88,8 @@ def _losses(case: Case, step: _Step) -> Iterator[Loss]:
 def _gains(case: Case, step: _Step, loss: Loss) -> Cell | None:
     """A request that gains, whose twin meets the loss and can exist."""
     box = {**case.matrix.boxes[loss.clause], step.axis: 1 << step.high}
-    answer = case.finder.find(box, _ruled_out(case, loss), tuple(_impossible_twins(case, step)))
+    answer = case.finder.find(box, ruled_out(case, loss), tuple(_impossible_twins(case, step)))
     return answer.cell if isinstance(answer, Found) else None
-
-
-def _ruled_out(case: Case, loss: Loss) -> int:
-    """What a request that gains meets nothing of."""
-    avoid = case.reach.denied | case.matrix.relations
-    return avoid if loss.target is None else avoid | case.matrix.guards_on[loss.target]
 
 
 def _loosens(case: Case, feature: Feature, loss: Loss) -> bool:
@@ -118,7 +112,7 @@ def _loosens(case: Case, feature: Feature, loss: Loss) -> bool:
             continue
         case.finder.start()
         values = {axis: clause[axis] for axis in axes if axis in clause}
-        if isinstance(case.finder.find(gaining, _ruled_out(case, loss)), Found) and isinstance(
+        if isinstance(case.finder.find(gaining, ruled_out(case, loss)), Found) and isinstance(
             case.finder.find(values, case.matrix.relations), Found
         ):
             return True
@@ -162,26 +156,12 @@ def _twin(case: Case, step: _Step, request: Request) -> Request | None:
 def _pair(case: Case, step: _Step, loss: Loss, cell: Cell) -> tuple[Witness, Witness]:
     def claim(request: Request) -> bool:
         twin = _twin(case, step, request)
-        return twin is not None and _gets(case, loss, request) and _meets(case, loss, twin)
+        return twin is not None and gets(case, loss, request) and meets(case, loss, twin)
 
     witness = case.witness(cell, claim)
     twin = _twin(case, step, witness.request)
     assert twin is not None, "INVARIANT: the claim holds for the witness"
     return witness, Witness(tuple(told(case.program, twin).items()), twin, evaluate(case.program, twin))
-
-
-def _gets(case: Case, loss: Loss, request: Request) -> bool:
-    """No deny holds and, where a target is at stake, no guard removes it."""
-    if any(case.holds(d.condition, request) for d in case.program.denies):
-        return False
-    return loss.target is None or loss.target not in firing_guards(case.program, request)
-
-
-def _meets(case: Case, loss: Loss, request: Request) -> bool:
-    """The rule denies the request, or removes the target from it."""
-    if loss.target is not None:
-        return loss.rule.name in firing_guards(case.program, request).get(loss.target, ())
-    return case.holds(loss.rule.condition, request)
 
 
 def _finding(case: Case, step: _Step, loss: Loss, witness: Witness, twin: Witness) -> Finding:

@@ -14,15 +14,16 @@ from dataclasses import dataclass, replace
 from itertools import chain, product
 from typing import Final, TypeAlias, TypeVar
 
+from policyd.engine.matrix import Matrix
 from policyd.policy.program import Deny, Route
 from policyd.proofs.conflicts import left_of, telling
 from policyd.proofs.find import Box, Cell, Covered, OutOfBudget, bits, meet
-from policyd.proofs.kinds import Kind
+from policyd.proofs.kinds import Kind, kind_between
 from policyd.proofs.reach import Hunt
 from policyd.proofs.side import Decider, Side
 from policyd.proofs.together import Pairing, Together
 
-__all__ = ["Pair", "Unfinished", "differing", "kind_at", "outcome", "where"]
+__all__ = ["Blockers", "Outcome", "Pair", "Unfinished", "differing", "kind_at", "outcome", "where"]
 
 Outcome: TypeAlias = tuple[object, ...]
 _Rule = TypeVar("_Rule", Route, Deny)
@@ -55,9 +56,9 @@ def differing(together: Together) -> Iterator[Pair | Unfinished]:
     yield from search.of_otherwise()
 
 
-def outcome(together: Together, side: Side, matched: int) -> tuple[Decider, Outcome]:
+def outcome(matrix: Matrix, side: Side, matched: int) -> tuple[Decider, Outcome]:
     """Who decides a request that matches these clauses, and what it gets: the groups that are left, or a status."""
-    decider = side.decider(together.matrix, matched)
+    decider = side.decider(matrix, matched)
     match decider.kind:
         case "deny":
             return decider, ("status", side.program.denies[decider.index].status)
@@ -70,20 +71,14 @@ def outcome(together: Together, side: Side, matched: int) -> tuple[Decider, Outc
 def kind_at(together: Together, matched: int) -> Kind | None:
     """How the outcome changed for a request that matches these clauses, or None: it did not."""
     old, new = together.old, together.new
-    (before, was), (after, now) = outcome(together, old, matched), outcome(together, new, matched)
+    (before, was), (after, now) = (outcome(together.matrix, side, matched) for side in (old, new))
     if was == now:
         return None
     if before.kind == "deny" and after.kind != "deny":
         return Kind.LOOSER
     mine = old.left(before.index, matched) if before.kind == "route" else frozenset()
     theirs = new.left(after.index, matched) if after.kind == "route" else frozenset()
-    if any(not old.allows(t, matched) for t in theirs):
-        return Kind.LOOSER
-    if theirs - mine:
-        return Kind.NEWLY_REACHED
-    if mine - theirs:
-        return Kind.TIGHTER
-    return Kind.RE_ROUTED if mine else Kind.OTHER_STATUS
+    return kind_between(mine, theirs, allowed=all(old.allows(t, matched) for t in theirs))
 
 
 def where(

@@ -80,6 +80,12 @@ class Reach:
             # A question nested this deeply has outgrown its budget like any other.
             raise OutOfBudget from None
 
+    def cell(self, hunt: Hunt) -> Cell | None:
+        """A cell of the hunt, with a budget of its own, or None: there is none."""
+        self.finder.start()
+        answer = self.hunt(hunt)
+        return answer.cell if isinstance(answer, Found) else None
+
     def first_live(self, matched: int, past: int) -> int | None:
         """The first route that owns a clause of `past` and is live for a request that matches these clauses."""
         return self.side.first_live(self.matrix, matched, past)
