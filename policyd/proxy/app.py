@@ -16,7 +16,6 @@ from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import Any, Final
 
-from policyd.deploy.model import Binding
 from policyd.policy.decision import Plan, Reject
 from policyd.proxy.answering import (
     note_outcome,
@@ -38,15 +37,24 @@ from policyd.proxy.intake import Gone, Receive, Room, take_body, take_whole
 from policyd.proxy.live import Live
 from policyd.proxy.models import listing
 from policyd.proxy.order import in_order_to_try
-from policyd.proxy.outbound import Headers, is_plain_query, onward_headers, onward_query
+from policyd.proxy.outbound import (
+    Headers,
+    is_plain_query,
+    known_headers,
+    known_query,
+    onward_headers,
+    onward_query,
+)
 from policyd.proxy.record import Record, line_of
 from policyd.proxy.refusals import Refusal, refuse, refuse_unread, stream_error
+from policyd.proxy.way import Way
 from policyd.proxy.wire import line_of_scope
-from policyd.traffic.body import Body, read_body, replace_model
+from policyd.traffic.body import Body, read_body
 from policyd.traffic.endpoints import Endpoint, EndpointName
 from policyd.traffic.read import read_request
 from policyd.traffic.reading import Reading
 from policyd.traffic.refused import CallerFault, Refused, quoted
+from policyd.traffic.rewrite import with_model
 from policyd.traffic.top_level import unknown_top_level_keys
 
 __all__ = ["Sidecar"]
@@ -240,9 +248,15 @@ class Sidecar:
         targets = tuple(t for t in targets if t not in barred) if barred else targets
         decision, route, tag = request.record.decision, plan.route, live.tag
 
-        def body_for(binding: Binding) -> bytes:
-            model = binding.model_for(reading.model)
-            return body.raw if model == reading.model else replace_model(body, model)
+        path, query = endpoint.path.encode(), onward_query(request.query)
+        headers = onward_headers(request.headers, live.sight.headers)
+
+        def way_to(target: str) -> Way:
+            model = live.bindings[target].model_for(reading.model)
+            raw = body.raw if model == reading.model else with_model(body, model)
+            if target in live.onward:
+                return Way(path, known_query(query), known_headers(headers), raw)
+            return Way(path, query, headers, raw)
 
         def headers_for(target: str, attempts: int) -> Headers:
             return own_headers(decision, tag, route, target, attempts)
@@ -257,11 +271,7 @@ class Sidecar:
             ticket=Ticket(decision, live.serving.digest, frozenset(plan.targets) - barred),
             targets=targets,
             bindings=live.bindings,
-            path=endpoint.path.encode(),
-            query=onward_query(request.query),
-            headers=onward_headers(request.headers, live.sight.headers),
-            onward=live.onward,
-            body_for=body_for,
+            way_to=way_to,
             size=len(body.raw),
             deadline=asyncio.get_running_loop().time() + seconds,
             own_headers=headers_for,

@@ -36,9 +36,10 @@ from policyd.proxy.conversation import (
 from policyd.proxy.ending import ending_for
 from policyd.proxy.gate import Gate, GateClosed, Permit, PolicyChanged, Refused, Ticket
 from policyd.proxy.order import Observed
-from policyd.proxy.outbound import Headers, answer_headers, known_headers, known_query
+from policyd.proxy.outbound import Headers, answer_headers
 from policyd.proxy.upstream.errors import Kind, UpstreamBroken, UpstreamError
 from policyd.proxy.upstream.protocol import Exchange, Upstream
+from policyd.proxy.way import Garbled, Head, Reply, Way
 
 __all__ = ["LARGE", "Attempt", "Errand", "Outcome", "Road", "Send", "forward"]
 
@@ -47,21 +48,20 @@ Send: TypeAlias = Callable[[dict[str, Any]], Awaitable[None]]
 LARGE = 128 * 1024
 """Bytes of a body from which reading, rewriting and checking it leave the event loop: about half a millisecond each."""
 
+LARGEST_WHOLE = 64 * 1024 * 1024
+"""Bytes of an answer that is held until its end."""
+
 
 @dataclass(slots=True)
 class Errand:
-    """What is to be carried; it does not change (and is not frozen because one is made for every request). `body_for` gives the bytes for a binding (its model put in); `path` and `query` are the
-    caller's without its credentials, `headers` those that may pass, of which `onward` targets get the known ones only; `deadline` is of the loop's clock. `own_headers` makes
+    """What is to be carried; it does not change (and is not frozen because one is made for every request). `way_to` says
+    how it is said to a target, `size` is the body's as it came, `deadline` of the loop's clock. `own_headers` makes
     policyd's headers for an answer of a target at an attempt, `told` the error event for a stream with this tail."""
 
     ticket: Ticket
     targets: tuple[str, ...]
     bindings: Mapping[str, Binding]
-    path: bytes
-    query: bytes
-    headers: Headers
-    onward: frozenset[str]
-    body_for: Callable[[Binding], bytes]
+    way_to: Callable[[str], Way]
     size: int
     deadline: float
     own_headers: Callable[[str, int], Headers]
@@ -156,7 +156,7 @@ class _Courier:
     """The hands of one exchange: at most one attempt and one answer at a time."""
 
     __slots__ = (
-        "_answer", "_attempt", "_errand", "_held", "_outcome", "_road", "_send", "_streams", "_tail",
+        "_answer", "_attempt", "_errand", "_head", "_held", "_outcome", "_reply", "_road", "_send", "_streams", "_tail",
     )  # fmt: skip
 
     def __init__(self, errand: Errand, road: Road, send: Send, outcome: Outcome) -> None:
@@ -166,6 +166,8 @@ class _Courier:
         self._outcome = outcome
         self._answer: Exchange | None = None
         self._attempt: Attempt | None = None
+        self._reply: Reply | None = None
+        self._head: Head | None = None
         self._held = b""
         self._tail = b""
         self._streams = False
@@ -208,17 +210,16 @@ class _Courier:
     def _permit(self, target: str) -> Permit | Refused | PolicyChanged:
         errand = self._errand
         binding = errand.bindings[target]
-        path = binding.endpoint.prefix.encode() + errand.path
-        headers, query = errand.headers, errand.query
-        if target in errand.onward:
-            headers, query = known_headers(headers), known_query(query)
+        way = errand.way_to(target)
+        self._reply = way.reply
+        path = binding.endpoint.prefix.encode() + way.path
         return self._road.gate.permit(
             errand.ticket,
             target,
             method=b"POST",
-            path=path + b"?" + query if query else path,
-            headers=headers,
-            body=errand.body_for(binding),
+            path=path + b"?" + way.query if way.query else path,
+            headers=way.headers,
+            body=way.body,
         )
 
     def _closed(self, attempt: Attempt, said: Refused | PolicyChanged) -> Event:
@@ -236,42 +237,75 @@ class _Courier:
         return Faulted(error.kind)
 
     async def first_bytes(self) -> Event:
-        """Waits for the first bytes of the body, or its end, and holds them."""
+        """Waits for the first bytes of the body, or its end, and holds them; all of it, where the reply wants it whole."""
         answer, attempt = self._answer, self._attempt
         assert answer is not None and attempt is not None  # INVARIANT: only after `Answered`
         try:
             self._held = answer.take()
             if not self._held and not answer.finished:
                 self._held = await anext(answer, b"")
+            attempt.first_byte = perf_counter() - attempt.began
+            self._road.observed.first_byte(attempt.target, attempt.first_byte)
+            await self._said_by(answer, attempt)
         except UpstreamError as error:
             return self._fault(attempt, error)
-        attempt.first_byte = perf_counter() - attempt.began
-        self._road.observed.first_byte(attempt.target, attempt.first_byte)
         return _BODY
+
+    async def _said_by(self, answer: Exchange, attempt: Attempt) -> None:
+        """The head of the answer for the caller, and of its body what is sent first."""
+        ours = self._errand.own_headers(attempt.target, len(self._outcome.attempts))
+        headers = answer_headers(answer.headers, ours)
+        reply = self._reply
+        if reply is None:
+            self._head = Head(answer.status, headers, False)
+            return
+        try:
+            self._head = head = reply.head(answer.status, headers)
+            held, self._held = self._held, b""
+            out = reply.feed(held) if held else b""
+            if head.whole:
+                out = await self._whole(answer, reply, out)
+                head.headers.append((b"content-length", b"%d" % len(out)))
+            self._held = out
+        except Garbled:
+            raise UpstreamBroken(Kind.MALFORMED, attempt.target, "not what its API says") from None
+
+    async def _whole(self, answer: Exchange, reply: Reply, out: bytes) -> bytes:
+        """The whole answer, said for the caller."""
+        pieces, size = [out], len(out)
+        async for piece in answer:
+            said = reply.feed(piece)
+            size += len(piece)
+            if size > LARGEST_WHOLE:
+                raise Garbled("larger than any answer")
+            pieces.append(said)
+        self._reply = None
+        return b"".join([*pieces, reply.end()])
 
     async def relay(self) -> Event:
         """Sends the head and the held bytes, then every piece as it comes, to the end of the answer."""
         answer, attempt, send, outcome = self._answer, self._attempt, self._send, self._outcome
-        assert answer is not None and attempt is not None  # INVARIANT: only after `Body`
-        headers = answer_headers(
-            answer.headers, self._errand.own_headers(attempt.target, len(outcome.attempts))
-        )
-        if answer.status == 204:
+        head, reply = self._head, self._reply
+        assert answer is not None and attempt is not None and head is not None  # INVARIANT: only after `Body`
+        headers = head.headers
+        if head.status == 204:
             # What has no body says nothing of its length (RFC 9110, section 8.6).
             headers = [pair for pair in headers if pair[0] != b"content-length"]
-        outcome.status = answer.status
+        outcome.status = head.status
         outcome.target = attempt.target
         self._streams = _is_open_stream(headers)
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        piece = self._held
-        ending = ending_for(answer.headers) if answer.framing == "until-close" else None
+        await send({"type": "http.response.start", "status": head.status, "headers": headers})
+        piece, self._held = self._held, b""
+        ending = ending_for(answer.headers) if answer.framing == "until-close" and reply is None else None
         try:
             while True:
                 if not piece and not answer.finished:
                     piece = await anext(answer, b"")
+                    piece = piece if reply is None else reply.feed(piece)
                 last = answer.finished
                 if last:
-                    piece += answer.take()
+                    rest = answer.take()
+                    piece += rest if reply is None else (reply.feed(rest) if rest else b"") + reply.end()
                 outcome.sent += len(piece)
                 self._tail = piece[-4:] or self._tail
                 if ending is not None:
@@ -280,12 +314,17 @@ class _Courier:
                         last = await asyncio.to_thread(ending.is_whole)
                     elif last:
                         last = ending.is_whole()
-                await send({"type": "http.response.body", "body": piece, "more_body": not last})
+                if piece or last:
+                    await send({"type": "http.response.body", "body": piece, "more_body": not last})
                 if last:
                     return _ENDED
                 if answer.finished:
                     raise UpstreamBroken(Kind.TRUNCATED, attempt.target, "closed inside the answer's body")
                 piece = b""
+        except Garbled:
+            return self._fault(
+                attempt, UpstreamBroken(Kind.MALFORMED, attempt.target, "not what its API says")
+            )
         except UpstreamError as error:
             return self._fault(attempt, error)
 

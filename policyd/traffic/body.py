@@ -17,7 +17,6 @@ reader uses it, and the readers take whole numbers below 2^53 and refuse every o
 Not here: the size limit (the server stops reading before this is called), the meaning of any key, `Transfer-Encoding`.
 """
 
-import re
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -26,7 +25,7 @@ import orjson
 from policyd.traffic.duplicates import place_of_duplicate
 from policyd.traffic.refused import CallerFault, Refused
 
-__all__ = ["DEEPEST", "Body", "read_body", "replace_model"]
+__all__ = ["DEEPEST", "Body", "outside_strings", "read_body"]
 
 DEEPEST: Final = 128
 """Levels of lists and objects a body may have. Readers recurse, and no client needs more."""
@@ -81,19 +80,6 @@ def read_body(raw: bytes, content_type: str | None, content_encoding: str | None
             f"the key {place_of_duplicate(raw)} occurs twice in one object; parsers disagree about which counts, send it once",
         )
     return Body(raw, parsed)
-
-
-def replace_model(body: Body, model: str) -> bytes:
-    """The body's bytes with `model` as the value of the top-level key `model`, added in front where the client sent none.
-    Every other byte stays as it came."""
-    value = orjson.dumps(model)
-    raw = body.raw
-    if "model" not in body.parsed:
-        brace = raw.index(b"{") + 1
-        separator = b"," if body.parsed else b""
-        return raw[:brace] + b'"model":' + value + separator + raw[brace:]
-    start, end = _model_span(raw)
-    return raw[:start] + value + raw[end:]
 
 
 def _envelope(content_type: str | None, content_encoding: str | None) -> Refused | None:
@@ -155,65 +141,11 @@ def _lost_keys(raw: bytes, written: bytes) -> bool:
     return _count_keys(written) != _count_keys(raw)
 
 
-def _outside_strings(text: bytes) -> list[bytes]:
+def outside_strings(text: bytes) -> list[bytes]:
     """The pieces of valid JSON that are outside strings. A run of backslashes starts at an escape, so removing the
     doubled ones from the left and then the escaped quotes leaves only quotes that open or close a string."""
     return text.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')[::2]
 
 
 def _count_keys(text: bytes) -> int:
-    return b"".join(_outside_strings(text)).count(b":")
-
-
-KEY: Final = b'"model"'
-AFTER_KEY: Final = re.compile(rb'[ \t\r\n]*:[ \t\r\n]*("[^"\\]*(?:\\.[^"\\]*)*"|[a-z0-9.+\-E]+)', re.DOTALL)
-TOKEN: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\]]', re.DOTALL)
-
-
-def _model_span(raw: bytes) -> tuple[int, int]:
-    """Where the value of the top-level key `model` stands. A quote that is not escaped and that `model"` follows opens a
-    string (behind one that closes there is only punctuation), so each stretch between two of them starts outside strings,
-    and counting the depth from one to the next reads the body once."""
-    depth = 0
-    before = 0
-    for place in _unescaped(raw):
-        outside = b"".join(_outside_strings(raw[before:place]))
-        depth += outside.count(b"{") + outside.count(b"[") - outside.count(b"}") - outside.count(b"]")
-        before = place
-        if depth == 1:
-            value = AFTER_KEY.match(raw, place + len(KEY))
-            if value is not None:
-                return value.span(1)
-    return _spelled_with_escapes(raw)
-
-
-def _unescaped(raw: bytes) -> list[int]:
-    """Every place of `"model"` whose first quote is not escaped."""
-    places = []
-    place = raw.find(KEY)
-    while place >= 0:
-        run = place
-        while run > 0 and raw[run - 1] == 0x5C:
-            run -= 1
-        if (place - run) % 2 == 0:
-            places.append(place)
-        place = raw.find(KEY, place + len(KEY) - 1)
-    return places
-
-
-def _spelled_with_escapes(raw: bytes) -> tuple[int, int]:
-    """The same span where the key is written like `"mod\\u0065l"`: token by token, slowly, exactly."""
-    depth = 0
-    for token in TOKEN.finditer(raw):
-        match token.group()[:1]:
-            case b"{" | b"[":
-                depth += 1
-            case b"}" | b"]":
-                depth -= 1
-            case _:
-                value = AFTER_KEY.match(raw, token.end())
-                if depth == 1 and value is not None and orjson.loads(token.group()) == "model":
-                    return value.span(1)
-    raise AssertionError(
-        "INVARIANT: `model` is a top-level key with a scalar value, or no reader would have passed it"
-    )
+    return b"".join(outside_strings(text)).count(b":")

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policyd.traffic.body import DEEPEST, Body, read_body, replace_model
+from policyd.traffic.body import DEEPEST, Body, read_body
 from policyd.traffic.refused import CallerFault, Refused
+from policyd.traffic.rewrite import with_model
 
 JSON = "application/json"
 
@@ -186,7 +187,7 @@ def test_replacing_the_model_changes_the_model_and_nothing_else(
     raw = json.dumps(body, separators=spaces, ensure_ascii=ascii_only).encode()
     before = read(raw)
     assert isinstance(before, Body)
-    after = read(replace_model(before, model))
+    after = read(with_model(before, model))
     assert isinstance(after, Body)
     assert after.parsed == body | {"model": model}
     assert (
@@ -218,7 +219,7 @@ def test_replacing_the_model_changes_the_model_and_nothing_else(
 def test_the_model_is_spliced_where_it_stands(raw: bytes, wanted: bytes) -> None:
     body = read(raw)
     assert isinstance(body, Body)
-    assert replace_model(body, "new") == wanted
+    assert with_model(body, "new") == wanted
 
 
 def test_a_message_never_repeats_more_than_the_start_of_a_key() -> None:
