@@ -28,11 +28,12 @@ ALLOWED: Final[dict[str, frozenset[str]]] = {
     "trials": frozenset({"proofs", "engine", "policy", "text"}),
     "deploy": frozenset({"policy", "text"}),
     "traffic": frozenset({"policy"}),
+    "translate": frozenset(),
     "pipeline": frozenset({"syntax", "resolve", "engine", "proofs", "trials", "policy", "text"}),
-    "proxy": frozenset({"traffic", "deploy", "engine", "proofs", "pipeline", "policy", "text"}),
+    "proxy": frozenset({"traffic", "translate", "deploy", "engine", "proofs", "pipeline", "policy", "text"}),
     "demo": frozenset(),
     "cli": frozenset(
-        {"compare", "explain", "graph", "reports", "demo", "deploy", "engine", "pipeline", "policy", "proofs", "proxy", "resolve", "syntax", "text", "traffic", "trials"}
+        {"compare", "explain", "graph", "reports", "demo", "deploy", "engine", "pipeline", "policy", "proofs", "proxy", "resolve", "syntax", "text", "traffic", "translate", "trials"}
     ),
     "__main__": frozenset({"cli"}),
 }  # fmt: skip
