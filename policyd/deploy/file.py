@@ -15,6 +15,8 @@ from policyd.deploy.model import Credential, Dialect, Endpoint, Network
 __all__ = ["ApiKeyFile", "ApiKeysFile", "DeploymentFile", "LoopbackFile", "TABLES"]
 
 Seconds = Annotated[float, PlainValidator(values.duration)]
+Pause = Annotated[float, PlainValidator(values.pause)]
+Times = Annotated[int, Field(ge=1, le=1000)]
 Size = Annotated[int, PlainValidator(values.size)]
 Sha256 = Annotated[str, PlainValidator(values.sha256)]
 Words = Annotated[str, Field(min_length=1)]
@@ -39,6 +41,23 @@ class TlsFile(Table):
     pin_sha256: Annotated[tuple[str, ...], PlainValidator(values.pin)] = ()
 
 
+class HealthFile(Table):
+    path: Annotated[str, PlainValidator(values.request_path)]
+    interval: Seconds = 10.0
+    timeout: Seconds = 2.0
+    unhealthy_after: Times = 3
+    healthy_after: Times = 2
+
+
+class ProbeFile(Table):
+    models: bool | None = None
+    dialects: bool = False
+    context: bool = False
+    interval: Seconds = 300.0
+    costly_interval: Seconds = 86_400.0
+    timeout: Seconds = 120.0
+
+
 class TargetFile(Table):
     url: Annotated[Endpoint, PlainValidator(values.endpoint)]
     dialects: Annotated[list[Dialect], Field(min_length=1)]
@@ -53,6 +72,17 @@ class TargetFile(Table):
     tls: TlsFile = TlsFile()
     plaintext_because: Words | None = None
     headers: Annotated[tuple[tuple[str, str], ...], PlainValidator(values.header_map)] = ()
+    health: HealthFile | None = None
+    probe: ProbeFile = ProbeFile()
+
+    @model_validator(mode="after")
+    def a_probe_names_a_model(self) -> "TargetFile":
+        if (self.probe.dialects or self.probe.context) and self.model is None:
+            raise PydanticCustomError(
+                "value",
+                "`probe.dialects` and `probe.context` send a request of their own, and `model` says for which model",
+            )
+        return self
 
     @model_validator(mode="after")
     def tls_needs_https(self) -> "TargetFile":
@@ -105,6 +135,11 @@ class LogFile(Table):
         return self
 
 
+class DrainFile(Table):
+    grace: Pause = 0.0
+    limit: Seconds = 30.0
+
+
 class DeploymentFile(Table):
     policy: Words
     listen: ListenFile = ListenFile()
@@ -118,6 +153,7 @@ class DeploymentFile(Table):
     timezone: Annotated[str, PlainValidator(values.zone)] = "UTC"
     limits: LimitsFile = LimitsFile()
     log: LogFile = LogFile()
+    drain: DrainFile = DrainFile()
 
 
 TABLES: dict[tuple[str, ...], tuple[str, ...]] = {
@@ -128,9 +164,12 @@ TABLES: dict[tuple[str, ...], tuple[str, ...]] = {
         (("admin",), AdminFile),
         (("targets", "*"), TargetFile),
         (("targets", "*", "tls"), TlsFile),
+        (("targets", "*", "health"), HealthFile),
+        (("targets", "*", "probe"), ProbeFile),
         (("identity",), ApiKeysFile),
         (("limits",), LimitsFile),
         (("log",), LogFile),
+        (("drain",), DrainFile),
     )
 }
 """The keys of each table, by path; `*` stands for any name. For near names."""

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 __all__ = [
     "AddressRule", "Address", "ApiKey", "ApiKeyIdentity", "Binding", "BoundTarget", "Credential", "Deployment", "Dialect",
-    "Endpoint", "Identity", "Limits", "Listen", "LoopbackIdentity", "Network", "Secret", "Timeouts", "Tls",
+    "Drain", "Endpoint", "Health", "Identity", "Limits", "Listen", "LoopbackIdentity", "Network", "Probe", "Secret", "Timeouts", "Tls",
 ]  # fmt: skip
 
 Address: TypeAlias = IPv4Address | IPv6Address
@@ -82,6 +82,33 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class Health:
+    """How a target is asked whether it is well: `GET path` every `interval` seconds, at least a 2xx within `timeout`. It is
+    out after `unhealthy_after` failures in a row, and back after `healthy_after` good answers in a row."""
+
+    path: str
+    interval: float = 10.0
+    timeout: float = 2.0
+    unhealthy_after: int = 3
+    healthy_after: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What a target is asked about the facts that the policy states of it. `models`: by GET requests that cost nothing; None
+    stands for yes where the target is on-prem. `dialects`: a request of a few tokens to each endpoint. `context`: a prompt
+    as long as the `context` fact. The first every `interval` seconds, the others every `costly_interval`; an answer has
+    `timeout` seconds."""
+
+    models: bool | None = None
+    dialects: bool = False
+    context: bool = False
+    interval: float = 300.0
+    costly_interval: float = 86_400.0
+    timeout: float = 120.0
+
+
+@dataclass(frozen=True, slots=True)
 class Binding:
     """What the deployment says about one target. `model` replaces the model that the caller named; `aliases` map a
     caller's model name to another one; both absent, the name passes. `headers` are added to every request."""
@@ -97,6 +124,8 @@ class Binding:
     tls: Tls = Tls()
     plaintext_because: str | None = None
     headers: tuple[tuple[str, str], ...] = ()
+    health: Health | None = None
+    probe: Probe = Probe()
 
     def model_for(self, named: str) -> str:
         """The model's name to send when the caller named `named`."""
@@ -187,6 +216,15 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Drain:
+    """Seconds at the end. `grace`: from the order to stop until nothing more is accepted, while `/readyz` already says 503;
+    `limit`: in which answers under way may end after that."""
+
+    grace: float = 0.0
+    limit: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
 class Deployment:
     """Everything `policyd.toml` says. `policy` is an absolute path; `features` are the values of features that come from
     the deployment; `answer_reserve` is added to `tokens` where the caller sets no maximum; `log` is a path, or None for
@@ -204,6 +242,7 @@ class Deployment:
     limits: Limits = Limits()
     log: str | None = None
     hosts: tuple[str, ...] = ()
+    drain: Drain = Drain()
 
     def binding(self, name: str) -> Binding | None:
         return next((b for b in self.bindings if b.name == name), None)

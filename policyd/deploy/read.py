@@ -23,10 +23,13 @@ from policyd.deploy.model import (
     ApiKeyIdentity,
     Binding,
     Deployment,
+    Drain,
+    Health,
     Identity,
     Limits,
     Listen,
     LoopbackIdentity,
+    Probe,
     Timeouts,
     Tls,
 )
@@ -187,6 +190,7 @@ def _deployment(file: DeploymentFile, folder: Path) -> Deployment:
         hosts=tuple(file.hosts),
         limits=Limits(file.limits.body, file.limits.header, file.limits.in_flight, file.limits.unread),
         log=None if file.log.path is None else str((folder / file.log.path).absolute()),
+        drain=Drain(**file.drain.model_dump()),
     )
 
 
@@ -216,4 +220,6 @@ def _binding(name: str, file: TargetFile) -> Binding:
         tls=Tls(file.tls.ca, file.tls.pin_sha256),
         plaintext_because=file.plaintext_because,
         headers=file.headers,
+        health=None if file.health is None else Health(**file.health.model_dump()),
+        probe=Probe(**file.probe.model_dump()),
     )

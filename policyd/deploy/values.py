@@ -22,8 +22,8 @@ from policyd.deploy.headers import RESERVED, is_header_name, is_header_value
 from policyd.deploy.model import Credential, Endpoint, Network, Secret
 
 __all__ = [
-    "UNSENDABLE", "Missing", "Surroundings", "address", "certificate_authority", "credential", "duration", "endpoint", "header_map", "network", "pin",
-    "scalar", "sha256", "size", "why_unread", "zone",
+    "UNSENDABLE", "Missing", "Surroundings", "address", "certificate_authority", "credential", "duration", "endpoint", "header_map", "network", "pause", "pin",
+    "request_path", "scalar", "sha256", "size", "why_unread", "zone",
 ]  # fmt: skip
 
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
@@ -38,6 +38,7 @@ _BYTES: Final = {
     "MB": 1000**2,
     "GB": 1000**3,
 }
+_REQUEST_PATH: Final = re.compile(r"/|(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~!$&'()*+,;=:@-]+)+")
 _HEX: Final = re.compile(r"[0-9a-f]{64}")
 _STYLES: Final = ("bearer", "x-api-key", "api-key")
 
@@ -91,6 +92,18 @@ def duration(value: Any) -> float:
     if not 0 < seconds <= 86_400:
         raise _wrong(f"`{value}` is not a duration above 0 and up to a day")
     return seconds
+
+
+def pause(value: Any) -> float:
+    """A duration that may be nothing: `0` or `"0s"`."""
+    return 0.0 if value in (0, "0s") and not isinstance(value, bool) else duration(value)
+
+
+def request_path(value: Any) -> str:
+    """What a request below a target's URL asks for: a path without a query."""
+    if not isinstance(value, str) or not _REQUEST_PATH.fullmatch(value):
+        raise _wrong('a path begins with `/` and has no query, no `%`, and no `.` or `..`: write `"/health"`')
+    return value
 
 
 def size(value: Any) -> int:
