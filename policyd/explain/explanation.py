@@ -208,6 +208,9 @@ def _capability_text(guard: Guard, target: Target, request: Request) -> str:
         case "speaks":
             spoken = _fact_text(target.fact("speaks"))
             return f"the request calls `{values['endpoint']}`, the target speaks {spoken}"
+        case "translates":
+            spoken = _fact_text(target.fact("speaks"))
+            return f"the request calls `{values['endpoint']}` and says what cannot be said in {spoken} without loss"
         case _:
             flags = [t for t in _flags(guard.condition) if values.get(t) is True]
             supports = _fact_text(target.fact("supports"))

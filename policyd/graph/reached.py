@@ -13,7 +13,7 @@ __all__ = ["PLACES", "reach_box"]
 
 PLACES = {"on_prem": "on premises", "cloud": "cloud"}
 """Locations as a person says them."""
-_LEFT_OUT = frozenset({"speaks", "supports", "context", "max_output"})
+_LEFT_OUT = frozenset({"speaks", "translates", "supports", "context", "max_output"})
 """What a target can do stands with the guards."""
 _MOST_FACTS = 6
 _VIA = 260

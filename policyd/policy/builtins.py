@@ -21,12 +21,15 @@ from policyd.policy.program import (
 
 __all__ = [
     "BUILTIN_FACTS", "BUILTIN_FEATURES", "CAPABILITIES", "CAPABILITY_GUARDS", "DATES", "DIALECT_ENDPOINTS", "ENDPOINTS", "IDENTITY_FEATURES", "IDENTITY_NAMES",
-    "LOCATIONS", "MANDATORY_FACTS", "SPOKEN", "UNSCANNED", "WEEKDAYS",
+    "LOCATIONS", "MANDATORY_FACTS", "SPOKEN", "TRANSLATED", "UNSCANNED", "WEEKDAYS",
 ]  # fmt: skip
 
 ENDPOINTS: Final = ("chat", "completions", "responses", "embeddings", "messages", "count_tokens", "models")
 SPOKEN: Final = ("chat", "completions", "responses", "embeddings", "messages")
 """What a target's `speaks` may list. `messages` covers `count_tokens`; `models` is answered by policyd itself."""
+
+TRANSLATED: Final = {"chat": "messages", "messages": "chat", "responses": "chat"}
+"""Endpoints that policyd translates, and into what: what a target's `translates` may list, and what it must speak then."""
 
 DIALECT_ENDPOINTS: Final = {
     "openai": frozenset({"chat", "completions", "responses", "embeddings"}),
@@ -42,7 +45,7 @@ CAPABILITIES: Final = ("tools", "images", "json", "reasoning", "server_tools", "
 UNSCANNED: Final = ("images", "remote_content")
 """Features that bring `opaque` with them: no detector looks into an image, or at what the upstream would fetch."""
 
-CAPABILITY_GUARDS: Final = ("context", "speaks", "supports")
+CAPABILITY_GUARDS: Final = ("context", "speaks", "translates", "supports")
 LOCATIONS: Final = ("on_prem", "cloud")
 
 _COUNT: Final = NumberDomain(0, MAX_NUMBER)
@@ -76,6 +79,7 @@ BUILTIN_FEATURES: Final[tuple[Feature, ...]] = (
     _builtin("max_output", _COUNT, Provenance.DERIVED, MAX_NUMBER, 1, "tokens the client allows for the answer"),
     _builtin("tokens", _COUNT, Provenance.DERIVED, MAX_NUMBER, 2, "tokens of the prompt"),
     _builtin("context_needed", _COUNT, Provenance.DERIVED, MAX_NUMBER, 2, "tokens plus max_output, or plus the deployment's answer reserve"),
+    _builtin("untranslatable", BoolDomain(), Provenance.DERIVED, True, 2, "the request cannot be said in the other dialect without loss"),
     _builtin("findings", NamesDomain(), Provenance.DERIVED, Unknown.EVERYTHING, 3, "what the detectors found, by dotted name"),
 )  # fmt: skip
 
@@ -89,6 +93,7 @@ BUILTIN_FACTS: Final = {
     "context": "int",
     "max_output": "int",
     "speaks": "words",
+    "translates": "words",
     "supports": "words",
     "price_in": "money",
     "price_out": "money",

@@ -28,6 +28,7 @@ from policyd.proofs.openings import openings
 from policyd.proofs.redundant import redundant
 from policyd.proofs.suppress import ruled_findings
 from policyd.proofs.unreached import unreached_targets
+from policyd.proofs.untranslated import untranslated
 from policyd.text.codes import CODES
 from policyd.text.diagnostic import Diagnostic, Severity, in_order
 
@@ -86,6 +87,7 @@ ANALYSES: Final = (
     Analysis(frozenset({"PD318"}), unreached_targets),
     Analysis(frozenset({"PD319"}), lacking_capabilities),
     Analysis(frozenset({"PD320"}), idle_tests),
+    Analysis(frozenset({"PD324"}), untranslated),
 )
 """Every analysis but the assertions, which are proved first and always. An analysis is one function and one row."""
 

@@ -59,6 +59,8 @@ async def decide(live: Live, values: Values, reading: Reading, size: int, weighe
             weight = await weigher.tokens(reading, size, compiled.thresholds, live.exact)
             found = {"tokens": weight.tokens, "context_needed": weight.context_needed}
             between = weight.between
+        elif missing == "untranslatable":
+            found = {"untranslatable": True}
         else:
             raise AssertionError(f"INVARIANT: `{missing}` is known before the policy is asked")
         values |= found

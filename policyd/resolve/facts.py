@@ -10,7 +10,14 @@ from dataclasses import dataclass
 from typing import Literal as Lit
 from typing import TypeAlias
 
-from policyd.policy.builtins import BUILTIN_FACTS, CAPABILITIES, LOCATIONS, MANDATORY_FACTS, SPOKEN
+from policyd.policy.builtins import (
+    BUILTIN_FACTS,
+    CAPABILITIES,
+    LOCATIONS,
+    MANDATORY_FACTS,
+    SPOKEN,
+    TRANSLATED,
+)
 from policyd.policy.program import MAX_NUMBER, Fact, Target
 from policyd.resolve.literals import is_bare_word, kind_of
 from policyd.resolve.names import Names
@@ -32,7 +39,7 @@ class FactType:
     words: tuple[str, ...] | None = None
 
 
-_CLOSED = {"location": LOCATIONS, "speaks": SPOKEN, "supports": CAPABILITIES}
+_CLOSED = {"location": LOCATIONS, "speaks": SPOKEN, "translates": tuple(TRANSLATED), "supports": CAPABILITIES}
 _EXAMPLES = {
     "word": "write one word: `region eu`",
     "int": "write a whole number: `200k`",
@@ -113,6 +120,8 @@ def _target(name: str, target: nodes.Target, facts: Mapping[str, FactType], repo
         value = _entry(entry, facts[known], report)
         if value is not None:
             found[known] = value
+    if "translates" in found and "speaks" in found:
+        _check_translates(name, found, first["translates"], report)
     missing = [fact for fact in MANDATORY_FACTS if fact not in first]
     if missing:
         report.add(
@@ -143,6 +152,28 @@ def _entry(entry: nodes.FactEntry, fact: FactType, report: Report) -> Fact | Non
     if fact.kind in {"int", "money", "duration"} and isinstance(value, int):
         return _bounded(fact, value, literal, report)
     return value
+
+
+def _check_translates(name: str, found: Mapping[str, Fact], place: nodes.Ident, report: Report) -> None:
+    """What is translated is not spoken, and what it is translated into is."""
+    speaks, translates = found["speaks"], found["translates"]
+    assert isinstance(speaks, frozenset) and isinstance(translates, frozenset)  # INVARIANT: sets of words
+    for word in (w for w in TRANSLATED if w in translates):
+        into = TRANSLATED[word]
+        if word in speaks:
+            report.add(
+                "PD232",
+                place.span,
+                f"`{name}` speaks `{word}`, so nothing translates it",
+                help=f"take `{word}` out of `translates`, or out of `speaks`",
+            )
+        elif into not in speaks:
+            report.add(
+                "PD232",
+                place.span,
+                f"`{word}` is translated into `{into}`, which `{name}` does not speak",
+                help=f"add `{into}` to `speaks`, or take `{word}` out of `translates`",
+            )
 
 
 def _bounded(fact: FactType, value: int, literal: nodes.Literal, report: Report) -> int | None:

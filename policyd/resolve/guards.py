@@ -9,7 +9,7 @@ from datetime import date
 from typing import Final, TypeVar
 
 from policyd.policy.builtins import CAPABILITIES, CAPABILITY_GUARDS, DATES, ENDPOINTS
-from policyd.policy.condition import Condition, Flag, InRange, OneOf
+from policyd.policy.condition import All, Condition, Flag, InRange, OneOf
 from policyd.policy.excepted import excepted
 from policyd.policy.program import MAX_NUMBER, ExceptionClause, Guard, Target
 from policyd.resolve.conditions import Conditions
@@ -163,7 +163,7 @@ def _in_time(exception: nodes.Except, name: str, today: date | None, report: Rep
 
 def capability_guards(targets: tuple[Target, ...]) -> tuple[Guard, ...]:
     """What every target must be able to do: hold the context, speak the endpoint, support what the request uses."""
-    return (*_context(targets), *_speaks(targets), *_supports(targets))
+    return (*_context(targets), *_speaks(targets), *_translates(targets), *_supports(targets))
 
 
 def _builtin(name: str, hits: Iterable[str], condition: Condition, because: str, text: str) -> Guard:
@@ -189,8 +189,7 @@ def _context(targets: tuple[Target, ...]) -> Iterable[Guard]:
 def _speaks(targets: tuple[Target, ...]) -> Iterable[Guard]:
     unspoken: list[tuple[str, tuple[str, ...]]] = []
     for target in targets:
-        spoken = target.fact("speaks")
-        words = spoken if isinstance(spoken, frozenset) else frozenset()
+        words = _words(target, "speaks") | _words(target, "translates")
         covered = words | {_ANSWERED_HERE} | ({"count_tokens"} if "messages" in words else set())
         unspoken.append((target.name, tuple(e for e in ENDPOINTS if e not in covered)))
     for endpoints, members in _grouped(unspoken).items():
@@ -198,6 +197,16 @@ def _speaks(targets: tuple[Target, ...]) -> Iterable[Guard]:
             condition = OneOf("endpoint", frozenset(endpoints))
             because = "the target does not speak this endpoint"
             yield _builtin("speaks", members, condition, because, "only speaks contains the endpoint")
+
+
+def _translates(targets: tuple[Target, ...]) -> Iterable[Guard]:
+    said = [(t.name, tuple(e for e in ENDPOINTS if e in _words(t, "translates"))) for t in targets]
+    for endpoints, members in _grouped(said).items():
+        if endpoints:
+            condition = All((OneOf("endpoint", frozenset(endpoints)), Flag("untranslatable")))
+            because = "the request cannot be said without loss in what the target speaks"
+            text = "only translates without loss"
+            yield _builtin("translates", members, condition, because, text)
 
 
 def _supports(targets: tuple[Target, ...]) -> Iterable[Guard]:
@@ -210,5 +219,9 @@ def _supports(targets: tuple[Target, ...]) -> Iterable[Guard]:
 
 
 def _lists(target: Target, capability: str) -> bool:
-    supported = target.fact("supports")
-    return isinstance(supported, frozenset) and capability in supported
+    return capability in _words(target, "supports")
+
+
+def _words(target: Target, name: str) -> frozenset[str]:
+    fact = target.fact(name)
+    return fact if isinstance(fact, frozenset) else frozenset()

@@ -154,6 +154,7 @@ _ROWS = (
     Code("PD321", _W, "unused suppression"),
     Code("PD322", _W, "expired suppression"),
     Code("PD323", _E, "finding that cannot be suppressed or graded"),
+    Code("PD324", _N, "request that cannot be translated"),
     # PD4xx: tests and tables.
     Code("PD401", _E, "no tests"),
     Code("PD402", _E, "failed test"),

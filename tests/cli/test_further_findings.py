@@ -38,6 +38,11 @@ IDLE = 'test "nothing of this" given { team "search", endpoint embeddings } expe
             "warning[PD318] no request reaches target `spare`: no route names it", 1, id="a target nobody names",
         ),
         pytest.param(CLEAN, "note[PD319] no target speaks `completions`", 0, id="capabilities that are missing"),
+        pytest.param(
+            CLEAN.replace("speaks chat supports tools, json }", "speaks chat translates messages supports tools, json }"),
+            "note[PD324] a `messages` request that cannot be said in `chat` without loss cannot reach `local`", 0,
+            id="a target that translates",
+        ),
         pytest.param(CLEAN + IDLE, 'warning[PD320] test "nothing of this" holds whatever the rules say', 1, id="an idle test"),
     ],
 )  # fmt: skip

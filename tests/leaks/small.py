@@ -149,6 +149,12 @@ SMALL: Final[dict[str, dict[str, str]]] = {
         + 'except pilot to home when team == "lab" until 2098-12-31 owner "ciso" because "a pilot"\n'
     },
     "PD319": {ROOT: CLEAN.replace(", server_tools", "")},
+    "PD324": {
+        ROOT: CLEAN.replace(
+            "responses, embeddings, messages supports tools, json, stored",
+            "embeddings, messages translates responses supports tools, json, stored",
+        )
+    },
     "PD320": {
         ROOT: CLEAN.replace("embeddings, ", "")
         + 'test "nothing" given { team "search", risk 0, endpoint embeddings } expect rejected\n'

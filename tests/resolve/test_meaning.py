@@ -183,6 +183,21 @@ def test_capabilities_forbid_what_a_target_cannot_do() -> None:
     assert len([g for g in program.guards if g.name == "supports"]) == 7
 
 
+def test_what_a_target_translates_it_takes_if_nothing_is_lost() -> None:
+    program = resolved(
+        "target both { location on_prem region eu context 64k speaks chat, messages }\n"
+        "target said { location on_prem region eu context 64k speaks chat translates responses, messages }\n"
+    )
+    (translates,) = [g for g in program.guards if g.name == "translates"]
+    assert translates.hits == {"said"}
+    assert translates.condition == both(
+        OneOf("endpoint", frozenset({"messages", "responses"})), Flag("untranslatable")
+    )
+    unspoken = {t: g.condition for g in program.guards if g.name == "speaks" for t in g.hits}
+    assert unspoken["said"] == OneOf("endpoint", frozenset({"completions", "embeddings"}))
+    assert unspoken["both"] == OneOf("endpoint", frozenset({"completions", "embeddings", "responses"}))
+
+
 def test_a_scoped_file_acts_inside_its_scope_and_its_names_carry_the_alias() -> None:
     program = resolved(
         'include "teams/search.policy" scope team == "search"',
