@@ -149,11 +149,11 @@ def _shared_places(program: Program, deployment: Deployment, pointing: Pointing)
         binding = deployment.binding(target.name)
         if binding is None:
             continue
-        key = (binding.endpoint, binding.model, binding.aliases, binding.credential)
+        key = (binding.endpoint, binding.model, binding.aliases, binding.credential, binding.send)
         first = seen.setdefault(key, target)
         differ = sorted(f for f in _PLACE_FACTS if first.fact(f) != target.fact(f))
         if first is not target and differ:
-            where = "the same URL, model and credential"
+            where = "the same URL, model, credential and `send`"
             message = (
                 f"`{first.name}` and `{target.name}` are bound to {where} but differ in {', '.join(differ)}"
             )

@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from policyd.deploy import values
 from policyd.deploy.model import Credential, Dialect, Endpoint, Network
+from policyd.deploy.send import send_table
 
 __all__ = ["ApiKeyFile", "ApiKeysFile", "DeploymentFile", "LoopbackFile", "TABLES"]
 
@@ -26,14 +27,15 @@ class Table(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
 
 
-class ListenFile(Table):
+class AdminFile(Table):
     address: Annotated[str, PlainValidator(values.address)] = "127.0.0.1"
-    port: Annotated[int, Field(ge=1, le=65535)] = 8484
+    port: Annotated[int, Field(ge=1, le=65535)] = 8485
     unix: Words | None = None
 
 
-class AdminFile(ListenFile):
-    port: Annotated[int, Field(ge=1, le=65535)] = 8485
+class ListenFile(AdminFile):
+    port: Annotated[int, Field(ge=1, le=65535)] = 8484
+    prefix: Annotated[str, PlainValidator(values.prefix)] = ""
 
 
 class TlsFile(Table):
@@ -58,6 +60,20 @@ class ProbeFile(Table):
     timeout: Seconds = 120.0
 
 
+class LoadFile(Table):
+    max_in_flight: Annotated[int, Field(ge=1, le=65535)] | None = None
+    max_bytes: Size | None = None
+    queue: Annotated[int, Field(ge=0, le=65535)] = 256
+    queue_timeout: Seconds = 1.0
+    requests_per_minute: Annotated[int, Field(ge=1, le=1_000_000_000)] | None = None
+    tokens_per_minute: Annotated[int, Field(ge=1, le=1_000_000_000_000)] | None = None
+
+
+class BreakerFile(Table):
+    faults: Annotated[int, Field(ge=1, le=1000)] = 5
+    open: Seconds = 10.0
+
+
 class TargetFile(Table):
     url: Annotated[Endpoint, PlainValidator(values.endpoint)]
     dialects: Annotated[list[Dialect], Field(min_length=1)]
@@ -72,8 +88,20 @@ class TargetFile(Table):
     tls: TlsFile = TlsFile()
     plaintext_because: Words | None = None
     headers: Annotated[tuple[tuple[str, str], ...], PlainValidator(values.header_map)] = ()
+    send: Annotated[tuple[tuple[str, str], ...], PlainValidator(send_table)] = ()
     health: HealthFile | None = None
     probe: ProbeFile = ProbeFile()
+    load: LoadFile = LoadFile()
+    breaker: BreakerFile = BreakerFile()
+
+    @model_validator(mode="after")
+    def each_request_has_a_connection(self) -> "TargetFile":
+        most = self.load.max_in_flight
+        if most is not None and most > self.max_connections:
+            raise PydanticCustomError(
+                "value", "`load.max_in_flight` is more than `max_connections`, and a request needs a connection"
+            )
+        return self
 
     @model_validator(mode="after")
     def a_probe_names_a_model(self) -> "TargetFile":
@@ -122,6 +150,14 @@ class LimitsFile(Table):
     header: Size = 64 * 1024
     in_flight: Size = 512 * 1024 * 1024
     unread: Seconds = 60.0
+    connections: Annotated[int, Field(ge=1, le=1_000_000)] = 8192
+    head_time: Seconds = 15.0
+    body_time: Seconds = 60.0
+    idle_time: Seconds = 75.0
+    requests: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
+    deadline: Seconds = 900.0
+    attempts: Annotated[int, Field(ge=1, le=100)] = 6
+    retry_wait: Seconds = 5.0
 
 
 class LogFile(Table):
@@ -164,6 +200,8 @@ TABLES: dict[tuple[str, ...], tuple[str, ...]] = {
         (("admin",), AdminFile),
         (("targets", "*"), TargetFile),
         (("targets", "*", "tls"), TlsFile),
+        (("targets", "*", "load"), LoadFile),
+        (("targets", "*", "breaker"), BreakerFile),
         (("targets", "*", "health"), HealthFile),
         (("targets", "*", "probe"), ProbeFile),
         (("identity",), ApiKeysFile),

@@ -11,8 +11,8 @@ from typing import Literal as Lit
 from typing import TypeAlias
 
 __all__ = [
-    "AddressRule", "Address", "ApiKey", "ApiKeyIdentity", "Binding", "BoundTarget", "Credential", "Deployment", "Dialect",
-    "Drain", "Endpoint", "Health", "Identity", "Limits", "Listen", "LoopbackIdentity", "Network", "Probe", "Secret", "Timeouts", "Tls",
+    "AddressRule", "Address", "ApiKey", "ApiKeyIdentity", "Binding", "BoundTarget", "Breaking", "Credential", "Deployment", "Dialect",
+    "Drain", "Endpoint", "Health", "Identity", "Limits", "Listen", "Load", "LoopbackIdentity", "Network", "Probe", "Secret", "Timeouts", "Tls",
 ]  # fmt: skip
 
 Address: TypeAlias = IPv4Address | IPv6Address
@@ -109,9 +109,33 @@ class Probe:
 
 
 @dataclass(frozen=True, slots=True)
+class Load:
+    """How much a target gets. At once: `max_in_flight` requests (None: as many as connections) and `max_bytes` of their
+    bodies; of what is more, `queue` requests wait up to `queue_timeout` seconds each before they go to the next candidate.
+    In any minute: requests, and tokens of prompts with the most that their answers may have."""
+
+    max_in_flight: int | None = None
+    max_bytes: int | None = None
+    queue: int = 256
+    queue_timeout: float = 1.0
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Breaking:
+    """When a target that fails is left alone: after `faults` faults in a row, or where half of its last attempts are faults;
+    for `open` seconds, then one request tries it. Each failed trial doubles the time, up to eight times."""
+
+    faults: int = 5
+    open: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
 class Binding:
     """What the deployment says about one target. `model` replaces the model that the caller named; `aliases` map a
-    caller's model name to another one; both absent, the name passes. `headers` are added to every request."""
+    caller's model name to another one; both absent, the name passes. `headers` are added to every request, and `send` are
+    top-level keys of every body, with their JSON."""
 
     name: str
     endpoint: Endpoint
@@ -124,8 +148,11 @@ class Binding:
     tls: Tls = Tls()
     plaintext_because: str | None = None
     headers: tuple[tuple[str, str], ...] = ()
+    send: tuple[tuple[str, str], ...] = ()
     health: Health | None = None
     probe: Probe = Probe()
+    load: Load = Load()
+    breaker: Breaking = Breaking()
 
     def model_for(self, named: str) -> str:
         """The model's name to send when the caller named `named`."""
@@ -170,11 +197,13 @@ class BoundTarget:
 
 @dataclass(frozen=True, slots=True)
 class Listen:
-    """Where policyd listens: an address and port, or (`address` is `unix`) the socket at `path`."""
+    """Where policyd listens: an address and port, or (`address` is `unix`) the socket at `path`. `prefix` (`/llm`, often
+    empty) stands before every path that is served."""
 
     address: str = "127.0.0.1"
     port: int = 8484
     path: str | None = None
+    prefix: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,13 +235,25 @@ Identity: TypeAlias = LoopbackIdentity | ApiKeyIdentity
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bytes: of a request's body, and of its header section. `in_flight` bounds the bodies held at once. `unread`: seconds
-    after which a client that takes nothing of what waits for it is left."""
+    """Bytes: of a request's body, and of its header section. `in_flight` bounds the bodies held at once, `requests` the
+    requests, `connections` the clients' connections. Seconds: `unread`, after which a client that takes nothing of what waits
+    for it is left; `head_time` and `body_time`, in which a request's head and its body must be complete; `idle_time`, after
+    which a connection that carries no request is closed. For the whole chain of
+    one request's candidates: `deadline` in seconds, `attempts`, and the longest pause `retry_wait` before a target is
+    asked again."""
 
     body: int = 32 * 1024 * 1024
     header: int = 64 * 1024
     in_flight: int = 512 * 1024 * 1024
     unread: float = 60.0
+    connections: int = 8192
+    head_time: float = 15.0
+    body_time: float = 60.0
+    idle_time: float = 75.0
+    requests: int = 10_000
+    deadline: float = 900.0
+    attempts: int = 6
+    retry_wait: float = 5.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from policyd.proxy.answering import (
     send_whole,
 )
 from policyd.proxy.asked import Asked, Envelope, Watch, endpoint_of, envelope_of
+from policyd.proxy.bound_body import bound_body
 from policyd.proxy.conversation import MOST_DECISIONS
 from policyd.proxy.decide import Decided, decide, refusal_of
 from policyd.proxy.decision_log import DecisionLog
@@ -54,7 +55,6 @@ from policyd.traffic.endpoints import Endpoint, EndpointName
 from policyd.traffic.read import read_request
 from policyd.traffic.reading import Reading
 from policyd.traffic.refused import CallerFault, Refused, quoted
-from policyd.traffic.rewrite import with_model
 from policyd.traffic.top_level import unknown_top_level_keys
 
 __all__ = ["Sidecar"]
@@ -252,8 +252,7 @@ class Sidecar:
         headers = onward_headers(request.headers, live.sight.headers)
 
         def way_to(target: str) -> Way:
-            model = live.bindings[target].model_for(reading.model)
-            raw = body.raw if model == reading.model else with_model(body, model)
+            raw = bound_body(live.bindings[target], body, reading.model)
             if target in live.onward:
                 return Way(path, known_query(query), known_headers(headers), raw)
             return Way(path, query, headers, raw)

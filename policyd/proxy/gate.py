@@ -15,6 +15,7 @@ from typing import Final, Never, TypeAlias
 from urllib.parse import unquote_to_bytes
 
 from policyd.deploy.model import BoundTarget
+from policyd.proxy.declared_keys import missing_key
 from policyd.proxy.model_key import ModelKey, model_key
 
 __all__ = [
@@ -79,6 +80,8 @@ class Reason(StrEnum):
     """the connection was opened for another target"""
     MODEL = "model"
     """the model in the bytes is not one that the binding pins, or is not there exactly once"""
+    DECLARED = "declared"
+    """a key that the binding declares for every request is not in the bytes exactly once with its value"""
     CREDENTIAL = "credential"
     """a credential or a policy header of the caller was left in"""
     MALFORMED = "malformed"
@@ -223,6 +226,7 @@ class Gate:
             _refuse_path(target, method, path)
             or _refuse_headers(serving.policy_headers, headers)
             or _refuse_model(target, method, body)
+            or _refuse_undeclared(target, method, body)
         )
         if refusal is not None:
             return refusal
@@ -365,3 +369,12 @@ def _refuse_model(target: BoundTarget, method: bytes, body: bytes) -> Refused | 
             return Refused(Reason.MODEL, "the bytes name no model where the target pins one")
         case ModelKey.AMBIGUOUS:
             return Refused(Reason.MODEL, "the bytes cannot be read in one way only")
+
+
+def _refuse_undeclared(target: BoundTarget, method: bytes, body: bytes) -> Refused | None:
+    if not target.binding.send or method != b"POST":
+        return None
+    key = missing_key(body, target.binding.send)
+    if key is None:
+        return None
+    return Refused(Reason.DECLARED, f"the bytes do not carry `{key}` as the binding declares it")

@@ -1,0 +1,24 @@
+"""A body as one target gets it: its model's name, and the keys that its binding declares. Pure.
+
+In come a body and a binding; out go bytes. Every way to a target goes through here, so that no retry, no failover and no
+translation leaves a declared key out; the gate looks for them again in the very bytes (`declared_keys`).
+"""
+
+import orjson
+
+from policyd.deploy.model import Binding
+from policyd.traffic.body import Body
+from policyd.traffic.rewrite import put_values
+
+__all__ = ["bound_body"]
+
+
+def bound_body(binding: Binding, body: Body, named: str) -> bytes:
+    """The bytes to send. `named` is the model that the body names; every byte that is not told here stays as it came."""
+    model = binding.model_for(named)
+    if not binding.send:
+        return body.raw if model == named else put_values(body, {"model": orjson.dumps(model)})
+    values = {key: text.encode() for key, text in binding.send}
+    if model != named:
+        values["model"] = orjson.dumps(model)
+    return put_values(body, values)
