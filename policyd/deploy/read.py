@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from policyd.deploy.author import Author, variable_span
 from policyd.deploy.complaints import complaints
-from policyd.deploy.file import ApiKeysFile, DeploymentFile, ListenFile, LoopbackFile, TargetFile
+from policyd.deploy.file import AdminFile, ApiKeysFile, DeploymentFile, LoopbackFile, TargetFile
 from policyd.deploy.model import (
     ApiKey,
     ApiKeyIdentity,
@@ -181,7 +181,7 @@ def _is_loopback(address: str) -> bool:
 def _deployment(file: DeploymentFile, folder: Path) -> Deployment:
     return Deployment(
         policy=str((folder / file.policy).absolute()),
-        listen=_listen(file.listen, folder),
+        listen=replace(_listen(file.listen, folder), prefix=file.listen.prefix),
         admin=_listen(file.admin, folder),
         identity=_identity(file.identity),
         bindings=tuple(_binding(name, target) for name, target in file.targets.items()),
@@ -196,7 +196,7 @@ def _deployment(file: DeploymentFile, folder: Path) -> Deployment:
     )
 
 
-def _listen(file: ListenFile, folder: Path) -> Listen:
+def _listen(file: AdminFile, folder: Path) -> Listen:
     path = None if file.unix is None else str((folder / file.unix).absolute())
     return Listen("unix" if path else file.address, file.port, path)
 

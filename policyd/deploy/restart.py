@@ -30,6 +30,7 @@ def _fixed(serving: Deployment, new: Deployment) -> Iterator[tuple[Path, str, st
         ("admin", serving.admin, new.admin),
     ):
         yield from _listener(table, before, after)
+    yield ("listen", "prefix"), _prefix(serving.listen), _prefix(new.listen)
     yield ("log", "path"), _shown(serving.log), _shown(new.log)
 
 
@@ -39,6 +40,10 @@ def _listener(table: str, before: Listen, after: Listen) -> Iterator[tuple[Path,
         return
     yield (table, "address"), f"`{before.address}`", f"`{after.address}`"
     yield (table, "port"), str(before.port), str(after.port)
+
+
+def _prefix(listen: Listen) -> str:
+    return f"`{listen.prefix}`" if listen.prefix else "none"
 
 
 def _place(listen: Listen) -> str:

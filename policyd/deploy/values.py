@@ -23,7 +23,7 @@ from policyd.deploy.model import Credential, Endpoint, Network, Secret
 
 __all__ = [
     "UNSENDABLE", "Missing", "Surroundings", "address", "certificate_authority", "credential", "duration", "endpoint", "header_map", "network", "pause", "pin",
-    "request_path", "scalar", "sha256", "size", "why_unread", "zone",
+    "prefix", "request_path", "scalar", "sha256", "size", "why_unread", "zone",
 ]  # fmt: skip
 
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
@@ -40,6 +40,7 @@ _BYTES: Final = {
 }
 _REQUEST_PATH: Final = re.compile(r"/|(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~!$&'()*+,;=:@-]+)+")
 _HEX: Final = re.compile(r"[0-9a-f]{64}")
+_PREFIX: Final = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]+)*")
 _STYLES: Final = ("bearer", "x-api-key", "api-key")
 
 
@@ -136,6 +137,15 @@ def address(value: Any) -> str:
             f"`{value}` is not an address to listen on: write `127.0.0.1`, `::1` or another of this machine"
         ) from None
     return str(value)
+
+
+def prefix(value: Any) -> str:
+    """What stands before every path that is served. Letters, digits and `._~-` only: no server or client writes those in
+    two ways."""
+    bare = value.rstrip("/") if isinstance(value, str) else None
+    if bare is None or not _PREFIX.fullmatch(bare):
+        raise _wrong(f'`{value}` is not a prefix of paths: write `"/llm"`, with letters, digits and `._~-`')
+    return bare
 
 
 def network(value: Any) -> Network:

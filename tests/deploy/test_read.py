@@ -49,6 +49,23 @@ def test_the_smallest_file(tmp_path: Path) -> None:
     assert deployment.log is None
 
 
+@pytest.mark.parametrize(("written", "read_as"), [("/llm", "/llm"), ("/a/b-c/", "/a/b-c"), ("", ""), ("/", "")])
+def test_a_prefix_of_the_paths(tmp_path: Path, written: str, read_as: str) -> None:
+    loaded = read(tmp_path, SMALL + f'[listen]\nprefix = "{written}"\n')
+    assert loaded.deployment is not None
+    assert loaded.deployment.listen.prefix == read_as
+
+
+@pytest.mark.parametrize("written", ["llm", "/a//b", "/..", "/a/./b", "/a b", "/%61", "/a?b", "/ä", "/a;b"])
+def test_what_is_no_plain_prefix_is_told(tmp_path: Path, written: str) -> None:
+    text = f'[listen]\nprefix = "{written}"\n'
+    assert pointed_at(read(tmp_path, SMALL + text)) == [("PD505", "prefix")]
+
+
+def test_the_admin_side_has_no_prefix(tmp_path: Path) -> None:
+    assert pointed_at(read(tmp_path, SMALL + '[admin]\nprefix = "/x"\n')) == [("PD503", "prefix")]
+
+
 def test_everything_that_a_file_can_say(tmp_path: Path) -> None:
     (tmp_path / "key").write_text("sk-from-a-file\n")
     text = f"""\
