@@ -201,8 +201,12 @@ class _Local:
                     self._tally.taken.add(earlier.taken)
                     return None
                 keep |= earlier.clauses
-                # Those that are removed are needed as well: a guard that is forgotten would no longer have removed them.
-                needed[number].update(earlier.targets)
+        for number in (0, 1):
+            for earlier in self._earlier[number]:
+                # A clause may be of both sides, and is then kept for both: a guard that were forgotten would no longer
+                # have removed the targets of a route that is kept for the other side only.
+                if alive & keep & earlier.clauses:
+                    needed[number].update(earlier.targets)
         return self._with_guards(alive, sure, keep, needed)
 
     def _with_guards(self, alive: int, sure: int, keep: int, needed: Sequence[set[str]]) -> int:

@@ -161,6 +161,27 @@ def test_counting_and_listing_agree_where_requests_are_too_many_to_list(data: st
         }
 
 
+def test_a_route_that_only_one_side_still_looks_at_stays_closed_on_the_other() -> None:
+    """Both policies have the same two routes, so their conditions are clauses of both; the guards differ."""
+    policy = """
+edition 1
+target local { location on_prem context 64k speaks chat supports tools }
+guard shut forbid target == local when CONDITION because "R"
+deny else_ when not tools because "R"
+route first to local when tools
+route again to local when tools
+otherwise reject "nobody" status STATUS
+"""
+    old = policy.replace("CONDITION", "tools").replace("STATUS", "403")
+    new = policy.replace("CONDITION", 'model starts with "a"').replace("STATUS", "429")
+    found = difference(old, new)
+    assert {
+        (item.change.before.kind, item.change.after.kind, kind): count.exact and count.number > 0
+        for item in found.pairs
+        for kind, count in item.region.counts.items()
+    } == {("otherwise", "otherwise", Kind.OTHER_STATUS): True, ("otherwise", "route", Kind.LOOSER): True}
+
+
 def test_a_line_that_names_few_of_many_rules_is_a_sentence() -> None:
     routes = "".join(f'route r{i} to local when team == "t{i}"\n' for i in range(9))
     found = difference(
