@@ -165,14 +165,15 @@ def test_a_route_that_only_one_side_still_looks_at_stays_closed_on_the_other() -
     """Both policies have the same two routes, so their conditions are clauses of both; the guards differ."""
     policy = """
 edition 1
-target local { location on_prem context 64k speaks chat supports tools }
+bool urgent from header "x-urgent" unknown reject
+target local { location on_prem context 64k speaks chat }
 guard shut forbid target == local when CONDITION because "R"
-deny else_ when not tools because "R"
-route first to local when tools
-route again to local when tools
+deny else_ when not urgent because "R"
+route first to local when urgent
+route again to local when urgent
 otherwise reject "nobody" status STATUS
 """
-    old = policy.replace("CONDITION", "tools").replace("STATUS", "403")
+    old = policy.replace("CONDITION", "urgent").replace("STATUS", "403")
     new = policy.replace("CONDITION", 'model starts with "a"').replace("STATUS", "429")
     found = difference(old, new)
     assert {
