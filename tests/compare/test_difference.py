@@ -165,7 +165,7 @@ def test_a_route_that_only_one_side_still_looks_at_stays_closed_on_the_other() -
     """Both policies have the same two routes, so their conditions are clauses of both; the guards differ."""
     policy = """
 edition 1
-bool urgent from header "x-urgent" unknown reject
+bool urgent from header "x-urgent" unknown false
 target local { location on_prem context 64k speaks chat }
 guard shut forbid target == local when CONDITION because "R"
 deny else_ when not urgent because "R"
