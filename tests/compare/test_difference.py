@@ -174,7 +174,7 @@ route again to local when urgent
 otherwise reject "nobody" status STATUS
 """
     old = policy.replace("CONDITION", "urgent").replace("STATUS", "403")
-    new = policy.replace("CONDITION", 'model starts with "a"').replace("STATUS", "429")
+    new = policy.replace("CONDITION", 'team starts with "a"').replace("STATUS", "429")
     found = difference(old, new)
     assert {
         (item.change.before.kind, item.change.after.kind, kind): count.exact and count.number > 0
