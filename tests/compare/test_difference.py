@@ -166,7 +166,9 @@ def test_a_route_that_only_one_side_still_looks_at_stays_closed_on_the_other() -
     policy = """
 edition 1
 bool urgent from header "x-urgent" unknown false
-target local { location on_prem context 64k speaks chat }
+target local { location on_prem context 1000000000000
+    speaks chat, completions, responses, embeddings, messages
+    supports tools, images, json, reasoning, server_tools, stored, remote_content }
 guard shut forbid target == local when CONDITION because "R"
 deny else_ when not urgent because "R"
 route first to local when urgent
