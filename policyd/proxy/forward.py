@@ -33,12 +33,13 @@ from policyd.proxy.conversation import (
     begin,
     step,
 )
-from policyd.proxy.ending import ending_for
+from policyd.proxy.ending import Ending, ending_for
 from policyd.proxy.gate import Gate, GateClosed, Permit, PolicyChanged, Refused, Ticket
 from policyd.proxy.order import Observed
 from policyd.proxy.outbound import Headers, answer_headers
 from policyd.proxy.upstream.errors import Kind, UpstreamBroken, UpstreamError
 from policyd.proxy.upstream.protocol import Exchange, Upstream
+from policyd.proxy.usage import Tap, tap_for
 from policyd.proxy.way import Garbled, Head, Reply, Way
 
 __all__ = ["LARGE", "Attempt", "Errand", "Outcome", "Road", "Send", "forward"]
@@ -81,12 +82,13 @@ class Road:
 @dataclass(slots=True)
 class Attempt:
     """One attempt at one target: what came of it (`answered`, or a word of the upstream client's), and seconds from its
-    begin to the first byte of the body and to its end."""
+    begin until it was permitted, to the first byte of the body, and to its end."""
 
     target: str
     began: float
     outcome: str = ""
     status: int | None = None
+    permitted: float = 0.0
     first_byte: float | None = None
     took: float | None = None
 
@@ -94,7 +96,7 @@ class Attempt:
 @dataclass(slots=True)
 class Outcome:
     """What happened. `refusal` is the code of the refusal that is still to be sent; `again`: decide once more; `cut`: the
-    connection must be broken off; `gone`: the client left."""
+    connection must be broken off; `gone`: the client left; `tap` read beside the answer that passed."""
 
     attempts: list[Attempt] = field(default_factory=list)
     status: int | None = None
@@ -105,6 +107,7 @@ class Outcome:
     cut: str | None = None
     gone: bool = False
     gate_said: str | None = None
+    tap: Tap | None = None
 
 
 async def forward(
@@ -156,7 +159,8 @@ class _Courier:
     """The hands of one exchange: at most one attempt and one answer at a time."""
 
     __slots__ = (
-        "_answer", "_attempt", "_errand", "_head", "_held", "_outcome", "_reply", "_road", "_send", "_streams", "_tail",
+        "_answer", "_attempt", "_ending", "_errand", "_head", "_held", "_outcome", "_reply", "_road", "_send", "_streams",
+        "_tail", "_tap",
     )  # fmt: skip
 
     def __init__(self, errand: Errand, road: Road, send: Send, outcome: Outcome) -> None:
@@ -171,6 +175,8 @@ class _Courier:
         self._held = b""
         self._tail = b""
         self._streams = False
+        self._tap: Tap | None = None
+        self._ending: Ending | None = None
 
     def drop(self, why: str = "dropped") -> None:
         """Ends the attempt, if there is one: a connection in use is closed, a finished one goes back to its pool."""
@@ -195,6 +201,7 @@ class _Courier:
             permit = await asyncio.to_thread(self._permit, target)
         else:
             permit = self._permit(target)
+        attempt.permitted = perf_counter() - attempt.began
         if not isinstance(permit, Permit):
             return self._closed(attempt, permit)
         try:
@@ -255,6 +262,9 @@ class _Courier:
         """The head of the answer for the caller, and of its body what is sent first."""
         ours = self._errand.own_headers(attempt.target, len(self._outcome.attempts))
         headers = answer_headers(answer.headers, ours)
+        self._tap = self._outcome.tap = tap_for(answer.headers) if answer.status < 300 else None
+        self._ending = ending_for(answer.headers) if answer.framing == "until-close" else None
+        self._look(self._held)
         reply = self._reply
         if reply is None:
             self._head = Head(answer.status, headers, False)
@@ -270,15 +280,32 @@ class _Courier:
         except Garbled:
             raise UpstreamBroken(Kind.MALFORMED, attempt.target, "not what its API says") from None
 
+    def _look(self, piece: bytes) -> None:
+        """At bytes of the answer as the target sent them, whatever is made of them for the caller."""
+        if self._tap is not None:
+            self._tap.feed(piece)
+        if self._ending is not None:
+            self._ending.feed(piece)
+
+    async def _is_whole(self) -> bool:
+        """Whether an answer that has ended was not cut, where its framing does not say so."""
+        ending = self._ending
+        if ending is None:
+            return True
+        return await asyncio.to_thread(ending.is_whole) if self._outcome.sent > LARGE else ending.is_whole()
+
     async def _whole(self, answer: Exchange, reply: Reply, out: bytes) -> bytes:
         """The whole answer, said for the caller."""
         pieces, size = [out], len(out)
         async for piece in answer:
+            self._look(piece)
             said = reply.feed(piece)
             size += len(piece)
             if size > LARGEST_WHOLE:
                 raise Garbled("larger than any answer")
             pieces.append(said)
+        if not await self._is_whole():
+            raise Garbled("closed inside the body")
         self._reply = None
         return b"".join([*pieces, reply.end()])
 
@@ -296,24 +323,21 @@ class _Courier:
         self._streams = _is_open_stream(headers)
         await send({"type": "http.response.start", "status": head.status, "headers": headers})
         piece, self._held = self._held, b""
-        ending = ending_for(answer.headers) if answer.framing == "until-close" and reply is None else None
         try:
             while True:
                 if not piece and not answer.finished:
                     piece = await anext(answer, b"")
+                    self._look(piece)
                     piece = piece if reply is None else reply.feed(piece)
                 last = answer.finished
                 if last:
                     rest = answer.take()
-                    piece += rest if reply is None else (reply.feed(rest) if rest else b"") + reply.end()
+                    self._look(rest)
+                    last = await self._is_whole()
+                    piece += rest if reply is None else (reply.feed(rest) if rest else b"")
+                    piece += reply.end() if reply is not None and last else b""
                 outcome.sent += len(piece)
                 self._tail = piece[-4:] or self._tail
-                if ending is not None:
-                    ending.feed(piece)
-                    if last and outcome.sent > LARGE:
-                        last = await asyncio.to_thread(ending.is_whole)
-                    elif last:
-                        last = ending.is_whole()
                 if piece or last:
                     await send({"type": "http.response.body", "body": piece, "more_body": not last})
                 if last:
