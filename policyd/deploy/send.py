@@ -71,6 +71,7 @@ def _only_less(key: str, value: Any) -> bool:
     return (
         key in ("cache", "caching")
         and isinstance(value, dict)
+        and bool(value)
         and all(name.startswith("no-") and said is True for name, said in value.items())
     )
 

@@ -222,7 +222,7 @@ class Sidecar:
                 return decided
             if isinstance(decided.decision, Reject):
                 return await refusal_of(live, decided)
-            barred = _barred(live, decided.decision, endpoint.name, body)
+            barred = _barred(live, decided.decision, endpoint.name, body, reading)
             if isinstance(barred, Refusal):
                 return barred
             errand = self._errand(request, endpoint, live, decided.decision, body, reading, decisions, barred)
@@ -293,11 +293,13 @@ class Sidecar:
         return None
 
 
-def _barred(live: Live, plan: Plan, endpoint: EndpointName, body: Body) -> frozenset[str] | Refusal:
-    """The plan's targets that may not have this body: where a target sends requests on, a key that its API does not have
-    could say to where. A refusal where no other is left."""
+def _barred(
+    live: Live, plan: Plan, endpoint: EndpointName, body: Body, reading: Reading
+) -> frozenset[str] | Refusal:
+    """The plan's targets that may not have this body: where a target sends requests on, a key that its API does not have,
+    at the top or inside messages and tools, could say to where. A refusal where no other is left."""
     onward = live.onward.intersection(plan.targets) if live.onward else live.onward
-    keys = unknown_top_level_keys(endpoint, body.parsed) if onward else ()
+    keys = (*unknown_top_level_keys(endpoint, body.parsed), *reading.unknown) if onward else ()
     if not keys:
         return _NONE
     if len(onward) < len(set(plan.targets)):

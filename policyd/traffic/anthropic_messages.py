@@ -156,6 +156,7 @@ def _read_block(draft: Draft, block: Any, place: str) -> None:
     if row is None or not isinstance(kind, str):
         draft.opaque(place)
         draft.uncountable()
+        draft.unknown(place, "type")
         loose_keys(draft, block, COMMON, place)
         return
     who, keys = row

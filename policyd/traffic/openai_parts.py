@@ -71,6 +71,7 @@ def read_part(draft: Draft, part: Any, place: str) -> None:
         draft.uncountable()
         if any("image" in key for key in part) or (isinstance(kind, str) and "image" in kind):
             image(draft, place)
+        draft.unknown(place, "type")
         loose_keys(draft, part, COMMON, place)
         return
     draft.extra_tokens += 3

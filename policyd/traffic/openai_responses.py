@@ -143,6 +143,7 @@ def _read_item(draft: Draft, item: Mapping[str, Any], place: str) -> None:
         draft.opaque(place)
         draft.uncountable()
         draft.flag(Flag.SERVER_TOOLS, place)
+        draft.unknown(place, "type")
         loose_keys(draft, item, COMMON, place)
         return
     who, keys = row

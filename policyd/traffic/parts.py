@@ -51,6 +51,7 @@ def loose_keys(draft: Draft, value: Mapping[str, Any], known: frozenset[str], pl
     for key, item in value.items():
         if key in known:
             continue
+        draft.unknown(place, key)
         check_spelling(draft, key, f" in `{place}`")
         if isinstance(item, dict | list):
             if item:

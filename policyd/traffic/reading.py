@@ -23,6 +23,11 @@ LARGEST_OUTPUT: Final = 2**53 - 1
 MOST_REASONS: Final = 32
 """Places that a reading remembers for its flags."""
 
+MOST_UNKNOWN: Final = 16
+"""Places of unknown keys that a reading remembers; one is enough to count."""
+
+LONGEST_UNKNOWN: Final = 32
+
 SEAL_FROM: Final = 64
 """A string shorter than this is scanned even where it should be image data: equal short strings may be one object."""
 
@@ -48,7 +53,8 @@ class Reading:
     `countable` is False where the receiving server adds content that is not in the request (stored conversations,
     file ids, documents by URL) or where its length in tokens cannot be bounded (PDF, audio): the feature `tokens` is
     then unknown. `extra_tokens` is what images and framing cost beyond the counted text. `reasons` are the places
-    behind the flags, for explanations: they hold key names and indices, never text.
+    behind the flags, for explanations: they hold key names and indices, never text. `unknown` are places inside messages,
+    parts and tools of keys and types that no API documents; a target that sends requests on could take them for anything.
     """
 
     model: str
@@ -62,6 +68,7 @@ class Reading:
     body: Mapping[str, Any]
     sealed: frozenset[int]
     decoded: tuple[str, ...]
+    unknown: tuple[str, ...] = ()
 
     @property
     def stream(self) -> bool:
@@ -117,7 +124,7 @@ _NEVER_SCANNED: Final = frozenset({Flag.IMAGES, Flag.REMOTE_CONTENT})
 class Draft:
     """A reading in the making. The first refusal stays; flags only accumulate."""
 
-    __slots__ = ("_decoded", "_flags", "_reasons", "_refused", "_sealed", "body", "countable", "extra_tokens",
+    __slots__ = ("_decoded", "_flags", "_reasons", "_refused", "_sealed", "_unknown", "body", "countable", "extra_tokens",
                  "max_output", "messages", "model")  # fmt: skip
 
     def __init__(self, body: Mapping[str, Any]) -> None:
@@ -132,6 +139,7 @@ class Draft:
         self._refused: Refused | None = None
         self._sealed: set[int] = set()
         self._decoded: list[str] = []
+        self._unknown: list[str] = []
 
     def flag(self, flag: Flag, place: str) -> None:
         """INVARIANT: images and remote content are never scanned, so they make the request opaque; proofs rely on it."""
@@ -146,6 +154,11 @@ class Draft:
 
     def uncountable(self) -> None:
         self.countable = False
+
+    def unknown(self, place: str, key: str) -> None:
+        """No API documents this key, or the value of this `type`, there. The key is a caller's text."""
+        if len(self._unknown) < MOST_UNKNOWN:
+            self._unknown.append(f"{place}.{key[:LONGEST_UNKNOWN]}")
 
     def seal(self, value: object) -> None:
         """This string is not text (image data, an encrypted block): it is left out of what is scanned. Whoever seals
@@ -214,4 +227,5 @@ class Draft:
             body=self.body,
             sealed=frozenset(self._sealed),
             decoded=tuple(self._decoded),
+            unknown=tuple(self._unknown),
         )

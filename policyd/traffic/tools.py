@@ -158,6 +158,7 @@ def _without_type(draft: Draft, tool: Mapping[str, Any], place: str) -> None:
     if isinstance(tool.get("name"), str) and isinstance(tool.get("input_schema"), dict):
         _closed(draft, tool, ANTHROPIC, place)
         return
+    draft.unknown(place, next(iter(tool), "type"))
     draft.flag(Flag.SERVER_TOOLS, place)
 
 
@@ -178,6 +179,7 @@ def _by_family(draft: Draft, kind: str, tool: Mapping[str, Any], place: str) -> 
         return
     draft.flag(Flag.SERVER_TOOLS, place)
     if kind not in SERVER_TOOLS and family not in SERVER_FAMILIES:
+        draft.unknown(place, "type")
         draft.opaque(place)
 
 
