@@ -37,6 +37,7 @@ from policyd.proxy.ending import Ending, ending_for
 from policyd.proxy.gate import Gate, GateClosed, Permit, PolicyChanged, Refused, Ticket
 from policyd.proxy.order import Observed
 from policyd.proxy.outbound import Headers, answer_headers
+from policyd.proxy.standing import TargetsOut
 from policyd.proxy.upstream.errors import Kind, UpstreamBroken, UpstreamError
 from policyd.proxy.upstream.protocol import Exchange, Upstream
 from policyd.proxy.usage import Tap, tap_for
@@ -72,11 +73,12 @@ class Errand:
 
 @dataclass(frozen=True, slots=True)
 class Road:
-    """What every errand uses."""
+    """What every errand uses. `out` are targets that are not tried now, whatever the plan says."""
 
     gate: Gate
     upstream: Upstream
     observed: Observed
+    out: TargetsOut = field(default_factory=TargetsOut)
 
 
 @dataclass(slots=True)
