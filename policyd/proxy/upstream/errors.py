@@ -5,6 +5,7 @@
     │     pool_exhausted · refused · dns · tls · address_not_allowed · connect_timeout
     └── UpstreamBroken           the target may have worked on the request
           first_byte_timeout · idle_timeout · total_timeout · reset · malformed · truncated
+          error_event (the answer is a success by its status, and an error by the first thing that it says)
 
 `detail` is for a log and names no header value and no content.
 """
@@ -12,7 +13,7 @@
 from enum import StrEnum
 from typing import Final
 
-__all__ = ["Kind", "UpstreamBroken", "UpstreamError", "UpstreamUnreachable"]
+__all__ = ["UNSENT", "Kind", "UpstreamBroken", "UpstreamError", "UpstreamUnreachable"]
 
 
 class Kind(StrEnum):
@@ -28,11 +29,13 @@ class Kind(StrEnum):
     RESET = "reset"
     MALFORMED = "malformed"
     TRUNCATED = "truncated"
+    ERROR_EVENT = "error_event"
 
 
-_UNSENT: Final = frozenset(
+UNSENT: Final = frozenset(
     {Kind.REFUSED, Kind.DNS, Kind.TLS, Kind.ADDRESS_NOT_ALLOWED, Kind.CONNECT_TIMEOUT, Kind.POOL_EXHAUSTED}
 )
+"""Kinds after which no byte of the request was sent."""
 
 
 class UpstreamError(Exception):
@@ -47,11 +50,11 @@ class UpstreamError(Exception):
 
 class UpstreamUnreachable(UpstreamError):
     def __init__(self, kind: Kind, target: str, detail: str) -> None:
-        assert kind in _UNSENT
+        assert kind in UNSENT
         super().__init__(kind, target, detail)
 
 
 class UpstreamBroken(UpstreamError):
     def __init__(self, kind: Kind, target: str, detail: str) -> None:
-        assert kind not in _UNSENT
+        assert kind not in UNSENT
         super().__init__(kind, target, detail)

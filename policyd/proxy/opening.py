@@ -1,0 +1,63 @@
+"""Whether an answer that is a success by its status begins with an error. Pure.
+
+In come the first bytes of a body; out goes whether they are an error that another target may not have, or that more is
+needed to tell. The one idea: as long as nothing went to the client, an error in the first event is a failure like any
+other; afterwards it is part of the answer. An error about the request itself is an answer: another target would be asked
+the same wrong thing. It repeats nothing of what it reads.
+"""
+
+import re
+from typing import Final
+
+import orjson
+
+__all__ = ["LONGEST", "begins_with_error"]
+
+LONGEST: Final = 64 * 1024
+"""Bytes in which a first event must end to be looked at."""
+
+_AT_FAULT: Final = frozenset(
+    {"invalid_request_error", "not_found_error", "permission_error", "request_too_large", "context_length_exceeded"}
+)
+_AT_FAULT_CODES: Final = frozenset({400, 403, 404, 413, 422})
+_END: Final = re.compile(rb"\r\n\r\n|\n\n|\r\r")
+_WHOLE: Final = re.compile(rb'\s*\{\s*"error"\s*:\s*\{')
+_LINE: Final = re.compile(rb"\r\n|\n|\r")
+
+
+def begins_with_error(held: bytes, *, events: bool, ended: bool) -> bool | None:
+    """`events`: the body is a stream of server-sent events; `ended`: nothing more comes. None: not known yet."""
+    if not events:
+        if _WHOLE.match(held) is None:
+            return False
+        return _is_error(held) if ended else None if len(held) < LONGEST else False
+    at = 0
+    while (end := _END.search(held, at)) is not None:
+        data = _data_of(held[at : end.start()])
+        if data:
+            return _is_error(data)
+        at = end.end()
+    return False if ended or len(held) >= LONGEST else None
+
+
+def _data_of(event: bytes) -> bytes:
+    """The data of one event; empty for a comment, which keeps a connection alive and says nothing."""
+    if b'"error"' not in event:
+        return b"{}" if b"data:" in event else b""
+    return b"\n".join(line[5:] for line in _LINE.split(event) if line.startswith(b"data:"))
+
+
+def _is_error(data: bytes) -> bool:
+    try:
+        said = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return False
+    if not isinstance(said, dict):
+        return False
+    error = said.get("error")
+    if not error and said.get("type") != "error":
+        return False
+    about = error if isinstance(error, dict) else said
+    if about.get("type") in _AT_FAULT or about.get("code") in _AT_FAULT:
+        return False
+    return about.get("code") not in _AT_FAULT_CODES
