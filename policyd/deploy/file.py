@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, model_validator
 from pydantic_core import PydanticCustomError
 
-from policyd.deploy import values
-from policyd.deploy.model import Credential, Dialect, Endpoint, Network
+from policyd.deploy import collector, values
+from policyd.deploy.model import Credential, Dialect, Endpoint, Network, Secret
 from policyd.deploy.send import send_table
 
 __all__ = ["ApiKeyFile", "ApiKeysFile", "DeploymentFile", "LoopbackFile", "TABLES"]
@@ -89,6 +89,7 @@ class TargetFile(Table):
     plaintext_because: Words | None = None
     headers: Annotated[tuple[tuple[str, str], ...], PlainValidator(values.header_map)] = ()
     send: Annotated[tuple[tuple[str, str], ...], PlainValidator(send_table)] = ()
+    include_usage: bool = True
     health: HealthFile | None = None
     probe: ProbeFile = ProbeFile()
     load: LoadFile = LoadFile()
@@ -99,7 +100,8 @@ class TargetFile(Table):
         most = self.load.max_in_flight
         if most is not None and most > self.max_connections:
             raise PydanticCustomError(
-                "value", "`load.max_in_flight` is more than `max_connections`, and a request needs a connection"
+                "value",
+                "`load.max_in_flight` is more than `max_connections`, and a request needs a connection",
             )
         return self
 
@@ -176,6 +178,25 @@ class DrainFile(Table):
     limit: Seconds = 30.0
 
 
+class TelemetryFile(Table):
+    endpoint: Annotated[Endpoint, PlainValidator(collector.collector)] | None = None
+    headers: Annotated[tuple[tuple[str, Secret], ...], PlainValidator(collector.secret_headers)] = ()
+    ca: Annotated[str, PlainValidator(values.certificate_authority)] | None = None
+    interval: Seconds = 30.0
+    timeout: Seconds = 5.0
+    sample_ratio: Annotated[float, Field(ge=0, le=1)] = 0.01
+    service_name: Words = "policyd"
+    resource: Annotated[tuple[tuple[str, str], ...], PlainValidator(collector.resource)] = ()
+
+    @model_validator(mode="after")
+    def secrets_are_not_sent_in_the_clear(self) -> "TelemetryFile":
+        if self.headers and collector.is_in_the_clear(self.endpoint):
+            raise PydanticCustomError(
+                "value", "`headers` are secrets, and `endpoint` is reached over `http://`: use `https://`"
+            )
+        return self
+
+
 class DeploymentFile(Table):
     policy: Words
     listen: ListenFile = ListenFile()
@@ -190,6 +211,7 @@ class DeploymentFile(Table):
     limits: LimitsFile = LimitsFile()
     log: LogFile = LogFile()
     drain: DrainFile = DrainFile()
+    telemetry: TelemetryFile = TelemetryFile()
 
 
 TABLES: dict[tuple[str, ...], tuple[str, ...]] = {
@@ -208,6 +230,7 @@ TABLES: dict[tuple[str, ...], tuple[str, ...]] = {
         (("limits",), LimitsFile),
         (("log",), LogFile),
         (("drain",), DrainFile),
+        (("telemetry",), TelemetryFile),
     )
 }
 """The keys of each table, by path; `*` stands for any name. For near names."""

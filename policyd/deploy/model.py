@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 __all__ = [
     "AddressRule", "Address", "ApiKey", "ApiKeyIdentity", "Binding", "BoundTarget", "Breaking", "Credential", "Deployment", "Dialect",
-    "Drain", "Endpoint", "Health", "Identity", "Limits", "Listen", "Load", "LoopbackIdentity", "Network", "Probe", "Secret", "Timeouts", "Tls",
+    "Drain", "Endpoint", "Health", "Identity", "Limits", "Listen", "Load", "LoopbackIdentity", "Network", "Probe", "Secret", "Telemetry", "Timeouts", "Tls",
 ]  # fmt: skip
 
 Address: TypeAlias = IPv4Address | IPv6Address
@@ -135,7 +135,7 @@ class Breaking:
 class Binding:
     """What the deployment says about one target. `model` replaces the model that the caller named; `aliases` map a
     caller's model name to another one; both absent, the name passes. `headers` are added to every request, and `send` are
-    top-level keys of every body, with their JSON."""
+    top-level keys of every body, with their JSON. `include_usage`: the server knows `stream_options.include_usage`."""
 
     name: str
     endpoint: Endpoint
@@ -149,6 +149,7 @@ class Binding:
     plaintext_because: str | None = None
     headers: tuple[tuple[str, str], ...] = ()
     send: tuple[tuple[str, str], ...] = ()
+    include_usage: bool = True
     health: Health | None = None
     probe: Probe = Probe()
     load: Load = Load()
@@ -266,6 +267,22 @@ class Drain:
 
 
 @dataclass(frozen=True, slots=True)
+class Telemetry:
+    """Where metrics and spans are pushed over OTLP/HTTP, every `interval` seconds, each time within `timeout`; without an
+    `endpoint`, nowhere. `ca` is PEM text. `sample_ratio` is the share of requests without a sampled parent that get spans;
+    `resource` are attributes of this process."""
+
+    endpoint: Endpoint | None = None
+    headers: tuple[tuple[str, Secret], ...] = ()
+    ca: str | None = None
+    interval: float = 30.0
+    timeout: float = 5.0
+    sample_ratio: float = 0.01
+    service_name: str = "policyd"
+    resource: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Deployment:
     """Everything `policyd.toml` says. `policy` is an absolute path; `features` are the values of features that come from
     the deployment; `answer_reserve` is added to `tokens` where the caller sets no maximum; `log` is a path, or None for
@@ -284,6 +301,7 @@ class Deployment:
     log: str | None = None
     hosts: tuple[str, ...] = ()
     drain: Drain = Drain()
+    telemetry: Telemetry = Telemetry()
 
     def binding(self, name: str) -> Binding | None:
         return next((b for b in self.bindings if b.name == name), None)

@@ -17,7 +17,14 @@ from pydantic import ValidationError
 
 from policyd.deploy.author import Author, variable_span
 from policyd.deploy.complaints import complaints
-from policyd.deploy.file import AdminFile, ApiKeysFile, DeploymentFile, LoopbackFile, TargetFile
+from policyd.deploy.file import (
+    AdminFile,
+    ApiKeysFile,
+    DeploymentFile,
+    LoopbackFile,
+    TargetFile,
+    TelemetryFile,
+)
 from policyd.deploy.model import (
     ApiKey,
     ApiKeyIdentity,
@@ -32,6 +39,7 @@ from policyd.deploy.model import (
     Load,
     LoopbackIdentity,
     Probe,
+    Telemetry,
     Timeouts,
     Tls,
 )
@@ -103,19 +111,27 @@ def _read(path: Path, environ: Mapping[str, str], absent_secret: Severity) -> Lo
 def _missing_secrets(
     data: Mapping[str, Any], surroundings: Surroundings, author: Author, absent: Severity
 ) -> Iterable[Diagnostic]:
-    """A diagnostic for each credential whose secret could not be had, whatever else is wrong with the file."""
-    targets = data.get("targets")
-    for name, target in targets.items() if isinstance(targets, dict) else ():
-        written = target.get("credential") if isinstance(target, dict) else None
+    """A diagnostic for each secret that could not be had, whatever else is wrong with the file."""
+    for path, written in _secrets(data):
         for reference in written.items() if isinstance(written, dict) else ():
             if not isinstance(reference[1], str) or reference not in surroundings.missing:
                 continue
             missing = surroundings.missing[reference]
             severity = absent if missing.absent else Severity.ERROR
-            path = ("targets", name, "credential")
             message = f"`{'.'.join(path)}`: {missing.message}"
             cure = "set it where policyd serves" if severity is Severity.NOTE else None
             yield Diagnostic("PD507", severity, message, author.span(path), help=cure)
+
+
+def _secrets(data: Mapping[str, Any]) -> Iterable[tuple[tuple[str, ...], object]]:
+    """Where the file refers to secrets, and what it says there."""
+    targets = data.get("targets")
+    for name, target in targets.items() if isinstance(targets, dict) else ():
+        yield ("targets", name, "credential"), target.get("credential") if isinstance(target, dict) else None
+    telemetry = data.get("telemetry")
+    headers = telemetry.get("headers") if isinstance(telemetry, dict) else None
+    for name, written in headers.items() if isinstance(headers, dict) else ():
+        yield ("telemetry", "headers", name), written
 
 
 def _only(diagnostic: Diagnostic) -> Loaded:
@@ -193,6 +209,7 @@ def _deployment(file: DeploymentFile, folder: Path) -> Deployment:
         limits=Limits(**file.limits.model_dump()),
         log=None if file.log.path is None else str((folder / file.log.path).absolute()),
         drain=Drain(**file.drain.model_dump()),
+        telemetry=Telemetry(**{key: getattr(file.telemetry, key) for key in TelemetryFile.model_fields}),
     )
 
 
@@ -223,6 +240,7 @@ def _binding(name: str, file: TargetFile) -> Binding:
         plaintext_because=file.plaintext_because,
         headers=file.headers,
         send=file.send,
+        include_usage=file.include_usage,
         health=None if file.health is None else Health(**file.health.model_dump()),
         probe=Probe(**file.probe.model_dump()),
         load=Load(**file.load.model_dump()),

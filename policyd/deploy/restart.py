@@ -32,6 +32,9 @@ def _fixed(serving: Deployment, new: Deployment) -> Iterator[tuple[Path, str, st
         yield from _listener(table, before, after)
     yield ("listen", "prefix"), _prefix(serving.listen), _prefix(new.listen)
     yield ("log", "path"), _shown(serving.log), _shown(new.log)
+    if serving.telemetry != new.telemetry:
+        # Not what it says: a secret may be what differs.
+        yield ("telemetry",), "what it is", "something else"
 
 
 def _listener(table: str, before: Listen, after: Listen) -> Iterator[tuple[Path, str, str]]:

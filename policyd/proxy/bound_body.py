@@ -4,6 +4,10 @@ In come a body and a binding; out go bytes. Every way to a target goes through h
 translation leaves a declared key out; the gate looks for them again in the very bytes (`declared_keys`).
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
 import orjson
 
 from policyd.deploy.model import Binding
@@ -13,12 +17,16 @@ from policyd.traffic.rewrite import put_values
 __all__ = ["bound_body"]
 
 
-def bound_body(binding: Binding, body: Body, named: str) -> bytes:
-    """The bytes to send. `named` is the model that the body names; every byte that is not told here stays as it came."""
+_NOTHING: Final[Mapping[str, bytes]] = MappingProxyType({})
+
+
+def bound_body(binding: Binding, body: Body, named: str, more: Mapping[str, bytes] = _NOTHING) -> bytes:
+    """The bytes to send. `named` is the model that the body names, `more` are values that policyd asks for on its own, which
+    give way to the binding's; every byte that is not told here stays as it came."""
     model = binding.model_for(named)
-    if not binding.send:
+    if not binding.send and not more:
         return body.raw if model == named else put_values(body, {"model": orjson.dumps(model)})
-    values = {key: text.encode() for key, text in binding.send}
+    values = {**more, **{key: text.encode() for key, text in binding.send}}
     if model != named:
         values["model"] = orjson.dumps(model)
     return put_values(body, values)

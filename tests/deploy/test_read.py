@@ -149,7 +149,15 @@ plaintext_because = "a socket"
 
 MISTAKES = {
     "an unknown key": (SMALL + "colour = 1", [("PD503", "colour")]),
-    "an unknown table": (SMALL + "[telemetry]\nurl = 1", [("PD503", "telemetry")]),
+    "an unknown table": (SMALL + "[nonsense]\nurl = 1", [("PD503", "nonsense")]),
+    "a collector that is no URL": (SMALL + '[telemetry]\nendpoint = "collector:4317"', [("PD508", "endpoint")]),
+    "a collector at a socket": (SMALL + '[telemetry]\nendpoint = "unix:/run/x"', [("PD508", "endpoint")]),
+    "a collector's header in the file": (SMALL + '[telemetry]\nendpoint = "https://c"\nheaders = { x-key = "sk-1" }', [("PD506", "headers")]),
+    "a collector's secret that is not there": (SMALL + '[telemetry]\nendpoint = "https://c"\n[telemetry.headers]\nx-key = { env = "NOPE" }', [("PD507", "x-key")]),
+    "a collector's secret in the clear": (SMALL + '[telemetry]\nendpoint = "http://c"\n[telemetry.headers]\nx-key = { env = "GOOD" }', [("PD505", "telemetry")]),
+    "a header that frames": (SMALL + '[telemetry]\n[telemetry.headers]\ncontent-length = { env = "GOOD" }', [("PD505", "headers")]),
+    "more spans than requests": (SMALL + "[telemetry]\nsample_ratio = 1.5", [("PD505", "sample_ratio")]),
+    "a resource that is a number": (SMALL + "[telemetry]\nresource = { a = 1 }", [("PD505", "resource")]),
     "a setting of a later build": (SMALL + "[headers]\ntrusted = ['x-user']", [("PD503", "headers")]),
     "no policy": (SMALL.partition("\n")[2], [("PD504", "")]),
     "a target without a URL": (SMALL.replace('url = "http://127.0.0.1:8000"\n', ""), [("PD504", "gpu")]),
