@@ -24,6 +24,8 @@ async def send_refusal(request: Asked, refusal: Refusal) -> None:
     headers = headers_of(refusal, body, record.decision)
     if REFUSALS[refusal.code].status == 413:
         headers.append((b"connection", b"close"))
+    if refusal.status == 405 and request.allow:
+        headers.append((b"allow", request.allow.encode()))
     attempts = len(request.outcome.attempts)
     headers += own_headers(
         record.decision, record.policy.encode(), None if plan is None else plan.route, None, attempts
@@ -54,6 +56,8 @@ def note_outcome(record: Record, outcome: Outcome) -> None:
     record.attempts = outcome.attempts
     record.bytes_out = outcome.sent
     record.target = outcome.target
+    if outcome.tap is not None:
+        record.usage = outcome.tap.told().usage
     if outcome.status is not None:
         record.status = outcome.status
     if outcome.gone:
@@ -74,7 +78,8 @@ async def send_whole(request: Asked, status: int, headers: Headers, body: bytes)
     await request.send({"type": "http.response.body", "body": body, "more_body": False})
 
 
-async def send_alive(send: Send) -> None:
-    """The root, which clients probe before their first request. It says nothing."""
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
+async def send_alive(send: Send, decision: str, tag: bytes, allow: str) -> None:
+    """What clients probe before their first request. It says which policy serves, and nothing else."""
+    headers = [(b"content-length", b"0"), (b"allow", allow.encode()), *own_headers(decision, tag, None, None, 0)]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": b"", "more_body": False})

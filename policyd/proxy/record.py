@@ -5,7 +5,7 @@ later policy can be asked what it would have done; the words in it that a caller
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from itertools import islice
@@ -17,6 +17,7 @@ from policyd.policy.decision import Decision, Plan
 from policyd.policy.program import MAX_NUMBER, Value
 from policyd.policy.request import EVERYTHING
 from policyd.proxy.forward import Attempt
+from policyd.proxy.usage import Usage
 
 __all__ = ["Record", "line_of", "shown"]
 
@@ -30,6 +31,8 @@ LONGEST_MODEL: Final = 64
 
 MOST_CLAIMS: Final = 32
 """Claims of a caller that a record repeats."""
+
+_USAGE: Final = tuple(f.name for f in fields(Usage))
 
 _UNBOUNDED: Final = frozenset({"tokens", "context_needed", "max_output"})
 """Numbers whose largest value stands for one that nobody knows or bounds."""
@@ -60,6 +63,7 @@ class Record:
     bytes_in: int = 0
     bytes_out: int = 0
     took: float = 0.0
+    usage: Usage | None = None
 
 
 def line_of(record: Record) -> bytes:
@@ -94,6 +98,8 @@ def line_of(record: Record) -> bytes:
         "bytes_in": record.bytes_in,
         "bytes_out": record.bytes_out,
     }
+    if record.usage is not None:
+        out["usage"] = {n: v for n in _USAGE if (v := getattr(record.usage, n)) is not None}
     if record.by:
         out["by"] = record.by
     if record.said is not None:

@@ -7,20 +7,40 @@ as the bytes that came; the only one that is dropped has no choices and a usage.
 
 import re
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 import orjson
 
 from policyd.proxy.outbound import Headers
 from policyd.proxy.way import Head
+from policyd.traffic.endpoints import EndpointName
 
-__all__ = ["Unasked", "stream_options_to_ask"]
+__all__ = ["NOTHING_MORE", "Unasked", "asking_for_usage", "stream_options_to_ask", "uncompressed"]
 
 LARGEST: Final = 16 * 1024
 """Bytes up to which an event can be one of usage alone; a larger one is not held until it is complete."""
 
+NOTHING_MORE: Final[Mapping[str, bytes]] = MappingProxyType({})
+
+_ASKED: Final = frozenset({EndpointName.CHAT, EndpointName.COMPLETIONS})
+"""The endpoints whose streams say their usage only when asked."""
+
 _BOUNDARY: Final = re.compile(rb"\r?\n\r?\n")
 _USAGE: Final = re.compile(rb'"usage"[ \t]*:[ \t]*\{')
+
+
+def asking_for_usage(endpoint: EndpointName, body: Mapping[str, Any]) -> Mapping[str, bytes]:
+    """The values to put into a body of this endpoint, as JSON; empty where there is nothing to ask for."""
+    options = stream_options_to_ask(body) if endpoint in _ASKED else None
+    return NOTHING_MORE if options is None else {"stream_options": options}
+
+
+def uncompressed(headers: Headers) -> Headers:
+    """The headers of a request whose answer has to be readable, so that an event can be taken out."""
+    out = [pair for pair in headers if pair[0] != b"accept-encoding"]
+    out.append((b"accept-encoding", b"identity"))
+    return out
 
 
 def stream_options_to_ask(body: Mapping[str, Any]) -> bytes | None:
