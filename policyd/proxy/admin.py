@@ -7,7 +7,7 @@ could make such a name its own.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -17,7 +17,10 @@ from fastapi import FastAPI, Request, Response
 from policyd import __version__
 from policyd.proxy.decision_log import LogState
 from policyd.proxy.host import is_no_name
+from policyd.proxy.probe.rounds import Watched
 from policyd.proxy.reload import LoadState
+from policyd.proxy.standing import Out
+from policyd.proxy.targets_page import targets_in_full, targets_in_short
 from policyd.text.diagnostic import Diagnostic, Severity
 from policyd.text.source import Source
 
@@ -27,7 +30,7 @@ __all__ = ["Standing", "admin_app", "spelled"]
 @dataclass(frozen=True, slots=True)
 class Standing:
     """How a sidecar stands: `digest` and `loaded_at` of the policy that serves, the texts it was read from (the root
-    first) and the day it was read for, how the last load and the log do."""
+    first) and the day it was read for, how the last load and the log do, which of its targets are out."""
 
     digest: str
     loaded_at: float
@@ -37,6 +40,10 @@ class Standing:
     draining: bool
     sources: tuple[Source, ...]
     today: date
+    targets: tuple[str, ...]
+    out: Mapping[str, tuple[Out, ...]]
+    watched: tuple[Watched, ...]
+    monotonic: float
 
 
 def admin_app(standing: Callable[[], Standing]) -> FastAPI:
@@ -50,7 +57,8 @@ def admin_app(standing: Callable[[], Standing]) -> FastAPI:
     @app.get("/readyz")
     async def readyz(response: Response) -> dict[str, Any]:
         now = standing()
-        ready = now.log.failing is None and not now.draining
+        served = len(now.out) < len(now.targets)
+        ready = now.log.failing is None and not now.draining and served
         if not ready:
             response.status_code = 503
         return {
@@ -63,7 +71,13 @@ def admin_app(standing: Callable[[], Standing]) -> FastAPI:
                 "refused": now.log.refused,
             },
             "last_load": _load(now.load),
+            "targets": targets_in_short(now.targets, now.out, now.monotonic),
         }
+
+    @app.get("/targets")
+    async def targets() -> list[dict[str, Any]]:
+        now = standing()
+        return targets_in_full(now.targets, now.out, now.watched, now.monotonic)
 
     @app.get("/policy")
     async def policy() -> dict[str, Any]:

@@ -15,25 +15,29 @@ import signal
 import socket
 import stat
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from time import time
-from typing import Any, Final
+from time import monotonic, time
+from typing import Final
 
-import uvicorn
-
-from policyd.deploy.model import Listen
+from policyd.deploy.model import Limits, Listen
 from policyd.proofs.find import Budget
 from policyd.proofs.prove import prove
 from policyd.proxy.admin import Standing, admin_app, spelled
 from policyd.proxy.app import Sidecar
 from policyd.proxy.decision_log import DecisionLog
+from policyd.proxy.early import plain
 from policyd.proxy.forward import Road
 from policyd.proxy.gate import Gate
+from policyd.proxy.http_server import HttpServer
 from policyd.proxy.live import Live
 from policyd.proxy.order import Observed
+from policyd.proxy.orders import Orders
+from policyd.proxy.probe.question import ask_through
+from policyd.proxy.probe.rounds import Prober
 from policyd.proxy.reload import WATCH_SECONDS, LoadState, NotLive, Reloader, bring_up
+from policyd.proxy.standing import TargetsOut
 from policyd.proxy.upstream.client import HttpUpstream
 from policyd.proxy.wire import bounded_protocol
 from policyd.text.diagnostic import Diagnostic, Severity, in_order
@@ -42,13 +46,9 @@ from policyd.text.render import render_all
 
 __all__ = ["Running", "open_listener", "serve", "serving"]
 
-DRAIN_SECONDS = 30
-"""In which answers under way may end after the sidecar was told to stop."""
+FIRST_LOOKS_SECONDS = 3.0
+"""Requests wait so long at most for the first look at what on-prem targets say of themselves."""
 
-LOOK_SECONDS = 0.02
-"""Between two looks whether the drain is over."""
-
-KEEP_ALIVE_SECONDS = 75
 MOST_THREADS = 4
 """For reading and checking large bodies: one for each core beside the event loop's own, one at least. More would stand
 between the event loop and its core, or the interpreter lock, which goes to any of those that wait."""
@@ -94,29 +94,38 @@ async def _until_told(
     path: Path, live: Live, log: DecisionLog, proxy: socket.socket, admin: socket.socket
 ) -> int:
     loop = asyncio.get_running_loop()
-    told = asyncio.Event()
     async with serving(path, live, log, proxy, admin) as running:
+        orders = running.orders
         for sign in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(sign, told.set)
+            loop.add_signal_handler(sign, orders.give)
         loop.add_signal_handler(signal.SIGHUP, running.reloader.ask)
         _say(f"serving policy {live.ready.digest} on {_address(proxy)}")
         _say(f"admin on {_address(admin)}")
-        await told.wait()
-        _say(f"stopping: answers under way have {DRAIN_SECONDS} seconds")
+        await orders.stop.wait()
         running.draining = True
+        drain = running.sidecar.live.deployment.drain
+        if drain.grace:
+            _say(f"stopping in {drain.grace:g} seconds: not ready from now on")
+            await orders.patience(drain.grace)
+        _say(f"stopping: answers under way have {drain.limit:g} seconds")
     lost = log.close()
     if lost:
         _say(f"{lost} lines of the decision log could not be written: {log.state.failing}")
-    return FINDINGS if lost else 0
+    return FINDINGS if lost or orders.at_once.is_set() else 0
 
 
 class Running:
-    """A sidecar that serves. `draining` is set when it stops."""
+    """A sidecar that serves. `draining` is set when it stops; `orders` are those to end."""
 
-    def __init__(self, sidecar: Sidecar, reloader: Reloader, log: DecisionLog) -> None:
+    def __init__(
+        self, sidecar: Sidecar, reloader: Reloader, log: DecisionLog, out: TargetsOut, prober: Prober | None
+    ) -> None:
         self.sidecar = sidecar
         self.reloader = reloader
         self.log = log
+        self.out = out
+        self.prober = prober
+        self.orders = Orders()
         self.draining = False
 
     def standing(self) -> Standing:
@@ -130,6 +139,10 @@ class Running:
             self.draining,
             live.ready.sources,
             live.ready.today,
+            tuple(live.serving.targets),
+            self.out.all(),
+            () if self.prober is None else tuple(self.prober.watched()),
+            monotonic(),
         )
 
 
@@ -141,106 +154,65 @@ async def serving(
     proxy: socket.socket,
     admin: socket.socket,
     *,
-    drain_seconds: int = DRAIN_SECONDS,
+    drain_seconds: float | None = None,
     watch_seconds: float = WATCH_SECONDS,
     environ: Mapping[str, str] = os.environ,
     clock: Callable[[], float] = time,
+    probing: bool = True,
 ) -> AsyncIterator["Running"]:
     """A sidecar on these listeners: it serves inside the context and drains at its end. `live` was read from the
-    deployment file at `path`, which is watched like the policy's files. `clock` gives the time of each request."""
+    deployment file at `path`, which is watched like the policy's files. `clock` gives the time of each request.
+    `drain_seconds` stands over the deployment's; without `probing` no target is looked at."""
     loop = asyncio.get_running_loop()
     loop.set_default_executor(ThreadPoolExecutor(_threads(), "policyd"))
     gate = Gate(live.serving)
     upstream = HttpUpstream(gate, live.serving.targets.values())
-    sidecar = Sidecar(live, Road(gate, upstream, Observed()), log=log, clock=clock)
+    out = TargetsOut()
+    sidecar = Sidecar(live, Road(gate, upstream, Observed(), out), log=log, clock=clock)
+    prober = Prober(ask_through(gate, upstream), out, _say) if probing else None
 
     def publish(new: Live) -> None:
         # INVARIANT: nothing awaits in between, so no request sees one part new and another old.
         upstream.rebind(new.serving.targets.values())
         gate.publish(new.serving)
         sidecar.serve(new)
+        if prober is not None:
+            prober.serve(new)
 
-    def header_bytes() -> int:
-        return sidecar.live.limits.header
-
-    def unread_seconds() -> float:
-        return sidecar.live.limits.unread
+    def limits() -> Limits:
+        return sidecar.live.limits
 
     reloader = Reloader(path, environ, live, publish, _tell_load, seconds=watch_seconds)
-    running = Running(sidecar, reloader, log)
-    servers = (
-        _Server(_config(sidecar, bounded_protocol(header_bytes, unread_seconds), drain_seconds)),
-        _Server(_config(admin_app(running.standing), bounded_protocol(header_bytes, unread_seconds), 1)),
-    )
-    tasks = [
-        loop.create_task(server.serve(sockets=[listener]))
-        for server, listener in zip(servers, (proxy, admin), strict=True)
-    ]
+    running = Running(sidecar, reloader, log, out, prober)
+
+    def drain_limit() -> float:
+        if running.orders.at_once.is_set():
+            return 0.0
+        return sidecar.live.deployment.drain.limit if drain_seconds is None else drain_seconds
+
+    servers: list[tuple[HttpServer, asyncio.Task[None]]] = []
+
+    def listen(server: HttpServer, listener: socket.socket) -> None:
+        servers.append((server, loop.create_task(server.serve(sockets=[listener]))))
+
     watching = loop.create_task(running.reloader.run())
     try:
+        listen(HttpServer(admin_app(running.standing), bounded_protocol(limits, plain), lambda: 1.0), admin)
+        if prober is not None:
+            prober.serve(live)
+            await prober.first_looks(FIRST_LOOKS_SECONDS)
+        listen(HttpServer(sidecar, bounded_protocol(limits, sidecar.turn_away), drain_limit), proxy)
         yield running
     finally:
         running.draining = True
         watching.cancel()
         # The admin side answers until the drain is over, so that a load balancer can see it.
-        for server, task in zip(servers, tasks, strict=True):
+        for server, task in reversed(servers):
             server.stop()
             await task
+        if prober is not None:
+            await prober.aclose()
         await upstream.aclose()
-
-
-class _Server(uvicorn.Server):
-    """A server that leaves the signals to the process and waits to be told instead of looking ten times a second."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self._told = asyncio.Event()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-    async def main_loop(self) -> None:
-        await self._told.wait()
-
-    def stop(self) -> None:
-        self.should_exit = True
-        self._told.set()
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stops listening, lets what is under way end, cancels what outlasts the drain, and waits until that has ended
-        too, so that every request has its line in the log."""
-        for server in self.servers:
-            server.close()
-        for listener in sockets or ():
-            listener.close()
-        state = self.server_state
-        for connection in list(state.connections):
-            connection.shutdown()
-        loop = asyncio.get_running_loop()
-        until = loop.time() + (self.config.timeout_graceful_shutdown or 0)
-        while (state.connections or state.tasks) and loop.time() < until:
-            await asyncio.sleep(LOOK_SECONDS)
-        cancelled = list(state.tasks)
-        for task in cancelled:
-            task.cancel()
-        await asyncio.gather(*cancelled, return_exceptions=True)
-
-
-def _config(app: Any, protocol: type[asyncio.Protocol], drain_seconds: int) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,
-        http=protocol,
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        date_header=False,
-        proxy_headers=False,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=drain_seconds,
-    )
 
 
 def _threads() -> int:

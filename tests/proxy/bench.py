@@ -277,9 +277,11 @@ async def sidecar(
     urls: Mapping[str, str] | None = None,
     targets: Mapping[str, str] | None = None,
     log: DecisionLog | None = None,
-    drain_seconds: int = 5,
+    drain_seconds: float | None = 5,
+    probing: bool = False,
+    clock: Callable[[], float] = time,
 ) -> AsyncIterator[Running]:
-    """A sidecar for these model servers, read from real files in `folder`."""
+    """A sidecar for these model servers, read from real files in `folder`. With `probing` its targets are looked at."""
     path = folder / "sidecar.policy"
     path.write_text(policy)
     places = {name: recorder.url for name, recorder in recorders.items()} | dict(urls or {})
@@ -292,7 +294,16 @@ async def sidecar(
     proxy, admin = (open_listener(Listen("127.0.0.1", 0)) for _ in range(2))
     try:
         async with serving(
-            toml, live, written, proxy, admin, drain_seconds=drain_seconds, watch_seconds=0.05, environ={}
+            toml,
+            live,
+            written,
+            proxy,
+            admin,
+            drain_seconds=drain_seconds,
+            watch_seconds=0.05,
+            environ={},
+            probing=probing,
+            clock=clock,
         ) as running:
             yield Running(
                 running, proxy.getsockname()[1], admin.getsockname()[1], path, log_path, dict(recorders), toml

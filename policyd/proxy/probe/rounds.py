@@ -11,6 +11,7 @@ import random
 import sys
 import traceback
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from policyd.proxy.live import Live
@@ -90,8 +91,9 @@ class Prober:
         """Returns once each target's models were looked at for the first time, or after so many seconds."""
         waiting = [w.first.wait() for w in self._watched.values() if w.expected.looks_at_models]
         if waiting:
-            async with asyncio.timeout(seconds):
-                await asyncio.gather(*waiting)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await asyncio.gather(*waiting)
 
     async def aclose(self) -> None:
         tasks = [task for w in self._watched.values() for task in w.tasks]

@@ -1,0 +1,76 @@
+"""One HTTP server on one listener: uvicorn without what belongs to a process.
+
+In come an ASGI application, a protocol class and a listener; out goes a server that serves until it is told to stop. The
+one idea: it stops listening at once, lets what is under way end within a limit that is asked for then, cancels what
+outlasts it and waits until that has ended too. Signals, logging and the order of several servers are not its affair.
+"""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import uvicorn
+
+__all__ = ["HttpServer"]
+
+LOOK_SECONDS = 0.02
+"""Between two looks whether the drain is over."""
+
+KEEP_ALIVE_SECONDS = 75
+
+
+class HttpServer(uvicorn.Server):
+    """A server that leaves the signals to the process and waits to be told instead of looking ten times a second.
+    `drain_limit` is asked again at every look, so that an order to end at once holds at once."""
+
+    def __init__(self, app: Any, protocol: type[asyncio.Protocol], drain_limit: Callable[[], float]) -> None:
+        super().__init__(_config(app, protocol))
+        self._told = asyncio.Event()
+        self._drain_limit = drain_limit
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def main_loop(self) -> None:
+        await self._told.wait()
+
+    def stop(self) -> None:
+        self.should_exit = True
+        self._told.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stops listening, lets what is under way end, cancels what outlasts the drain, and waits until that has ended
+        too, so that every request has its line in the log."""
+        for server in self.servers:
+            server.close()
+        for listener in sockets or ():
+            listener.close()
+        state = self.server_state
+        for connection in list(state.connections):
+            connection.shutdown()
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        while (state.connections or state.tasks) and loop.time() - began < self._drain_limit():
+            await asyncio.sleep(LOOK_SECONDS)
+        cancelled = list(state.tasks)
+        for task in cancelled:
+            task.cancel()
+        await asyncio.gather(*cancelled, return_exceptions=True)
+
+
+def _config(app: Any, protocol: type[asyncio.Protocol]) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http=protocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+    )
