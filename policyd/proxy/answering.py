@@ -80,6 +80,10 @@ async def send_whole(request: Asked, status: int, headers: Headers, body: bytes)
 
 async def send_alive(send: Send, decision: str, tag: bytes, allow: str) -> None:
     """What clients probe before their first request. It says which policy serves, and nothing else."""
-    headers = [(b"content-length", b"0"), (b"allow", allow.encode()), *own_headers(decision, tag, None, None, 0)]
+    headers = [
+        (b"content-length", b"0"),
+        (b"allow", allow.encode()),
+        *own_headers(decision, tag, None, None, 0),
+    ]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": b"", "more_body": False})

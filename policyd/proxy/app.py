@@ -30,6 +30,7 @@ from policyd.proxy.bound_body import bound_body
 from policyd.proxy.conversation import MOST_DECISIONS
 from policyd.proxy.decide import Decided, decide, refusal_of
 from policyd.proxy.decision_log import DecisionLog
+from policyd.proxy.early import bytes_of, refusal_for
 from policyd.proxy.forward import LARGE, Errand, Outcome, Road, Send, forward
 from policyd.proxy.gate import Ticket
 from policyd.proxy.host import is_for
@@ -47,9 +48,10 @@ from policyd.proxy.outbound import (
     onward_query,
 )
 from policyd.proxy.record import Record, line_of
-from policyd.proxy.refusals import Refusal, refuse, refuse_unread, stream_error
+from policyd.proxy.refusals import REFUSALS, Refusal, for_the_log, refuse, refuse_unread, stream_error
+from policyd.proxy.usage_chunk import NOTHING_MORE, Unasked, asking_for_usage, uncompressed
 from policyd.proxy.way import Way
-from policyd.proxy.wire import line_of_scope
+from policyd.proxy.wire import Early, Line, line_of_scope
 from policyd.traffic.body import Body, read_body
 from policyd.traffic.endpoints import Endpoint, EndpointName
 from policyd.traffic.read import read_request
@@ -98,14 +100,10 @@ class Sidecar:
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        path = scope["raw_path"].decode("ascii")
-        if path == "/" and scope["method"] in {"GET", "HEAD"}:
-            await send_alive(send)
-            return
         record = Record(os.urandom(12).hex(), self._clock(), self.live.ready.digest, "unknown")
         request = Asked(
             scope["method"],
-            path,
+            scope["raw_path"].decode("ascii"),
             scope["query_string"],
             scope["headers"],
             receive,
@@ -114,25 +112,46 @@ class Sidecar:
             record,
             line_of_scope(scope),
         )
+        if request.line is not None:
+            request.line.decision = record.decision
+        endpoint, envelope = endpoint_of(request, self.live.prefix), envelope_of(request.headers)
+        if isinstance(endpoint, Endpoint) and endpoint.name is EndpointName.ALIVE and not envelope.websocket:
+            await send_alive(send, record.decision, self.live.tag, endpoint.allow)
+            return
         if not self._log.reserve():
             await send_refusal(request, refuse("internal_log", "the decision log cannot be written"))
             return
         try:
-            await self._answer(request)
+            await self._answer(request, endpoint, envelope)
         finally:
             self._room.give(request.held)
             record.took = perf_counter() - request.began
             # After the answer's bytes have left: the place for the line is reserved.
-            asyncio.get_running_loop().call_soon(self._record, record, request.outcome)
+            asyncio.get_running_loop().call_soon(self._record, record, request.outcome, request.line)
 
-    def _record(self, record: Record, outcome: Outcome) -> None:
+    def turn_away(self, early: Early) -> bytes:
+        """The answer to what the server itself turns away, and its line in the log: that of the request, where a stage had
+        begun with it, or one of its own. A connection too many has none: nothing was asked on it."""
+        refusal, tag, line = refusal_for(early), self.live.tag, early.line
+        if line is not None and line.decision:
+            line.turned_away = refusal.code
+            return bytes_of(early, refusal, line.decision, tag)
+        record = Record(os.urandom(12).hex(), self._clock(), self.live.ready.digest, "unknown")
+        if refusal.code != "internal_overload" and self._log.reserve():
+            record.status, record.outcome, record.said = refusal.status, refusal.code, for_the_log(refusal)
+            self._log.write(line_of(record))
+        return bytes_of(early, refusal, record.decision, tag)
+
+    def _record(self, record: Record, outcome: Outcome, line: Line | None) -> None:
         note_outcome(record, outcome)
+        if line is not None and line.turned_away is not None:
+            record.status, record.outcome = REFUSALS[line.turned_away].status, line.turned_away
         self._log.write(line_of(record))
 
-    async def _answer(self, request: Asked) -> None:
+    async def _answer(self, request: Asked, endpoint: Endpoint | Refused, envelope: Envelope) -> None:
         """One answer, whatever happens; only a cancellation of the server itself goes on."""
         try:
-            refusal = await self._stages(request)
+            refusal = await self._stages(request, endpoint, envelope)
         except Gone:
             request.outcome.gone = True
             return
@@ -146,9 +165,17 @@ class Sidecar:
         if refusal is not None:
             await send_refusal(request, refusal)
 
-    async def _stages(self, request: Asked) -> Refusal | None:
+    async def _stages(
+        self, request: Asked, endpoint: Endpoint | Refused, envelope: Envelope
+    ) -> Refusal | None:
         """The row of stages. None: answered."""
-        endpoint = endpoint_of(request)
+        if envelope.websocket:
+            if isinstance(endpoint, Endpoint):
+                request.dialect = endpoint.dialect.value
+            # The parser leaves what follows to the other protocol, so there is no body to examine.
+            return refuse_unread(
+                Refused(CallerFault.UPGRADE, "no WebSocket is spoken here; send the same request over HTTP/1.1")
+            )
         if isinstance(endpoint, Refused):
             return refuse_unread(endpoint)
         request.dialect = endpoint.dialect.value
@@ -168,19 +195,15 @@ class Sidecar:
         claims = _identified(request, live)
         if isinstance(claims, Refusal):
             return claims
-        envelope = envelope_of(request.headers)
-        if envelope.upgrade:
-            # The parser leaves what follows to the other protocol, so there is no body to examine.
-            return refuse_unread(
-                Refused(CallerFault.UPGRADE, "no other protocol is spoken here than HTTP/1.1")
-            )
         if endpoint.name is EndpointName.MODELS:
             return await self._models(request, live, endpoint, claims)
         limits, line = live.limits, request.line
         if line is not None and line.body_is_here:
             raw = take_whole(line.take_body(), limits.body, self._room)
         else:
-            raw = await take_body(request.receive, envelope.length, limits.body, self._room)
+            raw = await take_body(
+                request.receive, envelope.length, limits.body, self._room, seconds=limits.body_time
+            )
         if isinstance(raw, Refusal):
             return raw
         request.held = request.record.bytes_in = len(raw)
@@ -250,12 +273,16 @@ class Sidecar:
 
         path, query = endpoint.path.encode(), onward_query(request.query)
         headers = onward_headers(request.headers, live.sight.headers)
+        asking = asking_for_usage(endpoint.name, body.parsed)
 
         def way_to(target: str) -> Way:
-            raw = bound_body(live.bindings[target], body, reading.model)
+            binding = live.bindings[target]
+            more = asking if binding.include_usage else NOTHING_MORE
+            raw = bound_body(binding, body, reading.model, more)
+            passed, reply = (uncompressed(headers), Unasked()) if more else (headers, None)
             if target in live.onward:
-                return Way(path, known_query(query), known_headers(headers), raw)
-            return Way(path, query, headers, raw)
+                return Way(path, known_query(query), known_headers(passed), raw, reply)
+            return Way(path, query, passed, raw, reply)
 
         def headers_for(target: str, attempts: int) -> Headers:
             return own_headers(decision, tag, route, target, attempts)

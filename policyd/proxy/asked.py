@@ -13,7 +13,7 @@ from policyd.proxy.intake import Receive
 from policyd.proxy.record import Record
 from policyd.proxy.refusals import Dialect
 from policyd.proxy.wire import Line
-from policyd.traffic.endpoints import Endpoint, dialect_of, find_endpoint
+from policyd.traffic.endpoints import Endpoint, allowed_methods, dialect_of, find_endpoint
 from policyd.traffic.refused import Refused
 
 __all__ = ["Asked", "Envelope", "Watch", "endpoint_of", "envelope_of"]
@@ -21,7 +21,8 @@ __all__ = ["Asked", "Envelope", "Watch", "endpoint_of", "envelope_of"]
 
 @dataclass(slots=True)
 class Asked:
-    """One request while it is served. `dialect` is known from the path on."""
+    """One request while it is served. `dialect` is known from the path on; `allow` holds the methods of a path that was
+    asked for with another one."""
 
     method: str
     path: str
@@ -33,18 +34,20 @@ class Asked:
     record: Record
     line: Line | None = None
     dialect: Dialect = "openai"
+    allow: str = ""
     held: int = 0
     answered: bool = False
     outcome: Outcome = field(default_factory=Outcome)
 
 
 class Envelope(NamedTuple):
-    """What the headers say about the body: its declared length, its type, its compression."""
+    """What the headers say about the body: its declared length, its type, its compression. Any other upgrade than to a
+    websocket is only offered, and HTTP/1.1 goes on (RFC 9110, section 7.8)."""
 
     length: int
     kind: str | None
     coding: str | None
-    upgrade: bool
+    websocket: bool
 
 
 class Watch:
@@ -79,21 +82,22 @@ class Watch:
         return self.gone
 
 
-def endpoint_of(request: Asked) -> Endpoint | Refused:
+def endpoint_of(request: Asked, prefix: str) -> Endpoint | Refused:
     """The endpoint; the dialect of a refusal is guessed where the path does not say it."""
     names: set[str] = set()
     if request.method != "POST":
         names = {name.decode("latin-1") for name, _ in request.headers}
-    found = find_endpoint(request.method, request.path, header_names=names)
+    found = find_endpoint(request.method, request.path, header_names=names, prefix=prefix)
     if isinstance(found, Refused):
         names = {name.decode("latin-1") for name, _ in request.headers}
-        request.dialect = dialect_of(names).value
+        request.dialect = dialect_of(names).value if "/messages" not in request.path else "anthropic"
+        request.allow = allowed_methods(request.path, prefix)
     return found
 
 
 def envelope_of(headers: list[tuple[bytes, bytes]]) -> Envelope:
     """Headers that say two things about the body are joined, and then say nothing that is known."""
-    length, kind, coding, upgrade = 0, None, None, False
+    length, kind, coding, websocket = 0, None, None, False
     for name, value in headers:
         if name == b"content-length":
             # INVARIANT: the server has parsed the length; one that it passed is digits.
@@ -105,5 +109,5 @@ def envelope_of(headers: list[tuple[bytes, bytes]]) -> Envelope:
             text = value.decode("latin-1")
             coding = text if coding is None else f"{coding}, {text}"
         elif name == b"upgrade":
-            upgrade = True
-    return Envelope(length, kind, coding, upgrade)
+            websocket = websocket or b"websocket" in value.lower()
+    return Envelope(length, kind, coding, websocket)

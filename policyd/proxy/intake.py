@@ -7,16 +7,13 @@ not look into the body.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 from policyd.proxy.refusals import Refusal, refuse
 
 __all__ = ["Gone", "Receive", "Room", "take_body", "take_whole"]
 
 Receive: TypeAlias = Callable[[], Awaitable[dict[str, Any]]]
-
-BODY_SECONDS: Final = 60.0
-"""In which a body must be complete. The callers are near, and 32 MiB in a minute is less than 5 Mbit/s."""
 
 
 class Gone(Exception):
@@ -46,10 +43,10 @@ class Room:
 
 
 async def take_body(
-    receive: Receive, expected: int, limit: int, room: Room, *, seconds: float = BODY_SECONDS
+    receive: Receive, expected: int, limit: int, room: Room, *, seconds: float
 ) -> bytes | Refusal:
     """The body; its bytes are taken from `room` and the caller gives them back. `expected` is the declared length, 0
-    where there is none. Raises `Gone`."""
+    where there is none, `seconds` the time in which it must be complete. Raises `Gone`."""
     if expected > limit:
         return _too_large(limit)
     # Bytes that are only promised hold no place, or a client could keep all of it by sending none.

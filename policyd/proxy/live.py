@@ -27,7 +27,8 @@ class Live:
     """`serving.digest` is the generation: the policy's digest and how often policy or deployment changed. `tag` is the
     digest as a header's value; `files` were read for this, and `findings` did not stop it; `loaded_at` is a POSIX time; `exact` names the token features
     whose number itself matters, because a split hashes it; `read` every feature that the policy reads, `dates` those that
-    are days; `onward` the targets that send requests on; `hosts` the names that requests may be made for, None for any."""
+    are days; `onward` the targets that send requests on; `hosts` the names that requests may be made for, None for any;
+    `prefix` what stands before every path."""
 
     ready: Ready
     deployment: Deployment
@@ -43,6 +44,7 @@ class Live:
     exact: frozenset[str]
     onward: frozenset[str]
     hosts: frozenset[bytes] | None
+    prefix: str
     read: frozenset[str]
     dates: frozenset[str]
     tag: bytes
@@ -84,6 +86,7 @@ def live_from(
         price_in={name: price for name, price in prices.items() if isinstance(price, int)},
         onward=frozenset(t.name for t in program.targets if t.fact("onward") is True),
         hosts=hosts_of(deployment),
+        prefix=deployment.listen.prefix,
         exact=hashed & {"tokens", "context_needed"},
         read=hashed | {axis.feature for axis in ready.compiled.matrix.axes},
         dates=frozenset(

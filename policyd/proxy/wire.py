@@ -1,18 +1,25 @@
 """The server's side of HTTP: what the sidecar needs of uvicorn's protocol and ASGI does not offer.
 
-In come bounds; out goes a protocol class. It holds a connection to one request at a time whose head is whole before the
-application sees it: a header section beyond its bound, and any trailer, is answered with 400; what a client sends behind
-a request that is not answered yet is not read, and the connection ends with the answer. It tells the application at once
-when a client leaves (`Line`), gives up a client that takes no byte any more, and lets a refused client read its refusal.
+In come limits; out goes a protocol class. It holds a connection to one request at a time whose head is whole before the
+application sees it. What two servers in a row could read differently (two lengths, a coding besides chunks, no host or
+two, an address before the path, trailers, chunk extensions) is turned away, and so is a head beyond its bound in bytes or
+in time. What a client sends behind a request that is not answered yet is not read, and the connection ends with the
+answer. It tells the application at once when a client leaves (`Line`), gives up a client that takes no byte any more or
+sends nothing, and lets a refused client read its refusal. How a refusal is worded is not its affair (`TurnAway`).
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
-from typing import Any, Final, cast
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias, cast
+from typing import Literal as Lit
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-__all__ = ["LINGER_SECONDS", "Line", "bounded_protocol", "line_of_scope"]
+from policyd.deploy.model import Limits
+from policyd.proxy.chunk_lines import ChunkLines, end_of_head
+
+__all__ = ["LINGER_SECONDS", "Early", "Line", "TurnAway", "bounded_protocol", "line_of_scope"]
 
 _LINE = "policyd.line"
 
@@ -21,14 +28,21 @@ LINGER_SECONDS: Final = 3.0
 connection reset while it sends does not read the answer that says why, and sends the same again."""
 
 
-class Line:
-    """The connection that one request came on."""
+MOST_TOLD: Final = 256
+"""Connections beyond the limit that are told so at once. Any further one is closed without a word."""
 
-    __slots__ = ("_cycle", "_protocol")
+
+class Line:
+    """The connection that one request came on. `decision` is the id that the application gave the request, `turned_away`
+    the code by which the server ended it behind the application's back."""
+
+    __slots__ = ("_cycle", "_protocol", "decision", "turned_away")
 
     def __init__(self, protocol: HttpToolsProtocol, cycle: RequestResponseCycle) -> None:
         self._protocol = protocol
         self._cycle = cycle
+        self.decision = ""
+        self.turned_away: str | None = None
 
     @property
     def body_is_here(self) -> bool:
@@ -84,28 +98,57 @@ class _Ending:
         self._close()
 
 
-_HEAD_OF_400: Final = (
-    b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\ncontent-length: %d\r\n"
-    b"x-should-retry: false\r\nconnection: close\r\n\r\n"
-)
-_TOO_LARGE = "The header section is larger than this server takes."
-_TRAILERS = "This server takes no trailers."
+@dataclass(frozen=True, slots=True)
+class Early:
+    """What the server turns away by itself. `url` and `headers` (lower-case names) as far as they came; `line` is there
+    where the application had begun with it."""
+
+    code: Lit["caller_not_http", "caller_slow", "internal_overload"]
+    message: str
+    url: bytes
+    headers: Sequence[tuple[bytes, bytes]]
+    line: Line | None
+
+
+TurnAway: TypeAlias = Callable[[Early], bytes]
+"""The whole answer, head and body. It says `connection: close`."""
+
+_TOO_LARGE = "the header section is larger than this deployment allows"
+_TRAILERS = "trailers behind a body are not taken; send what they say as headers"
+_EXTENSIONS = "chunks have extensions or a size that is not plain; send a `content-length`, or chunks of the plain form"
+_NOT_HTTP = "this is not an HTTP/1.1 request that can be read in one way only"
+_VERSION = "only HTTP/1.1 and HTTP/1.0 are spoken here"
+_HOSTS = "a request has one `Host` and says it once"
+_CODING = "a body has a `content-length`, or `transfer-encoding: chunked` and no other coding"
+_TARGET = "the request line has a path that begins with `/`: this is no forward proxy, and a fragment is never sent"
+_CONNECT = "CONNECT asks for a tunnel, and this is no forward proxy"
+_SLOW_HEAD = "the head of the request was not complete after {:g} seconds"
+_FULL = "more connections than this deployment allows"
+
+_WATCHED: Final = frozenset({b"host", b"transfer-encoding", b"expect"})
 
 
 def bounded_protocol(
-    most: Callable[[], int], patience: Callable[[], float], *, linger: float = LINGER_SECONDS
+    limits: Callable[[], Limits], turn_away: TurnAway, *, linger: float = LINGER_SECONDS
 ) -> type[HttpToolsProtocol]:
-    """uvicorn's protocol on httptools with at most so many bytes of headers in a request, asked for each. What does not end (a
-    header, a trailer, a chunk's line) is noticed when the bytes received for it go beyond the bound. A client that takes no
-    byte for `patience` seconds while there are some for it is left."""
+    """uvicorn's protocol on httptools under these limits, asked anew for each connection and each request. What does not
+    end (a header, a trailer, a chunk's line) is noticed when the bytes received for it go beyond the bound. A client that
+    takes no byte for `unread` seconds while there are some for it is left."""
 
     class BoundedProtocol(HttpToolsProtocol):
         _inside = False
         """between a request's first byte and its last"""
         _in_head = False
+        _began = False
+        """a request began among the bytes that came last"""
+        _early = b""
+        """the last bytes of a head that came in pieces"""
+        _chunks: ChunkLines | None = None
         _received = 0
         _most = 0
         _left = 0
+        _hosts = 0
+        _coding: bytes | None = None
         _deaf = False
         """nothing that still comes is looked at"""
         _lost = False
@@ -116,18 +159,35 @@ def bounded_protocol(
         _unsent = 0
         _looking: asyncio.TimerHandle | None = None
         _lingering: asyncio.TimerHandle | None = None
+        _head_due: asyncio.TimerHandle | None = None
         leaving: Callable[[], None] | None = None
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             self._raw = transport
             super().connection_made(cast("asyncio.Transport", _Ending(transport, self._close)))
+            now = limits()
+            beyond = len(self.connections) - now.connections
+            if beyond > 0:
+                self._deaf = self._inside = True
+                if beyond > MOST_TOLD:
+                    transport.abort()
+                    return
+                transport.write(turn_away(Early("internal_overload", _FULL, b"", (), None)))
+                self.transport.close()
+                return
+            self.timeout_keep_alive = now.idle_time  # type: ignore[assignment]
+            # The server's own timer for idle connections; it starts it only behind a first request.
+            self.timeout_keep_alive_task = self.loop.call_later(
+                now.idle_time, self.timeout_keep_alive_handler
+            )
 
         def connection_lost(self, exc: Exception | None) -> None:
             self._lost = True
-            for timer in (self._looking, self._lingering):
+            for timer in (self._looking, self._lingering, self._head_due):
                 if timer is not None:
                     timer.cancel()
-            self._looking = self._lingering = None
+            self._looking = self._lingering = self._head_due = None
+            self._unset_keepalive_if_required()
             super().connection_lost(exc)
             if self.leaving is not None:
                 self.leaving()
@@ -147,11 +207,11 @@ def bounded_protocol(
             super().resume_writing()
 
         def _look(self) -> None:
-            """Looks again after `patience` whether the client has taken anything of what waits for it."""
+            """Looks again after `unread` whether the client has taken anything of what waits for it."""
             self._unsent = self._raw.get_write_buffer_size()
             if self._looking is not None:
                 self._looking.cancel()
-            self._looking = self.loop.call_later(patience(), self._looked)
+            self._looking = self.loop.call_later(limits().unread, self._looked)
 
         def _looked(self) -> None:
             self._looking = None
@@ -160,6 +220,22 @@ def bounded_protocol(
                 self._raw.abort()
             elif unsent:
                 self._look()
+
+        # A client that does not send.
+
+        def _await_head(self) -> None:
+            """Behind every read outside a request's body: the next head must be whole in time. It starts with its first
+            byte, and an empty line is one."""
+            if self._head_due is None and not (self._deaf or self._lost or self.transport.is_closing()):
+                seconds = limits().head_time
+                self._head_due = self.loop.call_later(seconds, self._head_late, seconds)
+
+        def _head_late(self, seconds: float) -> None:
+            self._head_due = None
+            if self._in_head:
+                self._turn_away("caller_slow", _SLOW_HEAD.format(seconds))
+            else:
+                self.transport.close()
 
         # The end of a connection.
 
@@ -171,34 +247,46 @@ def bounded_protocol(
                 self._deaf = True
                 self._raw.write_eof()
                 self.flow.resume_reading()
+                if self._lingering is not None:
+                    self._lingering.cancel()
                 self._lingering = self.loop.call_later(linger, self._raw.close)
             ending.closing = True
             if not self._lost and self._raw.get_write_buffer_size():
                 self._look()
 
+        def on_response_complete(self) -> None:
+            super().on_response_complete()
+            if self._inside and self._lingering is None and not self._lost:
+                # The rest of a request that is answered already is nobody's; a short one may still end.
+                self._lingering = self.loop.call_later(linger, self._raw.close)
+
         def send_400_response(self, msg: str) -> None:
+            self._turn_away("caller_not_http", self._fault or _NOT_HTTP)
+
+        def _turn_away(self, code: Lit["caller_not_http", "caller_slow"], message: str) -> None:
             cycle = self.cycle
             if self._deaf or self.transport.is_closing():
                 return
-            if (
-                cycle is not None
-                and not self._in_head
-                and (cycle.response_started or cycle.response_complete)
-            ):
-                # An answer has begun or was given: a second one would be taken for another request's.
+            begun = cycle is not None and not self._in_head and not cycle.response_complete
+            if begun and cycle.response_started:
+                # An answer has begun: a second one would be taken for another request's.
                 self.transport.close()
                 return
-            if cycle is not None and not self._in_head:
+            if begun:
                 # For the application the client is gone: its request will never be whole.
                 cycle.disconnected = True
                 cycle.message_event.set()
-            body = (
-                b'{"type":"error","error":{"type":"invalid_request_error","message":"%b","code":"caller_not_http"}}'
-                % ((self._fault or msg).encode("ascii"))
-            )
-            self.transport.write(_HEAD_OF_400 % len(body) + body)
+            line = line_of_scope(cycle.scope) if begun else None
+            known = self.headers or () if self._inside else ()
+            self._inside = True
+            url = getattr(self, "url", b"") if self._in_head or begun else b""
+            self.transport.write(turn_away(Early(code, message, url, known, line)))
             self._deaf = True
             self.transport.close()
+
+        def _unsupported_upgrade_warning(self) -> None:
+            """The parser leaves what follows to another protocol, and none is spoken."""
+            self._deaf = True
 
         # What the parser says.
 
@@ -208,26 +296,54 @@ def bounded_protocol(
                 self._deaf = True
                 self.cycle.keep_alive = False
                 raise ValueError("one request at a time")
-            self._inside = self._in_head = True
+            self._inside = self._in_head = self._began = True
             self._moved = False
-            self._received = 0
-            self._left = self._most = most()
+            self._received = self._hosts = 0
+            self._coding = self._chunks = None
+            self._left = self._most = limits().header
             super().on_message_begin()
 
         def on_header(self, name: bytes, value: bytes) -> None:
             if not self._in_head:
                 self._refuse(_TRAILERS)
             self._left -= len(name) + len(value)
-            super().on_header(name, value)
+            name = name.lower()
+            if name in _WATCHED:
+                if name == b"host":
+                    self._hosts += 1
+                elif name == b"expect":
+                    self.expect_100_continue = value.lower() == b"100-continue"
+                else:
+                    self._coding = value.strip(b" \t").lower() if self._coding is None else b"two"
+            self.headers.append((name, value))
 
         def on_headers_complete(self) -> None:
             if self._left < 0:
                 self._refuse(_TOO_LARGE)
+            version = self.parser.get_http_version()
+            if version != "1.1":
+                if version != "1.0":
+                    self._refuse(_VERSION)
+                if self._coding is not None:
+                    self._refuse(_CODING)
+            if self._hosts != 1 and (self._hosts or version != "1.0"):
+                self._refuse(_HOSTS)
+            if self._coding is not None:
+                if self._coding != b"chunked":
+                    self._refuse(_CODING)
+                self._chunks = ChunkLines()
+            if self.url[:1] != b"/" or b"#" in self.url:
+                self._refuse(_TARGET if self.parser.get_method() != b"CONNECT" else _CONNECT)
             self._in_head = False
             self._moved = True
+            if self._head_due is not None:
+                self._head_due.cancel()
+                self._head_due = None
             # A copy: nothing that comes later can become a header.
             self.scope["headers"] = list(self.headers)
             super().on_headers_complete()
+            if self.parser.should_upgrade():
+                self.cycle.keep_alive = False
             self.scope[_LINE] = Line(self, self.cycle)  # type: ignore[literal-required]
 
         def on_body(self, body: bytes) -> None:
@@ -237,6 +353,9 @@ def bounded_protocol(
         def on_message_complete(self) -> None:
             self._inside = False
             self._moved = True
+            if self._lingering is not None and not self._deaf:
+                self._lingering.cancel()
+                self._lingering = None
             super().on_message_complete()
 
         def _refuse(self, why: str) -> None:
@@ -247,11 +366,30 @@ def bounded_protocol(
         def data_received(self, data: bytes) -> None:
             if self._deaf:
                 return
-            self._moved = False
+            self._moved = self._began = False
+            before = self._chunks
             super().data_received(data)
+            if self._deaf:
+                return
             self._received = 0 if self._moved else self._received + len(data)
-            if self._inside and self._received > self._most and not self.transport.is_closing():
+            if self._chunks is not None and not self._plain(data, before):
+                self._fault = _EXTENSIONS
+                self.send_400_response("")
+            elif self._inside and self._received > self._most:
                 self._fault = _TOO_LARGE
-                self.send_400_response(_TOO_LARGE)
+                self.send_400_response("")
+            elif self._in_head:
+                self._early = data[-3:] if self._began else (self._early + data)[-3:]
+                self._await_head()
+            elif not self._inside and (self.cycle is None or self.cycle.response_complete):
+                self._await_head()
+
+        def _plain(self, data: bytes, before: ChunkLines | None) -> bool:
+            chunks = self._chunks
+            assert chunks is not None
+            if chunks is before:
+                return chunks.feed(data)
+            # The head ended among these bytes.
+            return chunks.feed(data[end_of_head(b"" if self._began else self._early, data) :])
 
     return BoundedProtocol

@@ -4,6 +4,7 @@ Comes in: a method and the path exactly as it stood on the request line. Goes ou
 
 The one idea: a closed list compared byte for byte. Nothing is decoded, normalised or lower-cased, so a path that another
 server would read differently (`//`, `..`, `%2e`, a trailing slash, another case) is simply unknown, and unknown is 404.
+The paths of Azure's clients are in the list: they name the model in the path, and that name counts.
 
 Not here: query strings (they pass through unchanged; the caller of this splits them off) and authentication.
 """
@@ -16,7 +17,7 @@ from typing import Final
 
 from policyd.traffic.refused import CallerFault, Refused, quoted
 
-__all__ = ["Dialect", "Endpoint", "EndpointName", "dialect_of", "find_endpoint"]
+__all__ = ["Dialect", "Endpoint", "EndpointName", "allowed_methods", "dialect_of", "find_endpoint"]
 
 
 class Dialect(StrEnum):
@@ -41,12 +42,17 @@ class EndpointName(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A known path. `path` is what is appended to a target's URL; `model_id` is set for `/v1/models/{id}` only."""
+    """A known path. `path` is what is appended to a target's URL; `model_id` is set for `/v1/models/{id}` only, `deployment`
+    is the model that an Azure path names, and `azure` says that the caller speaks Azure's paths. `allow` holds the methods
+    of a path that was only probed (`alive`)."""
 
     name: EndpointName
     dialect: Dialect
     path: str
     model_id: str | None = None
+    deployment: str | None = None
+    azure: bool = False
+    allow: str = ""
 
 
 POSTS: Final[dict[str, tuple[EndpointName, Dialect]]] = {
@@ -58,6 +64,17 @@ POSTS: Final[dict[str, tuple[EndpointName, Dialect]]] = {
     "/v1/messages/count_tokens": (EndpointName.COUNT_TOKENS, Dialect.ANTHROPIC),
 }
 """Every path that takes a body."""
+
+AZURE: Final = "/openai"
+AZURE_BARE: Final = frozenset({"/responses", "/models"})
+"""What follows `/openai` without a version in the path: the version is a key of the query."""
+
+AZURE_NAMED: Final = re.compile(
+    r"/openai/deployments/([A-Za-z0-9_][A-Za-z0-9_.:@-]*)(/chat/completions|/completions|/embeddings)",
+    re.ASCII,
+)
+BASES: Final = frozenset({"/v1", "/openai", "/openai/v1"})
+"""What base URLs of clients end in, with or without a slash behind it: they may be probed."""
 
 MODELS: Final = "/v1/models"
 MODEL_ID: Final = re.compile(r"/v1/models/([A-Za-z0-9_][A-Za-z0-9_.:@-]*)", re.ASCII)
@@ -79,17 +96,22 @@ def find_endpoint(
 ) -> Endpoint | Refused:
     """The endpoint of a method and a raw path without its query. `prefix` is the deployment's, such as `/llm`: with one,
     only paths below it are known. `header_names` are lower-case."""
-    known = path.removeprefix(prefix) if path.startswith(prefix) else None
-    if known is None:
+    if not path.startswith(prefix):
         return _unknown(path)
-    if known in {"", "/"} and (prefix or known == "/"):
+    below = path.removeprefix(prefix)
+    if _is_base(below, prefix):
         if method in {"GET", "HEAD"}:
-            return Endpoint(EndpointName.ALIVE, dialect_of(header_names), "/")
+            return Endpoint(
+                EndpointName.ALIVE, dialect_of(header_names), "/", allow=allowed_methods(path, prefix)
+            )
         return _method(path, "GET")
+    known, deployment, azure = _plain(below)
     if known in POSTS:
         name, dialect = POSTS[known]
         if method == "POST":
-            return Endpoint(name, dialect, known)
+            return Endpoint(name, dialect, known, deployment=deployment, azure=azure)
+        if method == "HEAD":
+            return Endpoint(EndpointName.ALIVE, dialect, "/", allow=allowed_methods(path, prefix))
         if method == "GET" and name is EndpointName.RESPONSES:
             return Refused(
                 CallerFault.UPGRADE,
@@ -98,12 +120,44 @@ def find_endpoint(
         return _method(path, "POST")
     model = MODEL_ID.fullmatch(known)
     if known == MODELS or model is not None:
-        if method != "GET":
+        if method not in {"GET", "HEAD"}:
             return _method(path, "GET")
-        return Endpoint(
-            EndpointName.MODELS, dialect_of(header_names), known, model.group(1) if model else None
-        )
+        speaks = Dialect.OPENAI if azure else dialect_of(header_names)
+        return Endpoint(EndpointName.MODELS, speaks, known, model.group(1) if model else None, azure=azure)
     return _unknown(path)
+
+
+def allowed_methods(path: str, prefix: str = "") -> str:
+    """The methods of a path that is served, as the header `allow` has them; empty for any other path."""
+    if not path.startswith(prefix):
+        return ""
+    below = path.removeprefix(prefix)
+    known, _, _ = _plain(below)
+    if known in POSTS:
+        return "POST, HEAD"
+    if _is_base(below, prefix) or known == MODELS or MODEL_ID.fullmatch(known):
+        return "GET, HEAD"
+    return ""
+
+
+def _is_base(below: str, prefix: str) -> bool:
+    """Whether a client's base URL may end here. With a prefix, the prefix itself is one."""
+    return below == "/" or (bool(prefix) and below == "") or below.removesuffix("/") in BASES
+
+
+def _plain(below: str) -> tuple[str, str | None, bool]:
+    """A path of Azure's as the plain one, the model that it names, and whether it was one."""
+    if not below.startswith(AZURE):
+        return below, None, False
+    rest = below.removeprefix(AZURE)
+    if rest in AZURE_BARE or rest.startswith("/models/"):
+        return "/v1" + rest, None, True
+    if rest.startswith("/v1/") and POSTS.get(rest, (None, Dialect.OPENAI))[1] is Dialect.OPENAI:
+        return rest, None, True
+    named = AZURE_NAMED.fullmatch(below)
+    if named is None:
+        return below, None, False
+    return "/v1" + named.group(2), named.group(1), True
 
 
 def _unknown(path: str) -> Refused:

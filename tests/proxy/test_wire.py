@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import uvicorn
 
+from policyd.deploy.model import Limits
+from policyd.proxy.early import plain
 from policyd.proxy.forward import Send
 from policyd.proxy.wire import bounded_protocol
 from tests.proxy.bench import CHAT, OK, Running, parsed, post, records, three
@@ -179,7 +181,7 @@ def test_a_client_that_takes_nothing_of_a_whole_answer_is_left() -> None:
         answered.set()
 
     async def test() -> None:
-        protocol = bounded_protocol(lambda: 4096, lambda: 0.1)
+        protocol = bounded_protocol(lambda: Limits(header=4096, unread=0.1), plain)
         config = uvicorn.Config(app, http=protocol, lifespan="off", log_config=None)
         state = uvicorn.Server(config).server_state
         config.load()
