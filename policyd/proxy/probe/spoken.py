@@ -89,7 +89,9 @@ def is_spoken(endpoint: str, answer: Answer) -> bool | None:
             return True
         found = read_object(answer)
         return found is not None and _SAYS[endpoint] in found
-    if answer.status in _SAID_NO or (answer.status == 404 and not _is_about_the_model(answer.body)):
+    if answer.status == 404:
+        return _is_about_the_model(answer.body)
+    if answer.status in _SAID_NO:
         return False
     return True if answer.status in _SAID_YES else None
 
