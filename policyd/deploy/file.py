@@ -4,33 +4,57 @@ In: what TOML and the environment hold. Out: the same with every single value un
 `Deployment` of it. A key that is not here is an error: a setting that this build does not act on is not accepted.
 """
 
-from typing import Annotated, Literal
+import ssl
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, model_validator
+from pydantic import Field, PlainValidator, model_validator
 from pydantic_core import PydanticCustomError
 
 from policyd.deploy import collector, values
+from policyd.deploy.identity_file import (
+    ApiKeysFile,
+    HopFile,
+    IdentityTables,
+    JwksFile,
+    JwtFile,
+    MtlsFile,
+)
+from policyd.deploy.identity_values import private_key
 from policyd.deploy.model import Credential, Dialect, Endpoint, Network, Secret
+from policyd.deploy.pem import load_pair
 from policyd.deploy.send import send_table
+from policyd.deploy.table import Pem, Seconds, Table, Words
 
-__all__ = ["ApiKeyFile", "ApiKeysFile", "DeploymentFile", "LoopbackFile", "TABLES"]
+__all__ = ["DeploymentFile", "TABLES"]
 
-Seconds = Annotated[float, PlainValidator(values.duration)]
 Pause = Annotated[float, PlainValidator(values.pause)]
 Times = Annotated[int, Field(ge=1, le=1000)]
 Size = Annotated[int, PlainValidator(values.size)]
-Sha256 = Annotated[str, PlainValidator(values.sha256)]
-Words = Annotated[str, Field(min_length=1)]
 
 
-class Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
+class ListenTlsFile(Table):
+    certificate: Pem
+    key: Annotated[Secret, PlainValidator(private_key)]
+    client_ca: Pem | None = None
+    required: bool | None = None
+
+    @model_validator(mode="after")
+    def key_and_certificate_belong_together(self) -> "ListenTlsFile":
+        if self.required is not None and self.client_ca is None:
+            raise PydanticCustomError("value", "`required` asks callers for a certificate, and `client_ca` says of which authority")
+        if self.key.value:
+            try:
+                load_pair(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), self.certificate, self.key.value)
+            except ValueError as error:
+                raise PydanticCustomError("value", "{sentence}", {"sentence": str(error)}) from None
+        return self
 
 
 class AdminFile(Table):
     address: Annotated[str, PlainValidator(values.address)] = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 8485
     unix: Words | None = None
+    tls: ListenTlsFile | None = None
 
 
 class ListenFile(AdminFile):
@@ -90,6 +114,8 @@ class TargetFile(Table):
     headers: Annotated[tuple[tuple[str, str], ...], PlainValidator(values.header_map)] = ()
     send: Annotated[tuple[tuple[str, str], ...], PlainValidator(send_table)] = ()
     include_usage: bool = True
+    azure_api_version: Annotated[str, PlainValidator(values.api_version)] | None = None
+    counts_tokens: bool = True
     health: HealthFile | None = None
     probe: ProbeFile = ProbeFile()
     load: LoadFile = LoadFile()
@@ -102,6 +128,17 @@ class TargetFile(Table):
             raise PydanticCustomError(
                 "value",
                 "`load.max_in_flight` is more than `max_connections`, and a request needs a connection",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def azure_names_the_model_in_its_path(self) -> "TargetFile":
+        names = [] if self.model is None else [self.model, *self.aliases.values()]
+        if self.azure_api_version is not None and not (names and all(map(values.fits_a_path, names))):
+            raise PydanticCustomError(
+                "value",
+                "Azure's paths name the model, so `azure_api_version` needs `model`; it and `aliases` are the names of"
+                " deployments, with letters, digits and `._-`",
             )
         return self
 
@@ -121,30 +158,6 @@ class TargetFile(Table):
                 "value", "`tls` says how a server proves itself, but the URL is not `https://`"
             )
         return self
-
-
-class _Claims(BaseModel):
-    """Any further key is a claim; claims are strings."""
-
-    model_config = ConfigDict(extra="allow", strict=True, frozen=True, hide_input_in_errors=True)
-    __pydantic_extra__: dict[str, Words]
-
-    @property
-    def claims(self) -> tuple[tuple[str, str], ...]:
-        return tuple(sorted(self.__pydantic_extra__.items()))
-
-
-class LoopbackFile(_Claims):
-    kind: Literal["loopback"]
-
-
-class ApiKeyFile(_Claims):
-    sha256: Sha256
-
-
-class ApiKeysFile(Table):
-    kind: Literal["api-keys"]
-    keys: Annotated[list[ApiKeyFile], Field(min_length=1)]
 
 
 class LimitsFile(Table):
@@ -201,7 +214,7 @@ class DeploymentFile(Table):
     policy: Words
     listen: ListenFile = ListenFile()
     admin: AdminFile = AdminFile()
-    identity: Annotated[LoopbackFile | ApiKeysFile, Field(discriminator="kind")]
+    identity: IdentityTables
     targets: dict[str, TargetFile]
     features: dict[str, Annotated[str | int | bool, PlainValidator(values.scalar)]] = {}
     on_prem_networks: list[Annotated[Network, PlainValidator(values.network)]] = []
@@ -226,11 +239,19 @@ TABLES: dict[tuple[str, ...], tuple[str, ...]] = {
         (("targets", "*", "breaker"), BreakerFile),
         (("targets", "*", "health"), HealthFile),
         (("targets", "*", "probe"), ProbeFile),
-        (("identity",), ApiKeysFile),
+        (("listen", "tls"), ListenTlsFile),
+        (("admin", "tls"), ListenTlsFile),
+        (("identity", "*", "jwks"), JwksFile),
         (("limits",), LimitsFile),
         (("log",), LogFile),
         (("drain",), DrainFile),
         (("telemetry",), TelemetryFile),
     )
 }
-"""The keys of each table, by path; `*` stands for any name. For near names."""
+_KINDS = (ApiKeysFile, JwtFile, MtlsFile, HopFile)
+TABLES |= {
+    ("identity",): tuple(sorted({f.alias or name for kind in _KINDS for name, f in kind.model_fields.items()})),
+    ("identity", "jwks"): tuple(JwksFile.model_fields),
+}
+TABLES[("identity", "*")] = TABLES[("identity",)]
+"""The keys of each table, by path; `*` stands for any name, or for the number of one of several. For near names."""

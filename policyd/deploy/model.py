@@ -11,8 +11,10 @@ from typing import Literal as Lit
 from typing import TypeAlias
 
 __all__ = [
-    "AddressRule", "Address", "ApiKey", "ApiKeyIdentity", "Binding", "BoundTarget", "Breaking", "Credential", "Deployment", "Dialect",
-    "Drain", "Endpoint", "Health", "Identity", "Limits", "Listen", "Load", "LoopbackIdentity", "Network", "Probe", "Secret", "Telemetry", "Timeouts", "Tls",
+    "Address", "AddressRule", "ApiKey", "ApiKeyIdentity", "Binding", "BoundTarget", "Breaking", "Credential",
+    "Deployment", "Dialect", "Drain", "Endpoint", "Health", "HopIdentity", "Identity", "JwtIdentity", "KeySet",
+    "KnownName", "Limits", "Listen", "ListenTls", "Load", "LoopbackIdentity", "MtlsIdentity", "NameKind", "Network",
+    "OneIdentity", "Probe", "Secret", "SeveralIdentities", "Telemetry", "Timeouts", "Tls",
 ]  # fmt: skip
 
 Address: TypeAlias = IPv4Address | IPv6Address
@@ -135,7 +137,9 @@ class Breaking:
 class Binding:
     """What the deployment says about one target. `model` replaces the model that the caller named; `aliases` map a
     caller's model name to another one; both absent, the name passes. `headers` are added to every request, and `send` are
-    top-level keys of every body, with their JSON. `include_usage`: the server knows `stream_options.include_usage`."""
+    top-level keys of every body, with their JSON. `include_usage`: the server knows `stream_options.include_usage`.
+    `azure_api_version`: the server is Azure OpenAI's classic API in this version. `counts_tokens`: it answers Anthropic's
+    `count_tokens`."""
 
     name: str
     endpoint: Endpoint
@@ -150,6 +154,8 @@ class Binding:
     headers: tuple[tuple[str, str], ...] = ()
     send: tuple[tuple[str, str], ...] = ()
     include_usage: bool = True
+    azure_api_version: str | None = None
+    counts_tokens: bool = True
     health: Health | None = None
     probe: Probe = Probe()
     load: Load = Load()
@@ -197,6 +203,17 @@ class BoundTarget:
 
 
 @dataclass(frozen=True, slots=True)
+class ListenTls:
+    """How a listener proves itself and asks its callers to: PEM texts. Without `client_ca` nobody is asked; with `required`
+    a caller without a certificate of that authority gets no connection."""
+
+    certificate: str
+    key: Secret
+    client_ca: str | None = None
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Listen:
     """Where policyd listens: an address and port, or (`address` is `unix`) the socket at `path`. `prefix` (`/llm`, often
     empty) stands before every path that is served."""
@@ -216,10 +233,11 @@ class LoopbackIdentity:
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A caller known by the SHA-256 (lower-case hex) of its key."""
+    """A caller known by the SHA-256 (lower-case hex) of its key; from `until`, a POSIX time, on it is nobody's."""
 
     sha256: str
     claims: tuple[tuple[str, str], ...]
+    until: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +249,77 @@ class ApiKeyIdentity:
         return {key.sha256: dict(key.claims) for key in self.keys}
 
 
-Identity: TypeAlias = LoopbackIdentity | ApiKeyIdentity
+@dataclass(frozen=True, slots=True)
+class KeySet:
+    """Where an issuer's public keys come from: `document` was read from a file together with the deployment; else they are
+    fetched from `endpoint`, again every `refresh` seconds, and kept for `keep` seconds where that fails."""
+
+    document: str | None = None
+    endpoint: Endpoint | None = None
+    tls: Tls = Tls()
+    refresh: float = 300.0
+    keep: float = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class JwtIdentity:
+    """Callers known by tokens of one issuer. `claims` maps a claim's name to its path in the token; `require` are paths that
+    every token has. INVARIANT: exactly one of `keys` and `secret` is there, and fits `algorithms`."""
+
+    issuer: str
+    audience: tuple[str, ...]
+    algorithms: tuple[str, ...]
+    keys: KeySet | None
+    secret: Secret | None
+    leeway: float
+    require: tuple[tuple[str, ...], ...]
+    claims: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+NameKind: TypeAlias = Lit["uri", "dns", "cn"]
+
+
+@dataclass(frozen=True, slots=True)
+class KnownName:
+    """A name that a certificate can hold, and the claims of who holds it."""
+
+    kind: NameKind
+    name: str
+    claims: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MtlsIdentity:
+    """Callers known by their certificate, which the listener verified. `claims` maps a claim's name to the kind of name that
+    is its value. With `names`, nobody else is known."""
+
+    names: tuple[KnownName, ...]
+    claims: tuple[tuple[str, NameKind], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HopIdentity:
+    """Callers known by what a trusted hop says in `header`. It is believed from peers in `networks`, and with `unix` from
+    whoever can open the listener's socket; from nobody else."""
+
+    header: Lit["x-forwarded-client-cert", "x-spiffe-id"]
+    networks: tuple[Network, ...]
+    unix: bool
+    names: tuple[KnownName, ...]
+    claims: tuple[tuple[str, NameKind], ...]
+
+
+OneIdentity: TypeAlias = LoopbackIdentity | ApiKeyIdentity | JwtIdentity | MtlsIdentity | HopIdentity
+
+
+@dataclass(frozen=True, slots=True)
+class SeveralIdentities:
+    """Ways to be known, in the order in which they are asked; the first for which a caller shows anything decides."""
+
+    ways: tuple[OneIdentity, ...]
+
+
+Identity: TypeAlias = OneIdentity | SeveralIdentities
 
 
 @dataclass(frozen=True, slots=True)

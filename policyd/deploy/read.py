@@ -101,7 +101,7 @@ def _read(path: Path, environ: Mapping[str, str], absent_secret: Severity) -> Lo
     except ValidationError as error:
         found += complaints(error, author)
     else:
-        found += _identity_fits(file, author) + _keys_differ(file, author)
+        found += identity_findings(file, author)
         draft = _deployment(file, path.parent)
     found += _missing_secrets(overridden.data, surroundings, author, absent_secret)
     usable = not has_errors(found) and not surroundings.missing
@@ -158,48 +158,12 @@ def _clash(name: str) -> Diagnostic:
     return Diagnostic("PD510", Severity.ERROR, message, variable_span(name), help=cure)
 
 
-def _identity_fits(file: DeploymentFile, author: Author) -> list[Diagnostic]:
-    if (
-        isinstance(file.identity, ApiKeysFile)
-        or file.listen.unix is not None
-        or _is_loopback(file.listen.address)
-    ):
-        return []
-    message = f"a fixed identity would be anybody's at `{file.listen.address}`"
-    cure = 'listen on a loopback address or a unix socket, or use `kind = "api-keys"`'
-    return [Diagnostic("PD509", Severity.ERROR, message, author.span(("identity", "kind")), help=cure)]
-
-
-def _keys_differ(file: DeploymentFile, author: Author) -> list[Diagnostic]:
-    if not isinstance(file.identity, ApiKeysFile):
-        return []
-    found: list[Diagnostic] = []
-    seen: set[str] = set()
-    for index, key in enumerate(file.identity.keys):
-        if key.sha256 in seen:
-            message = "this key is there twice, and two callers cannot share one"
-            found.append(
-                Diagnostic(
-                    "PD505", Severity.ERROR, message, author.span(("identity", "keys", index, "sha256"))
-                )
-            )
-        seen.add(key.sha256)
-    return found
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return address == "localhost"
-
-
 def _deployment(file: DeploymentFile, folder: Path) -> Deployment:
     return Deployment(
         policy=str((folder / file.policy).absolute()),
         listen=replace(_listen(file.listen, folder), prefix=file.listen.prefix),
         admin=_listen(file.admin, folder),
-        identity=_identity(file.identity),
+        identity=identity_of(file),
         bindings=tuple(_binding(name, target) for name, target in file.targets.items()),
         on_prem_networks=tuple(file.on_prem_networks),
         features=tuple(file.features.items()),
@@ -216,12 +180,6 @@ def _deployment(file: DeploymentFile, folder: Path) -> Deployment:
 def _listen(file: AdminFile, folder: Path) -> Listen:
     path = None if file.unix is None else str((folder / file.unix).absolute())
     return Listen("unix" if path else file.address, file.port, path)
-
-
-def _identity(file: LoopbackFile | ApiKeysFile) -> Identity:
-    if isinstance(file, LoopbackFile):
-        return LoopbackIdentity(file.claims)
-    return ApiKeyIdentity(tuple(ApiKey(key.sha256, key.claims) for key in file.keys))
 
 
 def _binding(name: str, file: TargetFile) -> Binding:
@@ -241,6 +199,8 @@ def _binding(name: str, file: TargetFile) -> Binding:
         headers=file.headers,
         send=file.send,
         include_usage=file.include_usage,
+        azure_api_version=file.azure_api_version,
+        counts_tokens=file.counts_tokens,
         health=None if file.health is None else Health(**file.health.model_dump()),
         probe=Probe(**file.probe.model_dump()),
         load=Load(**file.load.model_dump()),

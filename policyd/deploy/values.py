@@ -23,7 +23,7 @@ from policyd.deploy.model import Credential, Endpoint, Network, Secret
 
 __all__ = [
     "UNSENDABLE", "Missing", "Surroundings", "address", "certificate_authority", "credential", "duration", "endpoint", "header_map", "network", "pause", "pin",
-    "prefix", "request_path", "scalar", "sha256", "size", "why_unread", "zone",
+    "api_version", "fits_a_path", "prefix", "request_path", "scalar", "sha256", "size", "why_unread", "zone",
 ]  # fmt: skip
 
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
@@ -41,6 +41,7 @@ _BYTES: Final = {
 _REQUEST_PATH: Final = re.compile(r"/|(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~!$&'()*+,;=:@-]+)+")
 _HEX: Final = re.compile(r"[0-9a-f]{64}")
 _PREFIX: Final = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]+)*")
+_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _STYLES: Final = ("bearer", "x-api-key", "api-key")
 
 
@@ -146,6 +147,17 @@ def prefix(value: Any) -> str:
     if bare is None or not _PREFIX.fullmatch(bare):
         raise _wrong(f'`{value}` is not a prefix of paths: write `"/llm"`, with letters, digits and `._~-`')
     return bare
+
+
+def api_version(value: Any) -> str:
+    if not isinstance(value, str) or not fits_a_path(value):
+        raise _wrong(f'`{value}` is not a version of an API: write one like `"2024-10-21"` or `"preview"`')
+    return value
+
+
+def fits_a_path(name: str) -> bool:
+    """Whether a name can stand in a path in one way only."""
+    return _NAME.fullmatch(name) is not None
 
 
 def network(value: Any) -> Network:

@@ -26,7 +26,9 @@ from policyd.proxy.answering import (
     send_whole,
 )
 from policyd.proxy.asked import Asked, Envelope, Watch, endpoint_of, envelope_of
+from policyd.proxy.azure import azure_address, without_version
 from policyd.proxy.bound_body import bound_body
+from policyd.proxy.candidates import candidates_of, tokens_of
 from policyd.proxy.conversation import MOST_DECISIONS
 from policyd.proxy.decide import Decided, decide, refusal_of
 from policyd.proxy.decision_log import DecisionLog
@@ -38,7 +40,7 @@ from policyd.proxy.identity import Claims
 from policyd.proxy.intake import Gone, Receive, Room, take_body, take_whole
 from policyd.proxy.live import Live
 from policyd.proxy.models import listing
-from policyd.proxy.order import in_order_to_try
+from policyd.proxy.order import is_fixed
 from policyd.proxy.outbound import (
     Headers,
     is_plain_query,
@@ -55,8 +57,9 @@ from policyd.proxy.wire import Early, Line, line_of_scope
 from policyd.traffic.body import Body, read_body
 from policyd.traffic.endpoints import Endpoint, EndpointName
 from policyd.traffic.read import read_request
-from policyd.traffic.reading import Reading
+from policyd.traffic.reading import Flag, Reading
 from policyd.traffic.refused import CallerFault, Refused, quoted
+from policyd.traffic.rewrite import named
 from policyd.traffic.top_level import unknown_top_level_keys
 
 __all__ = ["Sidecar"]
@@ -81,7 +84,7 @@ class Sidecar:
         draw: Callable[[], float] = random.random,
     ) -> None:
         self.live = live
-        self._road = road
+        self.road = road
         self._log = log
         self._clock = clock
         self._draw = draw
@@ -226,10 +229,11 @@ class Sidecar:
         raw: bytes,
         watch: Watch,
     ) -> Refusal | None:
+        began = asyncio.get_running_loop().time()
         if len(raw) > LARGE:
-            read = await asyncio.to_thread(_read, raw, envelope, endpoint.name)
+            read = await asyncio.to_thread(_read, raw, envelope, endpoint)
         else:
-            read = _read(raw, envelope, endpoint.name)
+            read = _read(raw, envelope, endpoint)
         if isinstance(read, Refused):
             return refuse_unread(read)
         body, reading = read
@@ -248,9 +252,9 @@ class Sidecar:
             barred = _barred(live, decided.decision, endpoint.name, body, reading)
             if isinstance(barred, Refusal):
                 return barred
-            errand = self._errand(request, endpoint, live, decided.decision, body, reading, decisions, barred)
+            errand = self._errand(request, endpoint, live, decided, body, reading, decisions, barred, began)
             request.outcome.again = False
-            await forward(errand, self._road, request.send, watch.is_gone, request.outcome)
+            await forward(errand, self.road, request.send, watch.is_gone, request.outcome)
             if not request.outcome.again:
                 break
         code = request.outcome.refusal
@@ -261,17 +265,25 @@ class Sidecar:
         request: Asked,
         endpoint: Endpoint,
         live: Live,
-        plan: Plan,
+        decided: Decided,
         body: Body,
         reading: Reading,
         decisions: int,
         barred: frozenset[str],
+        began: float,
     ) -> Errand:
-        targets = in_order_to_try(plan, self._road.observed.standing(live.price_in), self._draw)
+        """`began` is when the body was whole: neither deadline nor attempts are renewed by deciding again."""
+        plan, limits = decided.decision, live.limits
+        assert isinstance(plan, Plan)  # INVARIANT: a rejection is no errand
+        tokens = (0, 0)
+        if live.metered or not is_fixed(plan):
+            tokens = tokens_of(decided, reading, len(body.raw), live.deployment.answer_reserve)
+        targets = candidates_of(plan, live, endpoint.name, body, tokens, self.road.targets.seen, self._draw)
         targets = tuple(t for t in targets if t not in barred) if barred else targets
         decision, route, tag = request.record.decision, plan.route, live.tag
 
-        path, query = endpoint.path.encode(), onward_query(request.query)
+        plain, asked = endpoint.path.encode(), onward_query(request.query)
+        asked = without_version(asked) if endpoint.azure else asked
         headers = onward_headers(request.headers, live.sight.headers)
         asking = asking_for_usage(endpoint.name, body.parsed)
 
@@ -280,8 +292,13 @@ class Sidecar:
             more = asking if binding.include_usage else NOTHING_MORE
             raw = bound_body(binding, body, reading.model, more)
             passed, reply = (uncompressed(headers), Unasked()) if more else (headers, None)
+            path, query = plain, known_query(asked) if target in live.onward else asked
+            if binding.azure_api_version is not None:
+                path, query = azure_address(
+                    binding.azure_api_version, plain, query, binding.model_for(reading.model)
+                )
             if target in live.onward:
-                return Way(path, known_query(query), known_headers(passed), raw, reply)
+                return Way(path, query, known_headers(passed), raw, reply)
             return Way(path, query, passed, raw, reply)
 
         def headers_for(target: str, attempts: int) -> Headers:
@@ -299,10 +316,14 @@ class Sidecar:
             bindings=live.bindings,
             way_to=way_to,
             size=len(body.raw),
-            deadline=asyncio.get_running_loop().time() + seconds,
+            deadline=began + min(seconds, limits.deadline),
             own_headers=headers_for,
             told=told,
             decisions=decisions,
+            tokens=sum(tokens),
+            attempts=max(1, limits.attempts - request.outcome.used),
+            retry_wait=limits.retry_wait,
+            acts=Flag.SERVER_TOOLS in reading.flags,
         )
 
     async def _models(self, request: Asked, live: Live, endpoint: Endpoint, claims: Claims) -> Refusal | None:
@@ -366,12 +387,14 @@ async def _decide(
     return decided
 
 
-def _read(raw: bytes, envelope: Envelope, endpoint: EndpointName) -> tuple[Body, Reading] | Refused:
+def _read(raw: bytes, envelope: Envelope, endpoint: Endpoint) -> tuple[Body, Reading] | Refused:
     """The body and what it says."""
     body = read_body(raw, envelope.kind, envelope.coding)
     if isinstance(body, Refused):
         return body
-    reading = read_request(endpoint, body.parsed)
+    if endpoint.deployment is not None:
+        body = named(body, endpoint.deployment)
+    reading = read_request(endpoint.name, body.parsed)
     return reading.refused if reading.refused is not None else (body, reading)
 
 

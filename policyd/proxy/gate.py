@@ -15,6 +15,7 @@ from typing import Final, Never, TypeAlias
 from urllib.parse import unquote_to_bytes
 
 from policyd.deploy.model import BoundTarget
+from policyd.proxy.azure_path import misaddressed
 from policyd.proxy.declared_keys import missing_key
 from policyd.proxy.model_key import ModelKey, model_key
 
@@ -226,6 +227,7 @@ class Gate:
             _refuse_path(target, method, path)
             or _refuse_headers(serving.policy_headers, headers)
             or _refuse_model(target, method, body)
+            or _refuse_azure(target, method, path, body)
             or _refuse_undeclared(target, method, body)
         )
         if refusal is not None:
@@ -319,6 +321,14 @@ def _refuse_path(target: BoundTarget, method: bytes, path: bytes) -> Refused | N
         if keys & CREDENTIAL_QUERY_KEYS or any(_LIKE_A_CREDENTIAL.search(key) for key in keys):
             return Refused(Reason.CREDENTIAL, "the query holds a credential of the caller")
     return None
+
+
+def _refuse_azure(target: BoundTarget, method: bytes, path: bytes, body: bytes) -> Refused | None:
+    version = target.binding.azure_api_version
+    if version is None or method != b"POST":
+        return None
+    wrong = misaddressed(path[len(target.binding.endpoint.prefix) :], version, model_key(body))
+    return None if wrong is None else Refused(Reason.MODEL, wrong)
 
 
 def _plain_key(key: bytes) -> bytes:

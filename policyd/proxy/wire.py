@@ -260,7 +260,7 @@ def bounded_protocol(
                 # The rest of a request that is answered already is nobody's; a short one may still end.
                 self._lingering = self.loop.call_later(linger, self._raw.close)
 
-        def send_400_response(self, msg: str) -> None:
+        def send_400_response(self, msg: str) -> None:  # noqa: ARG002  the server's words say less
             self._turn_away("caller_not_http", self._fault or _NOT_HTTP)
 
         def _turn_away(self, code: Lit["caller_not_http", "caller_slow"], message: str) -> None:
@@ -369,7 +369,7 @@ def bounded_protocol(
             self._moved = self._began = False
             before = self._chunks
             super().data_received(data)
-            if self._deaf:
+            if self._hears_nothing():
                 return
             self._received = 0 if self._moved else self._received + len(data)
             if self._chunks is not None and not self._plain(data, before):
@@ -383,6 +383,10 @@ def bounded_protocol(
                 self._await_head()
             elif not self._inside and (self.cycle is None or self.cycle.response_complete):
                 self._await_head()
+
+        def _hears_nothing(self) -> bool:
+            """Asked again: the parser may have found that there is nothing more to hear."""
+            return self._deaf
 
         def _plain(self, data: bytes, before: ChunkLines | None) -> bool:
             chunks = self._chunks

@@ -12,7 +12,7 @@ import orjson
 
 from policyd.traffic.body import Body, outside_strings
 
-__all__ = ["put_values", "with_model"]
+__all__ = ["named", "put_values", "with_model"]
 
 _TOKEN: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\]]', re.DOTALL)
 _COLON: Final = re.compile(rb"[ \t\r\n]*:[ \t\r\n]*")
@@ -22,6 +22,13 @@ _SCALAR: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[a-z0-9.+\-E]+', re.DOTA
 def with_model(body: Body, model: str) -> bytes:
     """The body's bytes with `model` as the value of the top-level key `model`."""
     return put_values(body, {"model": orjson.dumps(model)})
+
+
+def named(body: Body, model: str) -> Body:
+    """The body as it would have come with this model in it, whatever it names."""
+    if body.parsed.get("model") == model:
+        return body
+    return Body(with_model(body, model), {**body.parsed, "model": model})
 
 
 def put_values(body: Body, values: Mapping[str, bytes]) -> bytes:

@@ -388,3 +388,28 @@ def test_a_mistake_is_said_in_words_of_this_project(text: str, said: str, tmp_pa
 def test_a_file_that_is_not_there_is_said_in_words(tmp_path: Path) -> None:
     (found,) = read_deployment(tmp_path / "none.toml", {}).diagnostics
     assert found.message.endswith("none.toml`: there is no such file")
+
+
+AZURE = SMALL + 'model = "gpt-5"\naliases = { small = "gpt-5.mini" }\nazure_api_version = "2024-10-21"\n'
+
+
+def test_a_target_at_azure(tmp_path: Path) -> None:
+    loaded = read(tmp_path, AZURE)
+    assert loaded.deployment is not None
+    assert loaded.deployment.bindings[0].azure_api_version == "2024-10-21"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('model = "gpt-5"\n', ""),
+        ('model = "gpt-5"', 'model = "a/b"'),
+        ("gpt-5.mini", "../x"),
+        ("2024-10-21", "2024 10"),
+        ("2024-10-21", "a&b"),
+    ],
+)
+def test_what_cannot_stand_in_azures_paths_is_told(tmp_path: Path, old: str, new: str) -> None:
+    loaded = read(tmp_path, AZURE.replace(old, new))
+    assert loaded.deployment is None
+    assert [d.code for d in loaded.diagnostics] == ["PD505"]
