@@ -4,6 +4,10 @@ In come a request and what to say; out go ASGI's messages and the record's last 
 request, its answer and its line in the log are made here. Answers of targets are `forward.py`'s.
 """
 
+from dataclasses import replace
+from math import ceil
+from typing import Final
+
 from policyd.policy.decision import Plan
 from policyd.proxy.asked import Asked
 from policyd.proxy.forward import Outcome, Send
@@ -12,6 +16,9 @@ from policyd.proxy.record import Record
 from policyd.proxy.refusals import REFUSALS, Refusal, body_of, for_the_log, headers_of, refuse
 
 __all__ = ["note_outcome", "of_upstreams", "own_headers", "send_alive", "send_refusal", "send_whole"]
+
+LONGEST_WAIT: Final = 60
+"""Seconds after which a caller is asked to come back at the latest; longer waits are not believed, and clients cap them."""
 
 
 async def send_refusal(request: Asked, refusal: Refusal) -> None:
@@ -47,13 +54,16 @@ def own_headers(decision: str, tag: bytes, route: str | None, target: str | None
 
 
 def of_upstreams(code: str, outcome: Outcome) -> Refusal:
-    """The refusal where no candidate gave an answer: what became of each."""
-    what = ", ".join(f"{a.target}: {a.status or a.outcome}" for a in outcome.attempts)
-    return refuse(code, f"{REFUSALS[code].meaning} ({what})")
+    """The refusal where no candidate gave an answer: what became of each, and when one may be asked again."""
+    became = [f"{a.target}: {a.status or a.outcome}" for a in outcome.attempts]
+    what = ", ".join(became + [f"{target}: {why.value}" for target, why in outcome.passed])
+    refusal = refuse(code, f"{REFUSALS[code].meaning} ({what})")
+    return replace(refusal, retry_after=min(max(1, ceil(outcome.retry_after or 0)), LONGEST_WAIT))
 
 
 def note_outcome(record: Record, outcome: Outcome) -> None:
     record.attempts = outcome.attempts
+    record.passed = outcome.passed
     record.bytes_out = outcome.sent
     record.target = outcome.target
     if outcome.tap is not None:

@@ -3,10 +3,11 @@
 In come the errand (what to send, to which candidates, under which ticket) and the caller's `send`; out goes what
 happened. The one idea: this module awaits, and `conversation.step` says what to do about what came. Bytes of an answer
 pass as they came. It does not know the policy: which candidates there are is the plan's affair, whether one may be used
-the gate's.
+the gate's, whether it is asked now that of `targets`.
 """
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -14,6 +15,8 @@ from typing import Any, Final, TypeAlias, assert_never
 
 from policyd.deploy.model import Binding
 from policyd.proxy.conversation import (
+    ASKED_AGAIN,
+    CONNECTS_AGAIN,
     AnotherPolicy,
     Answered,
     Await,
@@ -27,17 +30,29 @@ from policyd.proxy.conversation import (
     Faulted,
     Finish,
     HangUp,
+    Passed,
+    Pause,
     Refuse,
     Relay,
+    Rested,
     Try,
     begin,
     step,
 )
 from policyd.proxy.ending import Ending, ending_for
 from policyd.proxy.gate import Gate, GateClosed, Permit, PolicyChanged, Refused, Ticket
-from policyd.proxy.order import Observed
+from policyd.proxy.opening import begins_with_error
 from policyd.proxy.outbound import Headers, answer_headers
-from policyd.proxy.standing import TargetsOut
+from policyd.proxy.patience import again_after, retry_after
+from policyd.proxy.targets import Ending as Verdict
+from policyd.proxy.targets import (
+    Skipped,
+    Targets,
+    TargetState,
+    WhyPassed,
+    verdict_on_fault,
+    verdict_on_status,
+)
 from policyd.proxy.upstream.errors import Kind, UpstreamBroken, UpstreamError
 from policyd.proxy.upstream.protocol import Exchange, Upstream
 from policyd.proxy.usage import Tap, tap_for
@@ -57,8 +72,10 @@ LARGEST_WHOLE = 64 * 1024 * 1024
 @dataclass(slots=True)
 class Errand:
     """What is to be carried; it does not change (and is not frozen because one is made for every request). `way_to` says
-    how it is said to a target, `size` is the body's as it came, `deadline` of the loop's clock. `own_headers` makes
-    policyd's headers for an answer of a target at an attempt, `told` the error event for a stream with this tail."""
+    how it is said to a target, `size` is the body's as it came, `tokens` what it takes of a target's minute, `deadline` of
+    the loop's clock. `own_headers` makes policyd's headers for an answer of a target at an attempt, `told` the error event
+    for a stream with this tail. `attempts` are left to it, however often it was decided; it never rests longer than
+    `retry_wait` seconds; `acts`: a target may do more for it than to answer."""
 
     ticket: Ticket
     targets: tuple[str, ...]
@@ -69,16 +86,20 @@ class Errand:
     own_headers: Callable[[str, int], Headers]
     told: Callable[[str, bytes], bytes]
     decisions: int
+    tokens: int = 0
+    attempts: int = 6
+    retry_wait: float = 5.0
+    acts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Road:
-    """What every errand uses. `out` are targets that are not tried now, whatever the plan says."""
+    """What every errand uses. `draw` gives a number in [0, 1)."""
 
     gate: Gate
     upstream: Upstream
-    observed: Observed
-    out: TargetsOut = field(default_factory=TargetsOut)
+    targets: Targets
+    draw: Callable[[], float] = random.random
 
 
 @dataclass(slots=True)
@@ -97,8 +118,10 @@ class Attempt:
 
 @dataclass(slots=True)
 class Outcome:
-    """What happened. `refusal` is the code of the refusal that is still to be sent; `again`: decide once more; `cut`: the
-    connection must be broken off; `gone`: the client left; `tap` read beside the answer that passed."""
+    """What happened. `passed` are candidates that were not asked, and why; `retry_after`: seconds after which one of the
+    candidates may be asked again, as far as any said so. `refusal` is the code of the refusal that is still to be sent;
+    `again`: decide once more; `cut`: the connection must be broken off; `gone`: the client left; `tap` read beside the
+    answer that passed."""
 
     attempts: list[Attempt] = field(default_factory=list)
     status: int | None = None
@@ -110,6 +133,17 @@ class Outcome:
     gone: bool = False
     gate_said: str | None = None
     tap: Tap | None = None
+    passed: list[tuple[str, WhyPassed]] = field(default_factory=list)
+    retry_after: float | None = None
+
+    @property
+    def used(self) -> int:
+        """Attempts that count: those that found another policy sent nothing and are none."""
+        return sum(a.outcome != "policy_changed" for a in self.attempts)
+
+    def may_come_back(self, seconds: float | None) -> None:
+        if seconds is not None and (self.retry_after is None or seconds < self.retry_after):
+            self.retry_after = seconds
 
 
 async def forward(
@@ -117,7 +151,9 @@ async def forward(
 ) -> None:
     """Runs the exchange to its end and writes what happened into `outcome`, also where the task is cancelled because
     the client is gone (then it returns) or because the sidecar stops (then the cancellation goes on)."""
-    state, action = begin(len(errand.targets), decisions=errand.decisions)
+    state, action = begin(
+        len(errand.targets), attempts=errand.attempts, decisions=errand.decisions, acts=errand.acts
+    )
     courier = _Courier(errand, road, send, outcome)
     event: Event
     try:
@@ -129,6 +165,8 @@ async def forward(
                     event = await courier.first_bytes()
                 case Relay():
                     event = await courier.relay()
+                case Pause(until):
+                    event = await courier.rest(until)
                 case Finish() | HangUp():
                     return
                 case Refuse(code):
@@ -146,6 +184,7 @@ async def forward(
             state, action = step(state, event)
     except asyncio.CancelledError:
         outcome.gone = is_gone()
+        courier.say_nothing()
         outcome.cut = None if outcome.gone else "internal_stopped"
         if not outcome.gone:
             raise
@@ -155,14 +194,16 @@ async def forward(
 
 _BODY: Final = Body()
 _ENDED: Final = Ended()
+_RESTED: Final = Rested()
+_DEADLINE: Final = Deadline()
 
 
 class _Courier:
     """The hands of one exchange: at most one attempt and one answer at a time."""
 
     __slots__ = (
-        "_answer", "_attempt", "_ending", "_errand", "_head", "_held", "_outcome", "_reply", "_road", "_send", "_streams",
-        "_tail", "_tap",
+        "_answer", "_attempt", "_ending", "_errand", "_head", "_held", "_loop", "_outcome", "_reply", "_road", "_send",
+        "_state", "_streams", "_tail", "_tap", "_trial", "_verdict",
     )  # fmt: skip
 
     def __init__(self, errand: Errand, road: Road, send: Send, outcome: Outcome) -> None:
@@ -179,6 +220,10 @@ class _Courier:
         self._streams = False
         self._tap: Tap | None = None
         self._ending: Ending | None = None
+        self._loop = asyncio.get_running_loop()
+        self._state: TargetState | None = None
+        self._trial = False
+        self._verdict = Verdict.NEITHER
 
     def drop(self, why: str = "dropped") -> None:
         """Ends the attempt, if there is one: a connection in use is closed, a finished one goes back to its pool."""
@@ -189,20 +234,48 @@ class _Courier:
         if attempt is not None:
             attempt.took = perf_counter() - attempt.began
             attempt.outcome = attempt.outcome or why
-            self._road.observed.ended(attempt.target)
+        state, self._state = self._state, None
+        if state is not None:
+            state.end(self._verdict, self._loop.time(), trial=self._trial)
+            state.seats.give(self._errand.size)
+            self._trial = False
+
+    def say_nothing(self) -> None:
+        """What was cut off from this side tells nothing about the target."""
+        self._verdict = Verdict.NEITHER
 
     async def attempt(self, target: str) -> Event:
-        """Asks the gate, then the target, up to the head of its answer."""
+        """Waits for a place at the target, asks the gate, then the target, up to the head of its answer."""
         self.drop()
-        errand = self._errand
+        errand, loop = self._errand, self._loop
+        if loop.time() >= errand.deadline:
+            return _DEADLINE
+        # One that is not bound any more has no state, and the gate knows what that means.
+        state = self._road.targets.get(target)
+        awaited = errand.size > LARGE
+        if state is not None:
+            skipped = state.passed(loop.time(), errand.tokens)
+            if skipped is None and not state.seats.take(errand.size):
+                skipped, awaited = await self._in_line(state), True
+            if skipped is not None:
+                return self._passed(target, skipped)
+            self._state = state
+            self._verdict = Verdict.NEITHER
         attempt = Attempt(target, perf_counter())
-        self._outcome.attempts.append(attempt)
-        self._attempt = attempt
-        self._road.observed.began(target)
         if errand.size > LARGE:
             permit = await asyncio.to_thread(self._permit, target)
         else:
             permit = self._permit(target)
+        if state is not None:
+            now = loop.time()
+            # Asked once more where others had their turn meanwhile: one of them may be the breaker's trial.
+            if awaited and (skipped := state.passed(now, errand.tokens)) is not None:
+                self.drop()
+                return self._passed(target, skipped)
+            if isinstance(permit, Permit):
+                self._trial = state.begin(now, errand.tokens)
+        self._outcome.attempts.append(attempt)
+        self._attempt = attempt
         attempt.permitted = perf_counter() - attempt.began
         if not isinstance(permit, Permit):
             return self._closed(attempt, permit)
@@ -212,9 +285,38 @@ class _Courier:
             return self._fault(attempt, error)
         except GateClosed as closed:
             return self._closed(attempt, closed.outcome)
-        attempt.status = self._answer.status
+        attempt.status = status = self._answer.status
         attempt.outcome = "answered"
-        return Answered(self._answer.status)
+        self._verdict = verdict_on_status(status)
+        if status not in ASKED_AGAIN:
+            return Answered(status)
+        seconds = retry_after(self._answer.headers)
+        self._outcome.may_come_back(seconds)
+        return Answered(status, None if seconds is None else self._again_at(seconds))
+
+    async def _in_line(self, state: TargetState) -> Skipped | None:
+        """Waits for a place, which is taken where nothing is said."""
+        left = self._errand.deadline - self._loop.time()
+        if await state.seats.wait(self._errand.size, min(state.queue_timeout, left)):
+            return None
+        return Skipped(WhyPassed.BUSY, state.queue_timeout)
+
+    def _passed(self, target: str, skipped: Skipped) -> Event:
+        self._outcome.passed.append((target, skipped.why))
+        self._outcome.may_come_back(skipped.wait)
+        return Passed(skipped.why in {WhyPassed.BUSY, WhyPassed.RATE})
+
+    def _again_at(self, seconds: float) -> float | None:
+        """When the target may be asked again, if that is soon enough for this request."""
+        errand, now = self._errand, self._loop.time()
+        at = now + again_after(seconds, self._road.draw())
+        return at if at < errand.deadline and at - now <= errand.retry_wait else None
+
+    async def rest(self, until: float) -> Event:
+        """Waits with nothing in hand."""
+        self.drop()
+        await asyncio.sleep(until - self._loop.time())
+        return _RESTED
 
     def _permit(self, target: str) -> Permit | Refused | PolicyChanged:
         errand = self._errand
@@ -241,9 +343,13 @@ class _Courier:
 
     def _fault(self, attempt: Attempt, error: UpstreamError) -> Event:
         attempt.outcome = error.kind.value
-        if asyncio.get_running_loop().time() >= self._errand.deadline:
-            return Deadline()
-        return Faulted(error.kind)
+        if self._loop.time() >= self._errand.deadline:
+            # The time that was left may have been short: that says nothing about the target.
+            self._verdict = Verdict.NEITHER
+            return _DEADLINE
+        self._verdict = verdict_on_fault(error.kind)
+        again_at = self._again_at(0.0) if error.kind in CONNECTS_AGAIN else None
+        return Faulted(error.kind, again_at)
 
     async def first_bytes(self) -> Event:
         """Waits for the first bytes of the body, or its end, and holds them; all of it, where the reply wants it whole."""
@@ -254,11 +360,23 @@ class _Courier:
             if not self._held and not answer.finished:
                 self._held = await anext(answer, b"")
             attempt.first_byte = perf_counter() - attempt.began
-            self._road.observed.first_byte(attempt.target, attempt.first_byte)
+            if answer.status < 300:
+                await self._refuse_error(answer, attempt)
+            if self._state is not None and self._verdict is Verdict.GOOD:
+                self._state.answering(attempt.first_byte, trial=self._trial)
+                self._trial = False
             await self._said_by(answer, attempt)
         except UpstreamError as error:
             return self._fault(attempt, error)
         return _BODY
+
+    async def _refuse_error(self, answer: Exchange, attempt: Attempt) -> None:
+        """An answer that is a success by its status and begins with an error is none."""
+        events = not self._held.startswith(b"{") and _is_open_stream(answer.headers)
+        while (found := begins_with_error(self._held, events=events, ended=answer.finished)) is None:
+            self._held += await anext(answer, b"")
+        if found:
+            raise UpstreamBroken(Kind.ERROR_EVENT, attempt.target, "the answer begins with an error")
 
     async def _said_by(self, answer: Exchange, attempt: Attempt) -> None:
         """The head of the answer for the caller, and of its body what is sent first."""

@@ -26,7 +26,7 @@ __all__ = ["Live", "live_from"]
 class Live:
     """`serving.digest` is the generation: the policy's digest and how often policy or deployment changed. `tag` is the
     digest as a header's value; `files` were read for this, and `findings` did not stop it; `loaded_at` is a POSIX time; `exact` names the token features
-    whose number itself matters, because a split hashes it; `read` every feature that the policy reads, `dates` those that
+    whose number itself matters, because a split hashes it; `metered`: a target has a bound on tokens; `read` every feature that the policy reads, `dates` those that
     are days; `onward` the targets that send requests on; `hosts` the names that requests may be made for, None for any;
     `prefix` what stands before every path."""
 
@@ -40,7 +40,8 @@ class Live:
     weigher: Weigher
     limits: Limits
     bindings: Mapping[str, Binding]
-    price_in: Mapping[str, int]
+    prices: Mapping[str, tuple[int, int]]
+    metered: bool
     exact: frozenset[str]
     onward: frozenset[str]
     hosts: frozenset[bytes] | None
@@ -65,7 +66,7 @@ def live_from(
     """INVARIANT: `bound` has no errors, so every target of the policy is bound. `before` is what serves now: the same
     policy under the same deployment stays the same generation, so that no request is decided again for nothing."""
     program = ready.program
-    prices = {t.name: t.fact("price_in") for t in program.targets}
+    prices = {t.name: (t.fact("price_in"), t.fact("price_out")) for t in program.targets}
     hashed = frozenset(g.by for r in program.routes for g in r.groups if g.by is not None)
     turn = _turn(ready, deployment, before)
     return Live(
@@ -83,7 +84,8 @@ def live_from(
         weigher=_weigher(deployment.answer_reserve, before),
         limits=deployment.limits,
         bindings={t.name: t.binding for t in bound.targets},
-        price_in={name: price for name, price in prices.items() if isinstance(price, int)},
+        prices={n: (i, o) for n, (i, o) in prices.items() if isinstance(i, int) and isinstance(o, int)},
+        metered=any(t.binding.load.tokens_per_minute is not None for t in bound.targets),
         onward=frozenset(t.name for t in program.targets if t.fact("onward") is True),
         hosts=hosts_of(deployment),
         prefix=deployment.listen.prefix,

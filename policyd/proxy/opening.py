@@ -17,7 +17,13 @@ LONGEST: Final = 64 * 1024
 """Bytes in which a first event must end to be looked at."""
 
 _AT_FAULT: Final = frozenset(
-    {"invalid_request_error", "not_found_error", "permission_error", "request_too_large", "context_length_exceeded"}
+    {
+        "invalid_request_error",
+        "not_found_error",
+        "permission_error",
+        "request_too_large",
+        "context_length_exceeded",
+    }
 )
 _AT_FAULT_CODES: Final = frozenset({400, 403, 404, 413, 422})
 _END: Final = re.compile(rb"\r\n\r\n|\n\n|\r\r")

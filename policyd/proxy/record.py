@@ -55,6 +55,7 @@ class Record:
     decided: Decision | None = None
     decide_took: float = 0.0
     attempts: Iterable[Attempt] = ()
+    passed: Iterable[tuple[str, str]] = ()
     status: int = 0
     outcome: str = ""
     target: str | None = None
@@ -100,6 +101,8 @@ def line_of(record: Record) -> bytes:
     }
     if record.usage is not None:
         out["usage"] = {n: v for n in _USAGE if (v := getattr(record.usage, n)) is not None}
+    if record.passed:
+        out["passed"] = dict(record.passed)
     if record.by:
         out["by"] = record.by
     if record.said is not None:

@@ -57,6 +57,7 @@ _ROWS: Final = (
     Row("policy_denied", 403, False, "a deny of the policy holds, or no route has a permitted target"),
     Row("policy_unknown", 403, False, "a feature that must be known is not"),
     Row("upstream_unavailable", 503, True, "no permitted target answered"),
+    Row("upstream_busy", 503, True, "every permitted target has as much as the deployment gives it"),
     Row("upstream_timeout", 504, True, "no permitted target answered in time"),
     Row("upstream_credential", 502, False, "the target refused the deployment's credential"),
     Row("upstream_redirect", 502, False, "the target answered with a redirect, which is never followed"),
@@ -89,6 +90,8 @@ class Refusal:
     message: str
     by: tuple[str, ...] = ()
     field: str | None = None
+    retry_after: int = 1
+    """seconds, said where waiting helps"""
 
 
 def refuse(
@@ -169,7 +172,7 @@ def headers_of(refusal: Refusal, body: bytes, decision: str) -> list[tuple[bytes
     ]
     row = REFUSALS[refusal.code]
     if row.waiting_helps:
-        out.append((b"retry-after", b"1"))
+        out.append((b"retry-after", b"%d" % refusal.retry_after))
     elif refusal.status != 429:
         out.append((b"x-should-retry", b"false"))
     if refusal.status == 401:

@@ -32,12 +32,12 @@ from policyd.proxy.forward import Road
 from policyd.proxy.gate import Gate
 from policyd.proxy.http_server import HttpServer
 from policyd.proxy.live import Live
-from policyd.proxy.order import Observed
 from policyd.proxy.orders import Orders
 from policyd.proxy.probe.question import ask_through
 from policyd.proxy.probe.rounds import Prober
 from policyd.proxy.reload import WATCH_SECONDS, LoadState, NotLive, Reloader, bring_up
 from policyd.proxy.standing import TargetsOut
+from policyd.proxy.targets import Targets
 from policyd.proxy.upstream.client import HttpUpstream
 from policyd.proxy.wire import bounded_protocol
 from policyd.text.diagnostic import Diagnostic, Severity, in_order
@@ -168,13 +168,14 @@ async def serving(
     gate = Gate(live.serving)
     upstream = HttpUpstream(gate, live.serving.targets.values())
     out = TargetsOut()
-    sidecar = Sidecar(live, Road(gate, upstream, Observed(), out), log=log, clock=clock)
+    sidecar = Sidecar(live, Road(gate, upstream, Targets(live.serving.targets.values(), out)), log=log, clock=clock)
     prober = Prober(ask_through(gate, upstream), out, _say) if probing else None
 
     def publish(new: Live) -> None:
         # INVARIANT: nothing awaits in between, so no request sees one part new and another old.
         upstream.rebind(new.serving.targets.values())
         gate.publish(new.serving)
+        sidecar.road.targets.rebind(new.serving.targets.values())
         sidecar.serve(new)
         if prober is not None:
             prober.serve(new)

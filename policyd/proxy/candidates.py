@@ -1,0 +1,58 @@
+"""The candidates of one request in the order in which they are tried, and how much of a target's minute it takes. Pure
+but for the state of the targets that it looks at.
+
+In come a plan and the request that it is for; out goes `order`'s answer. The one idea: what an order among equals goes by
+is only worked out where the policy leaves one open, which most routes do not.
+"""
+
+from collections.abc import Callable, Mapping
+
+from policyd.policy.decision import Plan
+from policyd.policy.program import MAX_NUMBER
+from policyd.proxy.decide import Decided
+from policyd.proxy.live import Live
+from policyd.proxy.order import Seen, Standing, in_order_to_try, is_fixed
+from policyd.proxy.prefix import conversation_of
+from policyd.traffic.body import Body
+from policyd.traffic.endpoints import EndpointName
+from policyd.traffic.reading import Reading
+
+__all__ = ["BYTES_PER_TOKEN", "candidates_of", "tokens_of"]
+
+BYTES_PER_TOKEN = 4
+"""Of JSON with English text and code; a guess, and used only where nothing was counted."""
+
+
+def candidates_of(
+    plan: Plan,
+    live: Live,
+    endpoint: EndpointName,
+    body: Body,
+    tokens: tuple[int, int],
+    seen: Callable[[str], Seen],
+    draw: Callable[[], float],
+) -> tuple[str, ...]:
+    """`tokens`: of the prompt, and at most of the answer."""
+    if is_fixed(plan):
+        return plan.targets if len(plan.groups) == 1 else tuple(dict.fromkeys(plan.targets))
+    picks = {group.pick for group in plan.groups}
+    standing = Standing(
+        {t: seen(t) for t in plan.targets},
+        _costs(live.prices, plan, tokens) if "cheapest" in picks else {},
+        conversation_of(endpoint, body.parsed) if picks & {"any", "fastest"} else None,
+    )
+    return in_order_to_try(plan, standing, draw)
+
+
+def tokens_of(decided: Decided, reading: Reading, size: int, answer_reserve: int) -> tuple[int, int]:
+    """What the request has: tokens of its prompt, counted where the decision counted them, and the most that its answer
+    may have."""
+    counted = decided.values.get("tokens")
+    known = "tokens" not in decided.between and isinstance(counted, int) and counted < MAX_NUMBER
+    prompt = counted if known and isinstance(counted, int) else size // BYTES_PER_TOKEN + reading.extra_tokens
+    return prompt, answer_reserve if reading.max_output is None else reading.max_output
+
+
+def _costs(prices: Mapping[str, tuple[int, int]], plan: Plan, tokens: tuple[int, int]) -> Mapping[str, float]:
+    """What the request would cost at most. A target without prices costs nothing: it is one's own."""
+    return {t: float(p[0] * tokens[0] + p[1] * tokens[1]) for t in plan.targets if (p := prices.get(t))}
