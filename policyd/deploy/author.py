@@ -17,7 +17,7 @@ from policyd.text.source import Source, Span
 __all__ = ["Author", "Pointing", "masked", "variable_span"]
 
 _SECRET_NAME: Final = re.compile(
-    r"credential|secret|password|passwd|token|api[_-]?key|authorization", re.IGNORECASE
+    r"credential|secret|password|passwd|token|api[_-]?key|authorization|^key$", re.IGNORECASE
 )
 _REFERENCE: Final = frozenset({"env", "file", "style"})
 
@@ -29,6 +29,10 @@ class Author:
         self._source = Source(name, masked(text, places))
         self._places = places
         self._variables = variables
+
+    def knows(self, path: Path) -> bool:
+        """Whether this very path stands in the file."""
+        return path in self._places.known
 
     def span(self, path: Path) -> Span:
         """The key's place; of the longest part of the path that was written; or the file's beginning."""

@@ -22,9 +22,10 @@ _CODES: Final = {
     "extra_forbidden": "PD503",
     "missing": "PD504",
     "secret_literal": "PD506",
+    "unsafe_token": "PD542",
     "url": "PD508",
 }
-_OURS: Final = frozenset({"value", "url", "secret_literal"})
+_OURS: Final = frozenset({"value", "url", "secret_literal", "unsafe_token"})
 _WORDS: Final = {
     "bool_type": "this has to be `true` or `false`, without quotes",
     "dict_type": "this has to be a table",
@@ -36,7 +37,7 @@ _WORDS: Final = {
     "string_type": 'this has to be a string: `"…"`',
     "too_short": "this list needs at least one entry",
 }
-_IDENTITY_KINDS: Final = frozenset({"loopback", "api-keys"})
+_IDENTITY_KINDS: Final = frozenset({"loopback", "api-keys", "jwt", "mtls", "trusted-hop"})
 
 
 def complaints(error: ValidationError, author: Author) -> list[Diagnostic]:
@@ -44,7 +45,7 @@ def complaints(error: ValidationError, author: Author) -> list[Diagnostic]:
 
 
 def _complaint(detail: ErrorDetails, author: Author) -> Diagnostic:
-    path = _path(detail["loc"])
+    path = _path(detail["loc"], author)
     kind = detail["type"]
     code = _CODES.get(kind, "PD505")
     name = ".".join(str(part) for part in path)
@@ -56,7 +57,7 @@ def _complaint(detail: ErrorDetails, author: Author) -> Diagnostic:
             message = f"{_table_name(path[:-1])} needs the key `{path[-1]}`"
             return Diagnostic(code, Severity.ERROR, message, author.span(path[:-1]))
         case "union_tag_not_found" | "union_tag_invalid":
-            message = '`identity` needs a `kind`: `"loopback"` or `"api-keys"`'
+            message = '`identity` needs a `kind`: `"loopback"`, `"api-keys"`, `"jwt"`, `"mtls"` or `"trusted-hop"`'
             return Diagnostic("PD505", Severity.ERROR, message, author.span((*path, "kind")))
         case "secret_literal":
             cure = "name the environment variable or the file that holds it"
@@ -84,11 +85,13 @@ def _in_words(kind: str, detail: ErrorDetails) -> str:
             return _WORDS.get(kind, "this value cannot stand here")
 
 
-def _path(loc: tuple[str | int, ...]) -> Path:
-    """The path in the file: without the names that pydantic gives to the members of a union."""
-    if len(loc) > 1 and loc[0] == "identity" and loc[1] in _IDENTITY_KINDS:
-        return (loc[0], *loc[2:])
-    return loc
+def _path(loc: tuple[str | int, ...], author: Author) -> Path:
+    """The path in the file: without the names that pydantic gives to the members of a union, and without the number of a
+    table that is the only one."""
+    if len(loc) < 2 or loc[0] != "identity" or not isinstance(loc[1], int):
+        return loc
+    rest = loc[3:] if len(loc) > 2 and loc[2] in _IDENTITY_KINDS else loc[2:]
+    return (loc[0], loc[1], *rest) if author.knows(("identity", 0)) else (loc[0], *rest)
 
 
 def _table_name(path: Path) -> str:

@@ -5,11 +5,20 @@ its domain. A feature whose source cannot exist would be unknown for ever, and t
 """
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, assert_never
 
 from policyd.deploy.author import Pointing
 from policyd.deploy.headers import RESERVED
-from policyd.deploy.model import Deployment, LoopbackIdentity
+from policyd.deploy.model import (
+    ApiKeyIdentity,
+    Deployment,
+    HopIdentity,
+    JwtIdentity,
+    LoopbackIdentity,
+    MtlsIdentity,
+    OneIdentity,
+    SeveralIdentities,
+)
 from policyd.policy.program import Feature, NumberDomain, Program
 from policyd.policy.request import Inadmissible, admit_value
 from policyd.text.diagnostic import Diagnostic, Severity
@@ -48,9 +57,26 @@ def check_features(program: Program, deployment: Deployment, pointing: Pointing)
 
 
 def _claims(deployment: Deployment) -> frozenset[str]:
-    if isinstance(deployment.identity, LoopbackIdentity):
-        return frozenset(name for name, _ in deployment.identity.claims)
-    return frozenset(name for key in deployment.identity.keys for name, _ in key.claims)
+    """What any caller could turn out to have. A caller without it has the feature unknown, which the policy says a word
+    about."""
+    identity = deployment.identity
+    ways = identity.ways if isinstance(identity, SeveralIdentities) else (identity,)
+    return frozenset(name for way in ways for name in _claims_of(way))
+
+
+def _claims_of(way: OneIdentity) -> Iterable[str]:
+    match way:
+        case LoopbackIdentity(claims):
+            yield from (name for name, _ in claims)
+        case ApiKeyIdentity(keys):
+            yield from (name for key in keys for name, _ in key.claims)
+        case JwtIdentity():
+            yield from (name for name, _ in way.claims)
+        case MtlsIdentity() | HopIdentity():
+            yield from (name for name, _ in way.claims)
+            yield from (name for known in way.names for name, _ in known.claims)
+        case _:
+            assert_never(way)
 
 
 def _from_deployment(

@@ -222,6 +222,7 @@ class Listen:
     port: int = 8484
     path: str | None = None
     prefix: str = ""
+    tls: ListenTls | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ are reported at once, each at its key (or at the variable that set it). Secrets 
 nothing later opens a file. Whether the deployment fits a policy is asked in `bindings`.
 """
 
-import ipaddress
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -17,33 +16,25 @@ from pydantic import ValidationError
 
 from policyd.deploy.author import Author, variable_span
 from policyd.deploy.complaints import complaints
-from policyd.deploy.file import (
-    AdminFile,
-    ApiKeysFile,
-    DeploymentFile,
-    LoopbackFile,
-    TargetFile,
-    TelemetryFile,
-)
+from policyd.deploy.file import AdminFile, DeploymentFile, ListenTlsFile, TargetFile, TelemetryFile
+from policyd.deploy.identities import identity_findings, identity_of
 from policyd.deploy.model import (
-    ApiKey,
-    ApiKeyIdentity,
     Binding,
     Breaking,
     Deployment,
     Drain,
     Health,
-    Identity,
     Limits,
     Listen,
+    ListenTls,
     Load,
-    LoopbackIdentity,
     Probe,
     Telemetry,
     Timeouts,
     Tls,
 )
 from policyd.deploy.overrides import override
+from policyd.deploy.places import Path as Place
 from policyd.deploy.places import locate
 from policyd.deploy.values import Surroundings, why_unread
 from policyd.text.diagnostic import Diagnostic, Severity, has_errors, in_order
@@ -118,12 +109,12 @@ def _missing_secrets(
                 continue
             missing = surroundings.missing[reference]
             severity = absent if missing.absent else Severity.ERROR
-            message = f"`{'.'.join(path)}`: {missing.message}"
+            message = f"`{'.'.join(map(str, path))}`: {missing.message}"
             cure = "set it where policyd serves" if severity is Severity.NOTE else None
             yield Diagnostic("PD507", severity, message, author.span(path), help=cure)
 
 
-def _secrets(data: Mapping[str, Any]) -> Iterable[tuple[tuple[str, ...], object]]:
+def _secrets(data: Mapping[str, Any]) -> Iterable[tuple[Place, object]]:
     """Where the file refers to secrets, and what it says there."""
     targets = data.get("targets")
     for name, target in targets.items() if isinstance(targets, dict) else ():
@@ -132,6 +123,15 @@ def _secrets(data: Mapping[str, Any]) -> Iterable[tuple[tuple[str, ...], object]
     headers = telemetry.get("headers") if isinstance(telemetry, dict) else None
     for name, written in headers.items() if isinstance(headers, dict) else ():
         yield ("telemetry", "headers", name), written
+    for listener in ("listen", "admin"):
+        table = data.get(listener)
+        tls = table.get("tls") if isinstance(table, dict) else None
+        yield (listener, "tls", "key"), tls.get("key") if isinstance(tls, dict) else None
+    identity = data.get("identity")
+    if isinstance(identity, dict):
+        yield ("identity", "secret"), identity.get("secret")
+    for number, way in enumerate(identity if isinstance(identity, list) else ()):
+        yield ("identity", number, "secret"), way.get("secret") if isinstance(way, dict) else None
 
 
 def _only(diagnostic: Diagnostic) -> Loaded:
@@ -179,7 +179,14 @@ def _deployment(file: DeploymentFile, folder: Path) -> Deployment:
 
 def _listen(file: AdminFile, folder: Path) -> Listen:
     path = None if file.unix is None else str((folder / file.unix).absolute())
-    return Listen("unix" if path else file.address, file.port, path)
+    return Listen("unix" if path else file.address, file.port, path, tls=_listen_tls(file.tls))
+
+
+def _listen_tls(file: ListenTlsFile | None) -> ListenTls | None:
+    if file is None:
+        return None
+    required = file.client_ca is not None and file.required is not False
+    return ListenTls(file.certificate, file.key, file.client_ca, required)
 
 
 def _binding(name: str, file: TargetFile) -> Binding:

@@ -30,6 +30,7 @@ def _fixed(serving: Deployment, new: Deployment) -> Iterator[tuple[Path, str, st
         ("admin", serving.admin, new.admin),
     ):
         yield from _listener(table, before, after)
+        yield (table, "tls"), _asked(before), _asked(after)
     yield ("listen", "prefix"), _prefix(serving.listen), _prefix(new.listen)
     yield ("log", "path"), _shown(serving.log), _shown(new.log)
     if serving.telemetry != new.telemetry:
@@ -43,6 +44,15 @@ def _listener(table: str, before: Listen, after: Listen) -> Iterator[tuple[Path,
         return
     yield (table, "address"), f"`{before.address}`", f"`{after.address}`"
     yield (table, "port"), str(before.port), str(after.port)
+
+
+def _asked(listen: Listen) -> str:
+    """What the socket does with every connection. The certificates themselves can change at any time."""
+    if listen.tls is None:
+        return "without TLS"
+    if listen.tls.client_ca is None:
+        return "TLS"
+    return f"TLS with certificates of callers{'' if listen.tls.required else ' where they have one'}"
 
 
 def _prefix(listen: Listen) -> str:

@@ -163,7 +163,7 @@ MISTAKES = {
     "a target without a URL": (SMALL.replace('url = "http://127.0.0.1:8000"\n', ""), [("PD504", "gpu")]),
     "no identity": ('policy = "x"\n[targets.a]\nurl = "http://a"\ndialects = ["openai"]', [("PD504", "")]),
     "an identity of no kind": (SMALL.replace('kind = "loopback"\n', ""), [("PD505", "identity")]),
-    "an identity of a later build": (SMALL.replace('"loopback"', '"jwt"'), [("PD505", "kind")]),
+    "an identity of a later build": (SMALL.replace('"loopback"', '"oidc"'), [("PD505", "kind")]),
     "a claim that is no string": (SMALL.replace('"search"', "7"), [("PD505", "team")]),
     "a key that is no hash": (SMALL.replace('"loopback"', '"api-keys"\nkeys = [{ sha256 = "sk-1" }]').replace('team = "search"\n', ""), [("PD505", "sha256")]),
     "no keys": (SMALL.replace('"loopback"', '"api-keys"\nkeys = []').replace('team = "search"\n', ""), [("PD505", "keys")]),
@@ -363,7 +363,7 @@ def test_the_files_that_were_looked_at_are_named(tmp_path: Path) -> None:
 
 WORDS = {
     "a table": ("listen = 1\n" + SMALL, "`listen`: this has to be a table"),
-    "an identity": (SMALL.replace("[identity]\nkind = \"loopback\"\nteam = \"search\"", "identity = 1"), "`identity`: this has to be a table"),
+    "an identity": (SMALL.replace("[identity]\nkind = \"loopback\"\nteam = \"search\"", "identity = 1"), "`identity`: this has to be a table, or several: `[[identity]]`"),
     "an empty list": (SMALL.replace('["openai"]', "[]"), "`targets.gpu.dialects`: this list needs at least one entry"),
     "one of a few": (SMALL.replace('["openai"]', '["gemini"]'), "`targets.gpu.dialects.0`: this is not one of `openai`, `anthropic`"),
     "a number in quotes": (SMALL + '[listen]\nport = "80"', "`listen.port`: this has to be a whole number, without quotes"),
