@@ -30,6 +30,7 @@ from policyd.proxy.azure import azure_address, without_version
 from policyd.proxy.bound_body import bound_body
 from policyd.proxy.candidates import candidates_of, tokens_of
 from policyd.proxy.conversation import MOST_DECISIONS
+from policyd.proxy.counting import COUNTED_HERE, carried, count
 from policyd.proxy.decide import Decided, decide, refusal_of
 from policyd.proxy.decision_log import DecisionLog
 from policyd.proxy.early import bytes_of, refusal_for
@@ -177,7 +178,9 @@ class Sidecar:
                 request.dialect = endpoint.dialect.value
             # The parser leaves what follows to the other protocol, so there is no body to examine.
             return refuse_unread(
-                Refused(CallerFault.UPGRADE, "no WebSocket is spoken here; send the same request over HTTP/1.1")
+                Refused(
+                    CallerFault.UPGRADE, "no WebSocket is spoken here; send the same request over HTTP/1.1"
+                )
             )
         if isinstance(endpoint, Refused):
             return refuse_unread(endpoint)
@@ -254,11 +257,42 @@ class Sidecar:
                 return barred
             errand = self._errand(request, endpoint, live, decided, body, reading, decisions, barred, began)
             request.outcome.again = False
-            await forward(errand, self.road, request.send, watch.is_gone, request.outcome)
+            if endpoint.name is EndpointName.COUNT_TOKENS:
+                counted = await self._count(request, live, errand, reading, watch)
+                if counted is not None:
+                    return counted
+            else:
+                await forward(errand, self.road, request.send, watch.is_gone, request.outcome)
             if not request.outcome.again:
                 break
         code = request.outcome.refusal
         return None if code is None else of_upstreams(code, request.outcome)
+
+    async def _count(
+        self, request: Asked, live: Live, errand: Errand, reading: Reading, watch: Watch
+    ) -> Refusal | None:
+        """A question of how many tokens a request has: asked of the plan's first candidate, or counted here."""
+
+        async def carry(what: Errand, send: Send) -> None:
+            await forward(what, self.road, send, watch.is_gone, request.outcome)
+
+        if await carried(errand, live.uncounting, carry, request.send, request.outcome):
+            return None
+        body = await count(live.weigher, reading, request.record.bytes_in)
+        if isinstance(body, Refusal):
+            return body
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", b"%d" % len(body)),
+            COUNTED_HERE,
+        ]
+        plan = request.record.decided
+        assert isinstance(plan, Plan)  # INVARIANT: what is rejected has no errand
+        headers += own_headers(
+            request.record.decision, live.tag, plan.route, None, len(request.outcome.attempts)
+        )
+        await send_whole(request, 200, headers, body)
+        return None
 
     def _errand(
         self,
@@ -332,7 +366,7 @@ class Sidecar:
         if isinstance(before, Refusal):
             return before
         request.record.features = before
-        body = listing(live, before, request.dialect, endpoint.model_id)
+        body = listing(live, before, request.dialect, endpoint.model_id, request.query)
         if isinstance(body, Refusal):
             return body
         headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]

@@ -12,6 +12,7 @@ from policyd.deploy.bindings import Bound
 from policyd.deploy.model import Binding, Deployment, Limits
 from policyd.pipeline import Ready
 from policyd.policy.program import NumberDomain
+from policyd.proxy.counting import without_counting
 from policyd.proxy.gate import Serving
 from policyd.proxy.host import hosts_of
 from policyd.proxy.identity import Identify, identify_by
@@ -28,7 +29,7 @@ class Live:
     digest as a header's value; `files` were read for this, and `findings` did not stop it; `loaded_at` is a POSIX time; `exact` names the token features
     whose number itself matters, because a split hashes it; `metered`: a target has a bound on tokens; `read` every feature that the policy reads, `dates` those that
     are days; `onward` the targets that send requests on; `hosts` the names that requests may be made for, None for any;
-    `prefix` what stands before every path."""
+    `prefix` what stands before every path; `uncounting` the targets that do not answer `count_tokens`."""
 
     ready: Ready
     deployment: Deployment
@@ -46,6 +47,7 @@ class Live:
     onward: frozenset[str]
     hosts: frozenset[bytes] | None
     prefix: str
+    uncounting: frozenset[str]
     read: frozenset[str]
     dates: frozenset[str]
     tag: bytes
@@ -89,6 +91,7 @@ def live_from(
         onward=frozenset(t.name for t in program.targets if t.fact("onward") is True),
         hosts=hosts_of(deployment),
         prefix=deployment.listen.prefix,
+        uncounting=without_counting(program, bound),
         exact=hashed & {"tokens", "context_needed"},
         read=hashed | {axis.feature for axis in ready.compiled.matrix.axes},
         dates=frozenset(

@@ -51,6 +51,7 @@ _ROWS: Final = (
     Row("caller_bad_host", 421, False, "the request was made for another host than this sidecar"),
     Row("caller_unknown_key", 400, False, "a key that the API does not have, and every target sends requests on"),
     Row("caller_bad_value", 400, False, "a claimed feature is outside its domain"),
+    Row("caller_uncountable", 400, False, "the tokens were to be counted here, and cannot be"),
     Row("caller_too_large", 413, False, "the body is larger than the deployment allows"),
     Row("caller_slow", 400, False, "the request did not arrive in time"),
     Row("caller_not_http", 400, False, "not an HTTP/1.1 request that every server reads alike"),
