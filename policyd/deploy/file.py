@@ -6,6 +6,7 @@ In: what TOML and the environment hold. Out: the same with every single value un
 
 import ssl
 from typing import Annotated
+from typing import Literal as Lit
 
 from pydantic import Field, PlainValidator, model_validator
 from pydantic_core import PydanticCustomError
@@ -114,6 +115,7 @@ class TargetFile(Table):
     headers: Annotated[tuple[tuple[str, str], ...], PlainValidator(values.header_map)] = ()
     send: Annotated[tuple[tuple[str, str], ...], PlainValidator(send_table)] = ()
     include_usage: bool = True
+    output_limit: Lit["max_tokens", "max_completion_tokens"] | None = None
     azure_api_version: Annotated[str, PlainValidator(values.api_version)] | None = None
     counts_tokens: bool = True
     health: HealthFile | None = None

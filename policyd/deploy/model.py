@@ -139,7 +139,8 @@ class Binding:
     caller's model name to another one; both absent, the name passes. `headers` are added to every request, and `send` are
     top-level keys of every body, with their JSON. `include_usage`: the server knows `stream_options.include_usage`.
     `azure_api_version`: the server is Azure OpenAI's classic API in this version. `counts_tokens`: it answers Anthropic's
-    `count_tokens`."""
+    `count_tokens`. `output_limit`: the key of a chat completion under which it takes the limit of the answer; None where its
+    host says which."""
 
     name: str
     endpoint: Endpoint
@@ -154,6 +155,7 @@ class Binding:
     headers: tuple[tuple[str, str], ...] = ()
     send: tuple[tuple[str, str], ...] = ()
     include_usage: bool = True
+    output_limit: Lit["max_tokens", "max_completion_tokens"] | None = None
     azure_api_version: str | None = None
     counts_tokens: bool = True
     health: Health | None = None
@@ -167,6 +169,16 @@ class Binding:
             if alias == named:
                 return model
         return named if self.model is None else self.model
+
+    @property
+    def limit_key(self) -> str:
+        """The key under which a translated request says its limit. OpenAI's newer models refuse the older key, and some other
+        servers ignore the newer one."""
+        if self.output_limit is not None:
+            return self.output_limit
+        host = self.endpoint.host.lower()
+        newer = host == "api.openai.com" or host.endswith(".openai.azure.com")
+        return "max_completion_tokens" if newer else "max_tokens"
 
     @property
     def models(self) -> frozenset[str] | None:

@@ -206,6 +206,7 @@ def _binding(name: str, file: TargetFile) -> Binding:
         headers=file.headers,
         send=file.send,
         include_usage=file.include_usage,
+        output_limit=file.output_limit,
         azure_api_version=file.azure_api_version,
         counts_tokens=file.counts_tokens,
         health=None if file.health is None else Health(**file.health.model_dump()),
