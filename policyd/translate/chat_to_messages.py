@@ -64,7 +64,7 @@ _KNOWN: Final = frozenset(_NEUTRAL) | {
 UNNAMED: Final = "answer"
 """The name of a format that has none: chat wants one, and a request that came from the messages API bears this."""
 
-_EFFORTS: Final = frozenset({"low", "medium", "high", "xhigh", "max"})
+_EFFORTS: Final = ("low", "medium", "high", "xhigh", "max")
 
 
 def request(body: dict[str, Any], *, most: int = MOST_TOKENS) -> dict[str, Any] | Loss:

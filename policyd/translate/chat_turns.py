@@ -42,7 +42,7 @@ def turns_of(value: object) -> tuple[list[Json], list[Json]]:
     return system, turns
 
 
-_SYSTEM: Final = frozenset({"system", "developer"})
+_SYSTEM: Final = ("system", "developer")
 
 
 def _take(turns: list[Json], message: Json, place: str) -> None:

@@ -1,0 +1,124 @@
+"""A whole answer of OpenAI's chat completions, said as a response; and its errors.
+
+In come the parsed answer and the body that the caller sent; out goes the response. The one idea: one message there is several
+items here, in the order reasoning, words, calls. What the caller asked comes back in it, as the API does.
+"""
+
+from typing import Any
+
+import orjson
+
+from policyd.translate.asking import Json
+from policyd.translate.loss import Unsayable
+from policyd.translate.responses_tools import called, names_of
+from policyd.translate.responses_words import (
+    call_item,
+    ended_so,
+    message_item,
+    opened,
+    reasoning_item,
+    refusal_part,
+    status_of,
+    text_part,
+    usage_of,
+)
+
+__all__ = ["call_of", "error", "failure_of", "reasoning_in", "spoken", "the_choice", "whole"]
+
+
+def whole(answer: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
+    """Raises `Unsayable`."""
+    choice = the_choice(answer)
+    if choice is None or not isinstance(choice.get("message"), dict):
+        raise Unsayable("the answer holds no message")
+    ending = status_of(choice.get("finish_reason"))
+    items = _items(choice["message"], str(answer.get("id") or ""), names_of(asked))
+    response = opened(asked, answer) | ending | {"output": ended_so(items, ending["status"])}
+    return response | {"usage": usage_of(answer.get("usage"))}
+
+
+def the_choice(answer: Json) -> Json | None:
+    """The one choice of an answer or a chunk, None where a chunk has none. Raises `Unsayable` for more."""
+    choices = answer.get("choices")
+    if choices == []:
+        return None
+    if not isinstance(choices, list) or len(choices) != 1 or not isinstance(choices[0], dict):
+        raise Unsayable("the answer is not one choice")
+    choice: Json = choices[0]
+    if choice.get("index", 0) != 0:
+        raise Unsayable("the answer is not the first choice")
+    return choice
+
+
+def _items(message: Json, response: str, names: dict[str, tuple[str, str]]) -> list[Json]:
+    items: list[Json] = []
+    reasoning = reasoning_in(message)
+    if reasoning:
+        items.append(reasoning_item(response, 0, reasoning))
+    parts = []
+    for key, part in (("content", text_part), ("refusal", refusal_part)):
+        words = spoken(message, key)
+        if words:
+            parts.append(part(words))
+    if parts:
+        items.append(message_item(response, len(items), parts))
+    for call in message.get("tool_calls") or []:
+        said = call_of(call)
+        items.append(call_item(response, len(items), said, called(said["name"], names)))
+    return items
+
+
+def reasoning_in(message: Json) -> str:
+    """Servers have two names for it."""
+    return spoken(message, "reasoning_content") or spoken(message, "reasoning")
+
+
+def spoken(message: Json, key: str) -> str:
+    """The words of a message or a delta under a key; none where it is absent or null. Raises `Unsayable`."""
+    for unsaid in ("function_call", "audio", "annotations"):
+        if message.get(unsaid):
+            raise Unsayable("responses have no word for a part of the answer")
+    words = message.get(key)
+    if words is None:
+        return ""
+    if not isinstance(words, str):
+        raise Unsayable("the words of the answer are not a text")
+    return words
+
+
+def call_of(call: object) -> Json:
+    """A call's `id`, `name` and `arguments` or `input`. Raises `Unsayable`."""
+    kind = call.get("type") or "function" if isinstance(call, dict) else None
+    inner = call.get(kind) if isinstance(call, dict) and kind in ("function", "custom") else None
+    if not isinstance(call, dict) or not isinstance(inner, dict):
+        raise Unsayable("responses have no word for a call in the answer")
+    key = "arguments" if kind == "function" else "input"
+    out = {"id": call.get("id"), "name": inner.get("name"), key: inner.get(key) or ""}
+    if not all(isinstance(value, str) for value in out.values()) or not out["id"] or not out["name"]:
+        raise Unsayable("a call in the answer has no name or no id")
+    return out
+
+
+def error(status: int, body: bytes) -> tuple[int, bytes]:
+    """An error answer. Both APIs say errors alike; servers of chat do not all."""
+    try:
+        parsed = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        parsed = None
+    told = parsed.get("error", parsed) if isinstance(parsed, dict) else None
+    said = failure_of(told, f"the target answered with status {status}")
+    if said["type"] is None:
+        said["type"] = "invalid_request_error" if status < 500 else "server_error"
+    return status, orjson.dumps({"error": said})
+
+
+def failure_of(told: object, otherwise: str) -> Json:
+    """What an error says; `otherwise` is its message where it has none."""
+    if isinstance(told, str):
+        told = {"message": told}
+    value = told if isinstance(told, dict) else {}
+    texts = {
+        key: value[key] if isinstance(value.get(key), str) else None for key in ("type", "param", "code")
+    }
+    message = value.get("message")
+    return {"message": message if isinstance(message, str) and message else otherwise} | texts
