@@ -5,12 +5,10 @@ longest is next, and nobody overtakes: where somebody waits, nobody else takes a
 """
 
 import asyncio
+import sys
 from collections import deque
-from typing import Final
 
 __all__ = ["Seats"]
-
-_NO_BYTES: Final = 0
 
 
 class Seats:
@@ -21,7 +19,7 @@ class Seats:
 
     def __init__(self, limit: int, most_bytes: int | None, longest_queue: int) -> None:
         self.taken = 0
-        self.held = _NO_BYTES
+        self.held = 0
         self._limit = limit
         self._bytes = most_bytes
         self._longest = longest_queue
@@ -81,6 +79,12 @@ class Seats:
         self.held -= size
         if self._queue:
             self._next()
+
+    def retire(self) -> None:
+        """The target is bound anew, and nobody need wait for the old one any longer: whoever waits is let through, to
+        find out from the gate."""
+        self._limit, self._bytes = sys.maxsize, None
+        self._next()
 
     def _fits(self, size: int) -> bool:
         if self.taken >= self._limit:

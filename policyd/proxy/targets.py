@@ -181,6 +181,9 @@ class Targets:
             known = before.get(target.name)
             kept = known is not None and known.bound == target
             self._states[target.name] = known if known is not None and kept else TargetState(target, self.out)
+        for name, state in before.items():
+            if self._states.get(name) is not state:
+                state.seats.retire()
 
     def get(self, target: str) -> TargetState | None:
         """None where it is not bound (any more): the gate says what that means."""

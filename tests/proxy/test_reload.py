@@ -150,8 +150,9 @@ def test_a_request_that_waits_for_the_old_place_is_decided_again(tmp_path: Path)
             first = asyncio.create_task(running.ask(ASK))
             await until(lambda: len(cloud.requests) == 1)
             second = asyncio.create_task(running.ask(ASK))
-            pool = running.serving.sidecar._road.upstream.pool("cloud")  # type: ignore[attr-defined]
-            await until(lambda: pool.waiting == 1)
+            state = running.serving.sidecar.road.targets.get("cloud")
+            assert state is not None
+            await until(lambda: state.seats.waiting == 1)
             await change(running, cloud.url, moved.url)
             answer = await second
             assert (answer.status, answer.headers[b"x-policyd-target"]) == (200, b"cloud")
