@@ -73,7 +73,7 @@ def _said(body: Json) -> Json:
     out: Json = {"model": text(body.get("model"), "model"), "messages": messages_of(body)}
     out |= {key: body[key] for key in sorted(_KEPT - {"model"}) if some(body, key)}
     if some(body, "max_output_tokens"):
-        out["max_completion_tokens"] = whole_number(body["max_output_tokens"], "max_output_tokens")
+        out["max_tokens"] = whole_number(body["max_output_tokens"], "max_output_tokens")
     out |= _tools(body)
     out |= _text(body.get("text"))
     out |= _reasoning(body.get("reasoning"))
