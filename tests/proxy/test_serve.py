@@ -26,11 +26,13 @@ class Process:
 
 
 @asynccontextmanager
-async def started(folder: Path, urls: dict[str, str], policy: str = POLICY) -> AsyncIterator[Process]:
+async def started(
+    folder: Path, urls: dict[str, str], policy: str = POLICY, *, extra: str = ""
+) -> AsyncIterator[Process]:
     """A process that serves; it is told to stop at the end unless it has."""
     (folder / "sidecar.policy").write_text(policy)
     with unused_port() as proxy, unused_port() as admin:
-        text = deployment_text(urls, LOOPBACK, "", {}).replace("8484", str(proxy)).replace("8485", str(admin))
+        text = deployment_text(urls, LOOPBACK, extra, {}).replace("8484", str(proxy)).replace("8485", str(admin))
     (folder / "policyd.toml").write_text(text)
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "policyd", "serve", str(folder / "policyd.toml"), stderr=asyncio.subprocess.PIPE
