@@ -26,8 +26,6 @@ from policyd.proxy.answering import (
     send_whole,
 )
 from policyd.proxy.asked import Asked, Envelope, Watch, endpoint_of, envelope_of
-from policyd.proxy.azure import azure_address, without_version
-from policyd.proxy.bound_body import bound_body
 from policyd.proxy.candidates import candidates_of, tokens_of
 from policyd.proxy.conversation import MOST_DECISIONS
 from policyd.proxy.counting import COUNTED_HERE, carried, count
@@ -45,15 +43,12 @@ from policyd.proxy.order import is_fixed
 from policyd.proxy.outbound import (
     Headers,
     is_plain_query,
-    known_headers,
-    known_query,
     onward_headers,
-    onward_query,
 )
 from policyd.proxy.record import Record, line_of
 from policyd.proxy.refusals import REFUSALS, Refusal, for_the_log, refuse, refuse_unread, stream_error
-from policyd.proxy.usage_chunk import NOTHING_MORE, Unasked, asking_for_usage, uncompressed
-from policyd.proxy.way import Way
+from policyd.proxy.translated import Translation
+from policyd.proxy.ways import ways
 from policyd.proxy.wire import Early, Line, line_of_scope
 from policyd.traffic.body import Body, read_body
 from policyd.traffic.endpoints import Endpoint, EndpointName
@@ -240,6 +235,7 @@ class Sidecar:
         if isinstance(read, Refused):
             return refuse_unread(read)
         body, reading = read
+        translation = Translation(endpoint.name, body)
         for decisions in range(1, MOST_DECISIONS + 1):
             live = self.live
             # Asked again: while the body came or another policy was asked, a key may have been revoked.
@@ -247,7 +243,7 @@ class Sidecar:
             claims = _identified(request, live)
             if isinstance(claims, Refusal):
                 return claims
-            decided = await _decide(request, live, endpoint, claims, reading)
+            decided = await _decide(request, live, endpoint, claims, reading, translation)
             if isinstance(decided, Refusal):
                 return decided
             if isinstance(decided.decision, Reject):
@@ -255,7 +251,9 @@ class Sidecar:
             barred = _barred(live, decided.decision, endpoint.name, body, reading)
             if isinstance(barred, Refusal):
                 return barred
-            errand = self._errand(request, endpoint, live, decided, body, reading, decisions, barred, began)
+            errand = self._errand(
+                request, endpoint, live, decided, body, reading, translation, decisions, barred, began
+            )
             request.outcome.again = False
             if endpoint.name is EndpointName.COUNT_TOKENS:
                 counted = await self._count(request, live, errand, reading, watch)
@@ -302,6 +300,7 @@ class Sidecar:
         decided: Decided,
         body: Body,
         reading: Reading,
+        translation: Translation,
         decisions: int,
         barred: frozenset[str],
         began: float,
@@ -316,24 +315,8 @@ class Sidecar:
         targets = tuple(t for t in targets if t not in barred) if barred else targets
         decision, route, tag = request.record.decision, plan.route, live.tag
 
-        plain, asked = endpoint.path.encode(), onward_query(request.query)
-        asked = without_version(asked) if endpoint.azure else asked
         headers = onward_headers(request.headers, live.sight.headers)
-        asking = asking_for_usage(endpoint.name, body.parsed)
-
-        def way_to(target: str) -> Way:
-            binding = live.bindings[target]
-            more = asking if binding.include_usage else NOTHING_MORE
-            raw = bound_body(binding, body, reading.model, more)
-            passed, reply = (uncompressed(headers), Unasked()) if more else (headers, None)
-            path, query = plain, known_query(asked) if target in live.onward else asked
-            if binding.azure_api_version is not None:
-                path, query = azure_address(
-                    binding.azure_api_version, plain, query, binding.model_for(reading.model)
-                )
-            if target in live.onward:
-                return Way(path, query, known_headers(passed), raw, reply)
-            return Way(path, query, passed, raw, reply)
+        way_to = ways(live, endpoint, body, reading.model, request.query, headers, translation)
 
         def headers_for(target: str, attempts: int) -> Headers:
             return own_headers(decision, tag, route, target, attempts)
@@ -400,7 +383,12 @@ def _identified(request: Asked, live: Live) -> Claims | Refusal:
 
 
 async def _decide(
-    request: Asked, live: Live, endpoint: Endpoint, claims: Claims, reading: Reading
+    request: Asked,
+    live: Live,
+    endpoint: Endpoint,
+    claims: Claims,
+    reading: Reading,
+    translation: Translation,
 ) -> Decided | Refusal:
     record = request.record
     record.policy, record.dates = live.ready.digest, live.dates
@@ -413,7 +401,7 @@ async def _decide(
         return inside
     before.update(inside)
     began = perf_counter()
-    decided = await decide(live, before, reading, record.bytes_in, live.weigher)
+    decided = await decide(live, before, reading, record.bytes_in, live.weigher, translation)
     record.decide_took = perf_counter() - began
     record.features = decided.values
     record.between = decided.between

@@ -17,13 +17,18 @@ from policyd.policy.request import Request, unknown_value
 from policyd.proxy.live import Live
 from policyd.proxy.observe import Values
 from policyd.proxy.refusals import Refusal, refuse
+from policyd.proxy.translated import Translation
 from policyd.proxy.weigh import Weigher
 from policyd.traffic.reading import Reading
+from policyd.translate.loss import Loss
 
 __all__ = ["Decided", "decide", "decide_known", "refusal_of"]
 
 MOST_RULES = 2_000
 """Rules up to which a rejection is explained in full by the reference: some milliseconds in a thread."""
+
+LARGE = 128 * 1024
+"""Bytes of a body from which translating it leaves the event loop."""
 
 MOST_NAMED = 12
 """Targets whose removal a refusal tells."""
@@ -38,7 +43,9 @@ class Decided:
     between: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
-async def decide(live: Live, values: Values, reading: Reading, size: int, weigher: Weigher) -> Decided:
+async def decide(
+    live: Live, values: Values, reading: Reading, size: int, weigher: Weigher, translation: Translation
+) -> Decided:
     """The decision. `values` holds the features that cost nothing and is extended; `size` is the body's in bytes."""
     compiled = live.ready.compiled
     between: Mapping[str, tuple[int, int]] = {}
@@ -60,11 +67,16 @@ async def decide(live: Live, values: Values, reading: Reading, size: int, weighe
             found = {"tokens": weight.tokens, "context_needed": weight.context_needed}
             between = weight.between
         elif missing == "untranslatable":
-            found = {"untranslatable": True}
+            found = {"untranslatable": await _is_lost(translation, size)}
         else:
             raise AssertionError(f"INVARIANT: `{missing}` is known before the policy is asked")
         values |= found
         _fill(vector, compiled.slots, found)
+
+
+async def _is_lost(translation: Translation, size: int) -> bool:
+    said = await asyncio.to_thread(translation.said) if size > LARGE else translation.said()
+    return isinstance(said, Loss)
 
 
 def decide_known(live: Live, values: Mapping[str, Value]) -> Decision:

@@ -17,6 +17,7 @@ from policyd.proxy.gate import Serving
 from policyd.proxy.host import hosts_of
 from policyd.proxy.identity import Identify, identify_by
 from policyd.proxy.observe import Sight, sight_of
+from policyd.proxy.translated import Speech, speech_of
 from policyd.proxy.weigh import Weigher
 from policyd.text.diagnostic import Diagnostic
 
@@ -29,7 +30,8 @@ class Live:
     digest as a header's value; `files` were read for this, and `findings` did not stop it; `loaded_at` is a POSIX time; `exact` names the token features
     whose number itself matters, because a split hashes it; `metered`: a target has a bound on tokens; `read` every feature that the policy reads, `dates` those that
     are days; `onward` the targets that send requests on; `hosts` the names that requests may be made for, None for any;
-    `prefix` what stands before every path; `uncounting` the targets that do not answer `count_tokens`."""
+    `prefix` what stands before every path; `uncounting` the targets that do not answer `count_tokens`; `speech`
+    says what is translated for each."""
 
     ready: Ready
     deployment: Deployment
@@ -48,6 +50,7 @@ class Live:
     hosts: frozenset[bytes] | None
     prefix: str
     uncounting: frozenset[str]
+    speech: Mapping[str, Speech]
     read: frozenset[str]
     dates: frozenset[str]
     tag: bytes
@@ -92,6 +95,7 @@ def live_from(
         hosts=hosts_of(deployment),
         prefix=deployment.listen.prefix,
         uncounting=without_counting(program, bound),
+        speech={t.name: speech_of(t) for t in program.targets},
         exact=hashed & {"tokens", "context_needed"},
         read=hashed | {axis.feature for axis in ready.compiled.matrix.axes},
         dates=frozenset(

@@ -6,11 +6,13 @@ binding's model and keys go into it like into any body (`bound_body`). What word
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
 
 from policyd.deploy.model import Binding
+from policyd.policy.program import Target
 from policyd.proxy.bound_body import bound_body
 from policyd.proxy.outbound import Headers
 from policyd.proxy.usage_chunk import uncompressed
@@ -21,7 +23,7 @@ from policyd.translate.directions import DIRECTIONS, Direction, Stream
 from policyd.translate.loss import Loss, Unsayable
 from policyd.translate.marks import BEGIN, without_marked
 
-__all__ = ["ANTHROPIC_VERSION", "SaidBack", "Translation", "unmarked"]
+__all__ = ["ANTHROPIC_VERSION", "SaidBack", "Speech", "Translation", "speech_of", "unmarked"]
 
 ANTHROPIC_VERSION: Final = b"2023-06-01"
 """What a request to Anthropic's messages must name, where its caller speaks another dialect."""
@@ -29,8 +31,28 @@ ANTHROPIC_VERSION: Final = b"2023-06-01"
 _MARK: Final = BEGIN.encode()
 _OF_A_DIALECT: Final = (b"anthropic-", b"openai-")
 _ABOUT_THE_BODY: Final = frozenset({b"content-length", b"content-type", b"etag", b"content-md5", b"digest"})
+_LIMITS: Final = ("max_tokens", "max_completion_tokens")
 _JSON: Final = b"application/json"
 _EVENTS: Final = b"text/event-stream"
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """What the policy says of a target's words: the endpoints that are translated for it, whether it reasons, and the most
+    tokens that it answers with, where that is known."""
+
+    translates: frozenset[str]
+    reasons: bool
+    max_output: int | None
+
+
+def speech_of(target: Target) -> Speech:
+    translates, supports, most = (target.fact(name) for name in ("translates", "supports", "max_output"))
+    return Speech(
+        translates if isinstance(translates, frozenset) else frozenset(),
+        isinstance(supports, frozenset) and "reasoning" in supports,
+        most if isinstance(most, int) and not isinstance(most, bool) else None,
+    )
 
 
 class Translation:
@@ -53,30 +75,32 @@ class Translation:
                 self._said = direction.request(self._asked)
         return self._said
 
-    def way(self, binding: Binding, headers: Headers, named: str, *, supports: frozenset[str]) -> Way:
-        """How the request is said to a target. `headers` are the caller's that may pass to it, `named` the caller's model,
-        `supports` the target's capabilities."""
+    def way(self, binding: Binding, speech: Speech, headers: Headers, named: str) -> Way:
+        """How the request is said to a target. `headers` are the caller's that may pass to it, `named` is the caller's model."""
         direction, said = self._direction, self.said()
         # INVARIANT: the guard `translates` has removed the target otherwise.
         assert direction is not None and not isinstance(said, Loss), "nothing says this request to the target"
-        fitted = _fitted(said, direction, binding, supports)
+        fitted = _fitted(said, self._asked, direction, binding, speech)
         body = bound_body(binding, Body(orjson.dumps(fitted), fitted), named)
         passed = _headers(headers, direction, binding)
         return Way(direction.path, b"", passed, body, SaidBack(direction, self._asked))
 
 
 def _fitted(
-    said: dict[str, Any], direction: Direction, binding: Binding, supports: frozenset[str]
+    said: Mapping[str, Any], asked: Mapping[str, Any], direction: Direction, binding: Binding, speech: Speech
 ) -> dict[str, Any]:
-    """Without what this server would refuse and does not need to hear."""
-    dropped = set()
+    """As this server takes it: without what it would refuse and does not need to hear, and with the limit of the answer
+    under its own key. Where the caller set none and one is needed, it is the most that the server answers with."""
+    out = dict(said)
     if not binding.include_usage:
-        dropped.add("stream_options")
-    if said.get("reasoning_effort") == "none" and "reasoning" not in supports:
-        dropped.add("reasoning_effort")
-    out = {key: value for key, value in said.items() if key not in dropped}
-    if direction.into == "chat" and "max_tokens" in out and binding.limit_key != "max_tokens":
+        out.pop("stream_options", None)
+    if out.get("reasoning_effort") == "none" and not speech.reasons:
+        del out["reasoning_effort"]
+    if direction.into == "chat" and "max_tokens" in out:
         out[binding.limit_key] = out.pop("max_tokens")
+    unlimited = all(asked.get(key) is None for key in _LIMITS)
+    if direction.into == "messages" and unlimited and speech.max_output is not None:
+        out["max_tokens"] = speech.max_output
     return out
 
 
