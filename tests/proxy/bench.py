@@ -236,14 +236,17 @@ class Running:
         return sum(len(r.requests) for r in self.recorders.values())
 
 
-def deployment_text(urls: Mapping[str, str], identity: str, extra: str, targets: Mapping[str, str]) -> str:
-    """A `policyd.toml`. `targets` are further lines of one target's table."""
+def deployment_text(
+    urls: Mapping[str, str], identity: str, extra: str, targets: Mapping[str, str], listen: str = ""
+) -> str:
+    """A `policyd.toml`. `targets` are further lines of one target's table, `listen` of the listener's."""
     tables = "\n".join(_table(name, url, targets.get(name, "")) for name, url in urls.items())
     return f"""
 policy = "sidecar.policy"
 {extra}
 [listen]
 port = 8484
+{listen}
 [admin]
 port = 8485
 [identity]
@@ -280,13 +283,14 @@ async def sidecar(
     drain_seconds: float | None = 5,
     probing: bool = False,
     clock: Callable[[], float] = time,
+    listen: str = "",
 ) -> AsyncIterator[Running]:
     """A sidecar for these model servers, read from real files in `folder`. With `probing` its targets are looked at."""
     path = folder / "sidecar.policy"
     path.write_text(policy)
     places = {name: recorder.url for name, recorder in recorders.items()} | dict(urls or {})
     toml = folder / "policyd.toml"
-    toml.write_text(deployment_text(places, identity, extra, targets or {}))
+    toml.write_text(deployment_text(places, identity, extra, targets or {}, listen))
     live = bring_up(toml, {}, time())
     assert isinstance(live, Live), render_all(live.diagnostics, colour=False)
     log_path = folder / "decisions.jsonl"
