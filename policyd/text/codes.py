@@ -185,6 +185,9 @@ _ROWS = (
     Code("PD528", _E, "feature read from a reserved header"),
     Code("PD529", _E, "forwarding target without a pinned model"),
     Code("PD530", _E, "two targets with different facts in one place"),
+    Code("PD540", _E, "ways to be known that do not go together"),
+    Code("PD541", _E, "identity that the listener cannot bear out"),
+    Code("PD542", _E, "token that could not be verified safely"),
     # PD6xx: caps of the compiler.
     Code("PD601", _E, "condition with too many alternatives"),
     Code("PD602", _E, "too many constants on one feature"),

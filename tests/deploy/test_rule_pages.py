@@ -71,7 +71,7 @@ def test_a_page_rejects_and_accepts_what_it_says(code: str, tmp_path: Path) -> N
 def test_the_examples_of_the_reference_are_accepted(tmp_path: Path) -> None:
     reference = (PAGES.parent / "deployment.md").read_text()
     examples = [text for info, text in FENCE.findall(reference) if info == "toml accept"]
-    assert len(examples) == 4
+    assert len(examples) == 5
     for text in examples:
         (tmp_path / "policyd.toml").write_text(text)
         assert read_deployment(tmp_path / "policyd.toml", {"GIVEN": "sk-1"}).diagnostics == ()
