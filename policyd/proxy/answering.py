@@ -67,7 +67,7 @@ def note_outcome(record: Record, outcome: Outcome) -> None:
     record.bytes_out = outcome.sent
     record.target = outcome.target
     if outcome.tap is not None:
-        record.usage = outcome.tap.told().usage
+        record.told = outcome.tap.told()
     if outcome.status is not None:
         record.status = outcome.status
     if outcome.gone:

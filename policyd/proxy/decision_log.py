@@ -24,11 +24,13 @@ _RETRY = 0.5
 
 @dataclass(frozen=True, slots=True)
 class LogState:
-    """`failing` is what the last write said, None where it went well; `refused` counts requests that found no place."""
+    """`failing` is what the last write said, None where it went well; `refused` counts requests that found no place,
+    `written` lines."""
 
     waiting: int
     refused: int
     failing: str | None
+    written: int = 0
 
 
 class DecisionLog:
@@ -41,6 +43,7 @@ class DecisionLog:
         self._most = most_waiting
         self._reserved = 0
         self._refused = 0
+        self._written = 0
         self._lines: deque[bytes] = deque()
         self._rest = b""
         self._failing: str | None = None
@@ -51,7 +54,7 @@ class DecisionLog:
 
     @property
     def state(self) -> LogState:
-        return LogState(len(self._lines), self._refused, self._failing)
+        return LogState(len(self._lines), self._refused, self._failing, self._written)
 
     def reserve(self) -> bool:
         """A place for one line, which `write` uses or `release` gives back. False: the request must not be served."""
@@ -104,4 +107,5 @@ class DecisionLog:
                 self._failing = error.strerror or type(error).__name__
                 return
             self._failing = None
+            self._written += self._rest.count(b"\n", 0, written)
             self._rest = self._rest[written:]

@@ -41,8 +41,9 @@ _OVERRIDES: Final = frozenset(
 )
 """Headers by which some servers act on another method or path than the request line's, which the gate looked at."""
 
-_DROPPED: Final = NEVER_SENT | _HOP | _TRUSTED_HOP | _OVERRIDES | {b"content-encoding"}
-"""What the gate refuses to send, and more. `content-encoding` is `identity` here, or the request was refused."""
+_DROPPED: Final = NEVER_SENT | _HOP | _TRUSTED_HOP | _OVERRIDES | {b"content-encoding", b"traceparent"}
+"""What the gate refuses to send, and more. `content-encoding` is `identity` here, or the request was refused; a `traceparent` is
+written anew for each attempt."""
 
 _DROPPED_PREFIXES: Final = (
     b"x-policyd",

@@ -17,7 +17,7 @@ from policyd.policy.decision import Decision, Plan
 from policyd.policy.program import MAX_NUMBER, Value
 from policyd.policy.request import EVERYTHING
 from policyd.proxy.forward import Attempt
-from policyd.proxy.usage import Usage
+from policyd.proxy.usage import NOTHING, Told, Usage
 
 __all__ = ["Record", "line_of", "shown"]
 
@@ -64,7 +64,8 @@ class Record:
     bytes_in: int = 0
     bytes_out: int = 0
     took: float = 0.0
-    usage: Usage | None = None
+    body_took: float = 0.0
+    told: Told = NOTHING
 
 
 def line_of(record: Record) -> bytes:
@@ -99,8 +100,9 @@ def line_of(record: Record) -> bytes:
         "bytes_in": record.bytes_in,
         "bytes_out": record.bytes_out,
     }
-    if record.usage is not None:
-        out["usage"] = {n: v for n in _USAGE if (v := getattr(record.usage, n)) is not None}
+    usage = record.told.usage
+    if usage is not None:
+        out["usage"] = {n: v for n in _USAGE if (v := getattr(usage, n)) is not None}
     if record.passed:
         out["passed"] = dict(record.passed)
     if record.by:

@@ -1,0 +1,75 @@
+"""A request that has ended, as telemetry looks at it.
+
+In come the record, the outcome and what served; out go the few things that both metrics and spans say of it. The one idea:
+nothing is looked at twice on the way of a request: all of this is asked for after its answer's bytes have left.
+"""
+
+from dataclasses import dataclass
+
+from policyd.policy.decision import Plan
+from policyd.proxy.conversation import FAILS_OVER
+from policyd.proxy.forward import Attempt, Outcome
+from policyd.proxy.live import Live
+from policyd.proxy.record import Record
+from policyd.proxy.telemetry.trace import Trace
+
+__all__ = ["Finished", "outcome_of"]
+
+_TOLD_APART = frozenset(FAILS_OVER) | {400, 403, 404, 413, 422}
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """`began` is of the clock that attempts use (`perf_counter`), `record.at` the same moment in POSIX time."""
+
+    record: Record
+    outcome: Outcome
+    live: Live
+    trace: Trace | None
+    began: float
+
+    @property
+    def route(self) -> str:
+        decided = self.record.decided
+        return decided.route if isinstance(decided, Plan) else ""
+
+    @property
+    def target(self) -> str:
+        """The target whose answer the caller got, or else the last one that was tried."""
+        if self.record.target is not None:
+            return self.record.target
+        return self.outcome.attempts[-1].target if self.outcome.attempts else ""
+
+    @property
+    def error(self) -> str:
+        """The class of error that the request ended with, empty where it ended well."""
+        record = self.record
+        if record.outcome != "answered":
+            return record.outcome
+        return str(record.status) if record.status >= 400 else ""
+
+    @property
+    def answered_by(self) -> Attempt | None:
+        """The attempt whose answer the caller got."""
+        attempts = self.outcome.attempts
+        return attempts[-1] if self.record.target is not None and attempts else None
+
+    @property
+    def named_model(self) -> str:
+        """The caller's word: to be looked up, never to be shown."""
+        named = self.record.features.get("model")
+        return named if isinstance(named, str) else ""
+
+    @property
+    def overhead(self) -> float:
+        """Seconds that policyd itself took."""
+        away = sum((a.took or 0.0) - a.permitted for a in self.outcome.attempts)
+        return max(0.0, self.record.took - self.record.body_took - away)
+
+
+def outcome_of(attempt: Attempt) -> str:
+    """What came of an attempt: a word of the upstream client, or the status where that was an error's."""
+    if attempt.outcome != "answered" or attempt.status is None or attempt.status < 300:
+        return attempt.outcome
+    known = attempt.status in _TOLD_APART
+    return f"status_{attempt.status}" if known else f"status_{attempt.status // 100}xx"
