@@ -25,7 +25,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +44,8 @@ ANSWER = json.dumps({"id": "chatcmpl-1", "object": "chat.completion", "choices":
 PROMPT = "Please explain in one paragraph why the sky is blue and the sea is not always. " * 10
 TAIL = '"}], "temperature": 0.2}'
 BODY = json.dumps({"model": "gpt-5", "messages": [{"role": "system", "content": "You are brief."}, {"role": "user", "content": PROMPT}], "temperature": 0.2})  # fmt: skip
+
+HEADERS = {"x-latency": "interactive", "authorization": "Bearer nobody"}
 
 
 def policy() -> str:
@@ -96,9 +98,9 @@ def policy() -> str:
     return "\n".join(lines) + "\n"
 
 
-def deployment(folder: Path) -> str:
+def deployment(folder: Path, model_port: int = MODEL_PORT, more: str = "") -> str:
     targets = "\n".join(
-        f'[targets.t{n}]\nurl = "http://127.0.0.1:{MODEL_PORT}"\ndialects = ["openai", "anthropic"]\nmodel = "model-{n}"\n'
+        f'[targets.t{n}]\nurl = "http://127.0.0.1:{model_port}"\ndialects = ["openai", "anthropic"]\nmodel = "model-{n}"\n{more}'
         for n in range(8)
     )
     return f"""policy = "bench.policy"
@@ -119,7 +121,9 @@ path = "{folder}/decisions.jsonl"
 @contextmanager
 def running(command: list[str], port: int, core: str, cwd: Path | None = None) -> Iterator[int]:
     """A process on a core, once its port answers; ended at the end."""
-    process = subprocess.Popen(["taskset", "-c", core, *command], stderr=subprocess.DEVNULL, cwd=cwd)
+    process = subprocess.Popen(
+        ["taskset", "-c", core, *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=cwd
+    )
     try:
         for _ in range(400):
             if process.poll() is not None:
@@ -138,11 +142,11 @@ def running(command: list[str], port: int, core: str, cwd: Path | None = None) -
             process.wait()
 
 
-def nginx(folder: Path, name: str, server: str) -> list[str]:
+def nginx(folder: Path, name: str, server: str, *, connections: int = 1024) -> list[str]:
     config = folder / f"{name}.conf"
     config.write_text(
         f"daemon off; master_process off; worker_processes 1; pid {folder}/{name}.pid; error_log /dev/null;\n"
-        "events { worker_connections 1024; }\n"
+        f"events {{ worker_connections {connections}; }}\n"
         f"http {{ access_log off; keepalive_requests 10000000; client_body_buffer_size 2m; client_max_body_size 64m;\n"
         f"  client_body_temp_path {folder}/{name}.body; proxy_temp_path {folder}/{name}.proxy; fastcgi_temp_path {folder}/{name}.f;\n"
         f"  uwsgi_temp_path {folder}/{name}.u; scgi_temp_path {folder}/{name}.s;\n{server}\n}}\n"
@@ -161,12 +165,22 @@ class Load:
     cpu_us: float | None
 
 
-def load(port: int, connections: int, seconds: int, folder: Path, pid: int | None) -> Load:
+def load(
+    port: int,
+    connections: int,
+    seconds: int,
+    folder: Path,
+    pid: int | None,
+    *,
+    body: str = BODY,
+    headers: Mapping[str, str] = HEADERS,
+) -> Load:
+    """Bodies end in `TAIL`; a number is put before it, so that no two are alike."""
     script = folder / "post.lua"
+    lines = "".join(f'wrk.headers["{name}"] = "{value}"\n' for name, value in headers.items())
     script.write_text(
-        'wrk.method = "POST"\nwrk.headers["content-type"] = "application/json"\n'
-        'wrk.headers["x-latency"] = "interactive"\nwrk.headers["authorization"] = "Bearer nobody"\n'
-        f"local before, after = [==[{BODY[: -len(TAIL)]}]==], [==[{TAIL}]==]\n"
+        f'wrk.method = "POST"\nwrk.headers["content-type"] = "application/json"\n{lines}'
+        f"local before, after = [==[{body[: -len(TAIL)]}]==], [==[{TAIL}]==]\n"
         "local n = 0\n"
         "request = function() n = n + 1; return wrk.format(nil, nil, nil, before .. n .. after) end\n"
     )
@@ -207,9 +221,10 @@ def cpu_seconds(pid: int | None) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def sidecar_command(folder: Path) -> list[str]:
+def sidecar_command(folder: Path, model_port: int = MODEL_PORT, more: str = "") -> list[str]:
+    """`more` are further lines of each target."""
     (folder / "bench.policy").write_text(policy())
-    (folder / "policyd.toml").write_text(deployment(folder))
+    (folder / "policyd.toml").write_text(deployment(folder, model_port, more))
     return [sys.executable, "-m", "policyd", "serve", str(folder / "policyd.toml")]
 
 
