@@ -1,8 +1,11 @@
-"""Whether an answer that ends with its connection has ended, or was cut.
+"""Whether an answer that has ended was whole, or cut.
 
 In come the pieces of an answer's body; out goes whether it is whole. The one idea: without a length and without chunks
 nothing but the body itself can say so. A stream is whole when its last event is one that its API ends with, and any other
-body when it is complete JSON. What can be read as neither (compressed, another type, too large) counts as cut. Pure.
+body when it is complete JSON. What can be read as neither (compressed, another type, too large) counts as cut.
+
+A stream that has a length or chunks can be cut as well: by a gateway whose own model server left, and that ended in order.
+There it is enough that any event said that the model came to an end, because some servers send nothing after that. Pure.
 """
 
 import re
@@ -85,6 +88,47 @@ class _Events:
         return self._whole and not (self._line or self._name or self._text)
 
 
+_ENDS: Final = (
+    re.compile(rb"\ndata: ?\[DONE\]"),
+    re.compile(rb'"finish_reason" ?: ?"'),
+    re.compile(rb"\nevent: ?(?:message_stop|response\.(?:completed|failed|incomplete)|error)\b"),
+    re.compile(rb'"type" ?: ?"(?:message_stop|response\.(?:completed|failed|incomplete)|error)"'),
+    re.compile(rb'\ndata: ?\{ ?"error" ?: ?[{"]'),
+)
+"""What says in a stream that it came to its end, or that the target could not go on. Each begins with what no text inside
+JSON can have: a line end or a quotation mark that is not escaped."""
+
+_STEP: Final = 4096
+_LONGEST_END: Final = 40
+
+
+class _FramedEvents:
+    """Whether a stream whose framing ended well said so itself. One without a byte says nothing of itself."""
+
+    __slots__ = ("_held", "_said")
+
+    def __init__(self) -> None:
+        self._held = b""
+        self._said = False
+
+    def feed(self, piece: bytes) -> None:
+        if not self._said:
+            self._held = (self._held or b"\n") + piece
+            if len(self._held) >= _STEP:
+                self._look()
+
+    def _look(self) -> None:
+        self._said = any(end.search(self._held) for end in _ENDS)
+        self._held = self._held[-_LONGEST_END:]
+
+    def is_whole(self) -> bool:
+        if not self._held:
+            return True
+        if not self._said:
+            self._look()
+        return self._said
+
+
 class _Unreadable:
     __slots__ = ()
 
@@ -95,13 +139,16 @@ class _Unreadable:
         return False
 
 
-Ending = _Json | _Events | _Unreadable
+Ending = _Json | _Events | _FramedEvents | _Unreadable
 
 
-def ending_for(headers: list[tuple[bytes, bytes]]) -> Ending:
-    """For an answer with these headers (lower-case names)."""
+def ending_for(headers: list[tuple[bytes, bytes]], *, framed: bool = False) -> Ending | None:
+    """For an answer with these headers (lower-case names), that is `framed` by a length or chunks or ends with its
+    connection. None where its framing says all that there is."""
     said = dict(headers)
+    events = said.get(b"content-type", b"").strip().lower().startswith(b"text/event-stream")
     if said.get(b"content-encoding", b"identity").strip().lower() not in {b"", b"identity"}:
-        return _Unreadable()
-    kind = said.get(b"content-type", b"").strip().lower()
-    return _Events() if kind.startswith(b"text/event-stream") else _Json()
+        return None if framed else _Unreadable()
+    if framed:
+        return _FramedEvents() if events else None
+    return _Events() if events else _Json()

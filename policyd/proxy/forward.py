@@ -133,6 +133,7 @@ class Outcome:
     gone: bool = False
     gate_said: str | None = None
     tap: Tap | None = None
+    curious: bool = False
     passed: list[tuple[str, WhyPassed]] = field(default_factory=list)
     retry_after: float | None = None
 
@@ -383,7 +384,13 @@ class _Courier:
         ours = self._errand.own_headers(attempt.target, len(self._outcome.attempts))
         headers = answer_headers(answer.headers, ours)
         self._tap = self._outcome.tap = tap_for(answer.headers) if answer.status < 300 else None
-        self._ending = ending_for(answer.headers) if answer.framing == "until-close" else None
+        if self._tap is not None and self._outcome.curious:
+            self._tap.curious = True
+        # An error's status says all; how its body ends is its own affair.
+        framed = answer.framing != "until-close"
+        self._ending = (
+            ending_for(answer.headers, framed=framed) if answer.status < 300 or not framed else None
+        )
         self._look(self._held)
         reply = self._reply
         if reply is None:
@@ -454,6 +461,9 @@ class _Courier:
                     rest = answer.take()
                     self._look(rest)
                     last = await self._is_whole()
+                    if not last and answer.framing == "length":
+                        # The last bytes would make it a whole one.
+                        raise UpstreamBroken(Kind.TRUNCATED, attempt.target, "ended inside the answer")
                     piece += rest if reply is None else (reply.feed(rest) if rest else b"")
                     piece += reply.end() if reply is not None and last else b""
                 outcome.sent += len(piece)

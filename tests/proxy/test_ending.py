@@ -56,6 +56,72 @@ def test_compressed_answers_count_as_cut() -> None:
     assert not ending.is_whole()
 
 
+FRAMED: dict[str, tuple[bytes, bool]] = {
+    "a chat": (CHATTED, True),
+    "a chat whose server never says that it is done": (
+        b'data: {"choices":[{"finish_reason": "stop"}]}\n\n',
+        True,
+    ),
+    "a chat that only begins": (
+        b'data: {"choices":[{"finish_reason":null,"delta":{"content":"a"}}]}\n\n',
+        False,
+    ),
+    "a message": (SAID, True),
+    "a message that is cut between events": (SAID[:23], False),
+    "a response": (RESPONDED, True),
+    "a response that is larger than what is looked at": (RESPONDED[:-4] + b" " * 9000 + b"\n\n", True),
+    "a text that speaks of ends": (
+        b'data: {"text":"\\ndata: [DONE] \\"type\\":\\"message_stop\\""}\n\n',
+        False,
+    ),
+    "a text that speaks of ends, in many events": (b'data: {"text":"event: message_stop"}\n\n' * 300, False),
+    "an error": (b'data: {"choices":[]}\n\ndata: {"error":{"message":"no"}}\n\n', True),
+    "nothing at all": (b"", True),
+}
+
+
+@pytest.mark.parametrize(("body", "whole"), FRAMED.values(), ids=FRAMED.keys())
+@pytest.mark.parametrize("size", [1, 7, 100_000])
+def test_a_stream_whose_framing_ends_well_says_that_it_came_to_its_end(
+    body: bytes, whole: bool, size: int
+) -> None:
+    """A stream that is cut behind the server that sends it on ends as a clean 200 without its last event."""
+    ending = ending_for([EVENTS], framed=True)
+    assert ending is not None
+    for at in range(0, len(body), size):
+        ending.feed(body[at : at + size])
+    assert ending.is_whole() is whole
+
+
+def test_of_other_framed_answers_the_framing_says_all() -> None:
+    assert ending_for([JSON], framed=True) is None
+    assert ending_for([EVENTS, (b"content-encoding", b"gzip")], framed=True) is None
+
+
+@pytest.mark.parametrize("length", [False, True], ids=["chunked", "with its length"])
+def test_a_stream_that_ends_in_order_before_its_end_does_not_end_cleanly(
+    tmp_path: Path, length: bool
+) -> None:
+    body = SAID[:23]
+    framing = b"content-length: %d\r\n\r\n%b" % (len(body), body)
+    chunked = b"transfer-encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+
+    async def test() -> None:
+        async def answering(peer: Peer, _: bytes) -> None:
+            head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"
+            await peer.send(head + (framing if length else chunked))
+
+        async with three(tmp_path) as running:
+            running.recorders["cloud"].answer = answering
+            answer = await running.ask(post("/v1/messages", MESSAGES | {"stream": True}))
+            assert (answer.status, answer.clean) == (200, False)
+            assert (b"upstream_broke" in answer.body) is not length
+
+    run(test())
+    (record,) = records(tmp_path / "decisions.jsonl")
+    assert record["outcome"] == "upstream_broke"
+
+
 def closing_after(kind: bytes, body: bytes) -> object:
     async def answer(peer: Peer, _: bytes) -> None:
         await peer.send(b"HTTP/1.1 200 OK\r\ncontent-type: " + kind + b"\r\n\r\n" + body)
@@ -65,12 +131,12 @@ def closing_after(kind: bytes, body: bytes) -> object:
 
 
 CASES = {
-    "a stream": (post("/v1/chat/completions", CHAT | {"stream": True}), b"text/event-stream", CHATTED, True),
+    "a stream": (post("/v1/chat/completions", CHAT | {"stream": True}), EVENTS[1], CHATTED, True),
     "a stream that is cut in an event": (
-        post("/v1/chat/completions", CHAT | {"stream": True}), b"text/event-stream", CHATTED[:30], False,
+        post("/v1/chat/completions", CHAT | {"stream": True}), EVENTS[1], CHATTED[:30], False,
     ),
     "a stream that is cut between events": (
-        post("/v1/messages", MESSAGES | {"stream": True}), b"text/event-stream", SAID[:23], False,
+        post("/v1/messages", MESSAGES | {"stream": True}), EVENTS[1], SAID[:23], False,
     ),
     "JSON": (post("/v1/chat/completions", CHAT), b"application/json", b'{"a":[1]}', True),
     "JSON that is cut": (post("/v1/chat/completions", CHAT), b"application/json", b'{"a":[1]', False),
@@ -85,7 +151,8 @@ def test_a_cut_answer_never_ends_cleanly(
         async with three(tmp_path) as running:
             running.recorders["cloud"].answer = closing_after(kind, body)  # type: ignore[assignment]
             answer = await running.ask(request_)
-            assert answer.body.startswith(body)
+            # Of a stream, its whole events.
+            assert answer.body.startswith(body[: body.rfind(b"\n\n") + 2] if kind == EVENTS[1] else body)
             assert answer.clean is whole
             assert (b"upstream_broke" in answer.body) is (not whole and kind != b"application/json")
 

@@ -126,7 +126,7 @@ def test_a_stream_arrives_piece_by_piece_as_it_is_sent(tmp_path: Path) -> None:
             )
             await peer.send(b"b\r\ndata: one\n\n\r\n")
             await go_on.wait()
-            await peer.send(b"b\r\ndata: two\n\n\r\n0\r\n\r\n")
+            await peer.send(b"b\r\ndata: two\n\n\r\ne\r\ndata: [DONE]\n\n\r\n0\r\n\r\n")
 
         async with three(tmp_path) as running:
             running.recorders["cloud"].answer = streaming
