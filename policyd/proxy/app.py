@@ -47,9 +47,13 @@ from policyd.proxy.outbound import (
 )
 from policyd.proxy.record import Record, line_of
 from policyd.proxy.refusals import REFUSALS, Refusal, for_the_log, refuse, refuse_unread, stream_error
+from policyd.proxy.telemetry.finished import Finished
+from policyd.proxy.telemetry.recording import Recording
+from policyd.proxy.telemetry.trace import Trace
+from policyd.proxy.telemetry.traced import traced
 from policyd.proxy.translated import Translation
 from policyd.proxy.ways import ways
-from policyd.proxy.wire import Early, Line, line_of_scope
+from policyd.proxy.wire import Early, line_of_scope
 from policyd.traffic.body import Body, read_body
 from policyd.traffic.endpoints import Endpoint, EndpointName
 from policyd.traffic.read import read_request
@@ -76,12 +80,14 @@ class Sidecar:
         road: Road,
         *,
         log: DecisionLog,
+        telemetry: Recording | None = None,
         clock: Callable[[], float] = time.time,
         draw: Callable[[], float] = random.random,
     ) -> None:
         self.live = live
         self.road = road
         self._log = log
+        self._telemetry = telemetry
         self._clock = clock
         self._draw = draw
         self._room = Room(live.limits.in_flight)
@@ -111,22 +117,30 @@ class Sidecar:
             record,
             line_of_scope(scope),
         )
-        if request.line is not None:
-            request.line.decision = record.decision
+        line = request.line
+        if line is not None:
+            if line.turned_away is not None:
+                # Its body proved to be none before this began; `turn_away` has answered and recorded it.
+                return
+            line.decision = record.decision
         endpoint, envelope = endpoint_of(request, self.live.prefix), envelope_of(request.headers)
         if isinstance(endpoint, Endpoint) and endpoint.name is EndpointName.ALIVE and not envelope.websocket:
             await send_alive(send, record.decision, self.live.tag, endpoint.allow)
             return
         if not self._log.reserve():
             await send_refusal(request, refuse("internal_log", "the decision log cannot be written"))
+            self._tell(record, request.outcome, None, request.began)
             return
+        if self._telemetry is not None:
+            request.trace = trace = self._telemetry.begin(request.headers)
+            request.outcome.curious = trace is not None and trace.sampled
         try:
             await self._answer(request, endpoint, envelope)
         finally:
             self._room.give(request.held)
             record.took = perf_counter() - request.began
             # After the answer's bytes have left: the place for the line is reserved.
-            asyncio.get_running_loop().call_soon(self._record, record, request.outcome, request.line)
+            asyncio.get_running_loop().call_soon(self._record, request)
 
     def turn_away(self, early: Early) -> bytes:
         """The answer to what the server itself turns away, and its line in the log: that of the request, where a stage had
@@ -135,17 +149,26 @@ class Sidecar:
         if line is not None and line.decision:
             line.turned_away = refusal.code
             return bytes_of(early, refusal, line.decision, tag)
+        if line is not None:
+            line.turned_away = refusal.code
         record = Record(os.urandom(12).hex(), self._clock(), self.live.ready.digest, "unknown")
         if refusal.code != "internal_overload" and self._log.reserve():
             record.status, record.outcome, record.said = refusal.status, refusal.code, for_the_log(refusal)
             self._log.write(line_of(record))
+            self._tell(record, Outcome(), None, perf_counter())
         return bytes_of(early, refusal, record.decision, tag)
 
-    def _record(self, record: Record, outcome: Outcome, line: Line | None) -> None:
-        note_outcome(record, outcome)
+    def _record(self, request: Asked) -> None:
+        record, line = request.record, request.line
+        note_outcome(record, request.outcome)
         if line is not None and line.turned_away is not None:
             record.status, record.outcome = REFUSALS[line.turned_away].status, line.turned_away
         self._log.write(line_of(record))
+        self._tell(record, request.outcome, request.trace, request.began)
+
+    def _tell(self, record: Record, outcome: Outcome, trace: Trace | None, began: float) -> None:
+        if self._telemetry is not None:
+            self._telemetry.ended(Finished(record, outcome, self.live, trace, began))
 
     async def _answer(self, request: Asked, endpoint: Endpoint | Refused, envelope: Envelope) -> None:
         """One answer, whatever happens; only a cancellation of the server itself goes on."""
@@ -202,9 +225,11 @@ class Sidecar:
         if line is not None and line.body_is_here:
             raw = take_whole(line.take_body(), limits.body, self._room)
         else:
+            waiting = perf_counter()
             raw = await take_body(
                 request.receive, envelope.length, limits.body, self._room, seconds=limits.body_time
             )
+            request.record.body_took = perf_counter() - waiting
         if isinstance(raw, Refusal):
             return raw
         request.held = request.record.bytes_in = len(raw)
@@ -317,6 +342,8 @@ class Sidecar:
 
         headers = onward_headers(request.headers, live.sight.headers)
         way_to = ways(live, endpoint, body, reading.model, request.query, headers, translation)
+        if request.trace is not None:
+            way_to = traced(way_to, request.trace, live.onward, request.outcome.attempts.__len__)
 
         def headers_for(target: str, attempts: int) -> Headers:
             return own_headers(decision, tag, route, target, attempts)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, cast
 from typing import Literal as Lit
 
+from httptools import HttpParserError, HttpParserUpgrade
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from policyd.deploy.model import Limits
@@ -144,6 +145,8 @@ def bounded_protocol(
         _early = b""
         """the last bytes of a head that came in pieces"""
         _chunks: ChunkLines | None = None
+        _offered: int | None = None
+        """bytes of a body that are still to come behind a head that offers another protocol"""
         _received = 0
         _most = 0
         _left = 0
@@ -284,9 +287,17 @@ def bounded_protocol(
             self._deaf = True
             self.transport.close()
 
-        def _unsupported_upgrade_warning(self) -> None:
-            """The parser leaves what follows to another protocol, and none is spoken."""
-            self._deaf = True
+        def _take_offered(self, data: bytes) -> None:
+            """The body of a request that offers another protocol, by its length: the parser leaves to that protocol what
+            follows the head, and none is spoken. Nothing is read behind it."""
+            assert self._offered is not None
+            piece = data[: self._offered]
+            self._offered -= len(piece)
+            if piece:
+                self.on_body(piece)
+            if not self._offered:
+                self._deaf = True
+                self.on_message_complete()
 
         # What the parser says.
 
@@ -299,7 +310,7 @@ def bounded_protocol(
             self._inside = self._in_head = self._began = True
             self._moved = False
             self._received = self._hosts = 0
-            self._coding = self._chunks = None
+            self._coding = self._chunks = self._offered = None
             self._left = self._most = limits().header
             super().on_message_begin()
 
@@ -332,6 +343,10 @@ def bounded_protocol(
                 if self._coding != b"chunked":
                     self._refuse(_CODING)
                 self._chunks = ChunkLines()
+            if self.parser.should_upgrade():
+                if self._chunks is not None:
+                    self._refuse(_CODING)
+                self._offered = next((int(v) for n, v in self.headers if n == b"content-length"), 0)
             if self.url[:1] != b"/" or b"#" in self.url:
                 self._refuse(_TARGET if self.parser.get_method() != b"CONNECT" else _CONNECT)
             self._in_head = False
@@ -342,7 +357,7 @@ def bounded_protocol(
             # A copy: nothing that comes later can become a header.
             self.scope["headers"] = list(self.headers)
             super().on_headers_complete()
-            if self.parser.should_upgrade():
+            if self._offered is not None:
                 self.cycle.keep_alive = False
             self.scope[_LINE] = Line(self, self.cycle)  # type: ignore[literal-required]
 
@@ -351,6 +366,8 @@ def bounded_protocol(
             super().on_body(body)
 
         def on_message_complete(self) -> None:
+            if self._offered:
+                return
             self._inside = False
             self._moved = True
             if self._lingering is not None and not self._deaf:
@@ -368,7 +385,7 @@ def bounded_protocol(
                 return
             self._moved = self._began = False
             before = self._chunks
-            super().data_received(data)
+            self._parse(data)
             if self._hears_nothing():
                 return
             self._received = 0 if self._moved else self._received + len(data)
@@ -383,6 +400,18 @@ def bounded_protocol(
                 self._await_head()
             elif not self._inside and (self.cycle is None or self.cycle.response_complete):
                 self._await_head()
+
+        def _parse(self, data: bytes) -> None:
+            self._unset_keepalive_if_required()
+            if self._offered is not None:
+                self._take_offered(data)
+                return
+            try:
+                self.parser.feed_data(data)
+            except HttpParserError:
+                self.send_400_response("")
+            except HttpParserUpgrade as offer:
+                self._take_offered(data[offer.args[0] :])
 
         def _hears_nothing(self) -> bool:
             """Asked again: the parser may have found that there is nothing more to hear."""
