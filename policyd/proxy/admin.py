@@ -6,8 +6,9 @@ policy's text, which `policyd prove --sidecar` asks for, is given to nobody who 
 could make such a name its own.
 """
 
+import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -21,6 +22,8 @@ from policyd.proxy.probe.rounds import Watched
 from policyd.proxy.reload import LoadState
 from policyd.proxy.standing import Out
 from policyd.proxy.targets_page import targets_in_full, targets_in_short
+from policyd.proxy.telemetry.prometheus import page
+from policyd.proxy.telemetry.series import Family
 from policyd.text.diagnostic import Diagnostic, Severity
 from policyd.text.source import Source
 
@@ -46,7 +49,7 @@ class Standing:
     monotonic: float
 
 
-def admin_app(standing: Callable[[], Standing]) -> FastAPI:
+def admin_app(standing: Callable[[], Standing], metrics: Callable[[], Iterable[Family]]) -> FastAPI:
     """The application. It has no pages of documentation: their scripts would come from the internet."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 
@@ -73,6 +76,12 @@ def admin_app(standing: Callable[[], Standing]) -> FastAPI:
             "last_load": _load(now.load),
             "targets": targets_in_short(now.targets, now.out, now.monotonic),
         }
+
+    @app.get("/metrics")
+    async def metrics_page(request: Request) -> Response:
+        # Read here, where the numbers are counted, and written in a thread: a page can be of megabytes.
+        text, kind = await asyncio.to_thread(page, metrics(), request.headers.get("accept", ""))
+        return Response(text, headers={"content-type": kind})
 
     @app.get("/targets")
     async def targets() -> list[dict[str, Any]]:

@@ -272,7 +272,7 @@ class Sidecar:
             if isinstance(decided, Refusal):
                 return decided
             if isinstance(decided.decision, Reject):
-                return await refusal_of(live, decided)
+                return await refusal_of(live, decided, translation)
             barred = _barred(live, decided.decision, endpoint.name, body, reading)
             if isinstance(barred, Refusal):
                 return barred

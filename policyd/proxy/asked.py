@@ -12,6 +12,7 @@ from policyd.proxy.forward import Outcome, Send
 from policyd.proxy.intake import Receive
 from policyd.proxy.record import Record
 from policyd.proxy.refusals import Dialect
+from policyd.proxy.telemetry.trace import Trace
 from policyd.proxy.wire import Line
 from policyd.traffic.endpoints import Endpoint, allowed_methods, dialect_of, find_endpoint
 from policyd.traffic.refused import Refused
@@ -38,6 +39,7 @@ class Asked:
     held: int = 0
     answered: bool = False
     outcome: Outcome = field(default_factory=Outcome)
+    trace: Trace | None = None
 
 
 class Envelope(NamedTuple):

@@ -66,6 +66,8 @@ _LIKE_A_CREDENTIAL: Final = re.compile(
 _FOR_A_GATEWAY: Final = re.compile(rb"(?:x-policyd|x-portkey|x-litellm|helicone|cf-aig|x-openrouter|x-bf)-")
 """Headers that send a request on, at a gateway that knows them, to another place than the policy chose."""
 
+_TRACEPARENT: Final = re.compile(rb"00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]")
+
 _METHODS: Final = frozenset({b"GET", b"HEAD", b"POST"})
 _TOKEN: Final = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _PATH: Final = re.compile(rb"/[!$-;=?-Z\[\]_a-z~|]*")
@@ -345,6 +347,14 @@ def _refuse_headers(
             return refusal
         if name in policy_headers or name.lower() in policy_headers:
             return _left_in(name)
+    return _refuse_trace(headers)
+
+
+def _refuse_trace(headers: Sequence[tuple[bytes, bytes]]) -> Refused | None:
+    """A trace's ids and nothing else: one header, every digit of it."""
+    traces = [value for name, value in headers if name.lower() == b"traceparent"]
+    if len(traces) > 1 or (traces and not _TRACEPARENT.fullmatch(traces[0])):
+        return Refused(Reason.MALFORMED, "the header `traceparent` is not one that policyd writes")
     return None
 
 

@@ -38,6 +38,8 @@ from policyd.proxy.probe.rounds import Prober
 from policyd.proxy.reload import WATCH_SECONDS, LoadState, NotLive, Reloader, bring_up
 from policyd.proxy.standing import TargetsOut
 from policyd.proxy.targets import Targets
+from policyd.proxy.telemetry.recording import Recording
+from policyd.proxy.telemetry.vitals import Vitals, vitals
 from policyd.proxy.upstream.client import HttpUpstream
 from policyd.proxy.wire import bounded_protocol
 from policyd.text.diagnostic import Diagnostic, Severity, in_order
@@ -168,7 +170,10 @@ async def serving(
     gate = Gate(live.serving)
     upstream = HttpUpstream(gate, live.serving.targets.values())
     out = TargetsOut()
-    sidecar = Sidecar(live, Road(gate, upstream, Targets(live.serving.targets.values(), out)), log=log, clock=clock)
+    road = Road(gate, upstream, Targets(live.serving.targets.values(), out))
+    # What telemetry looks at is asked for by it, and by then it is there.
+    telemetry = Recording(live.deployment.telemetry, lambda: vitals(looked_at))
+    sidecar = Sidecar(live, road, log=log, telemetry=telemetry, clock=clock)
     prober = Prober(ask_through(gate, upstream), out, _say) if probing else None
 
     def publish(new: Live) -> None:
@@ -196,13 +201,28 @@ async def serving(
     def listen(server: HttpServer, listener: socket.socket) -> None:
         servers.append((server, loop.create_task(server.serve(sockets=[listener]))))
 
+    facing = HttpServer(sidecar, bounded_protocol(limits, sidecar.turn_away), drain_limit)
+    looked_at = Vitals(
+        live=lambda: sidecar.live,
+        targets=lambda: road.targets.view(loop.time()),
+        out=out,
+        upstream=upstream,
+        connections=lambda: len(facing.server_state.connections),
+        held=lambda: sidecar.held,
+        log=lambda: log.state,
+        load=lambda: reloader.state,
+        draining=lambda: running.draining,
+    )
+    telemetry.start()
+
     watching = loop.create_task(running.reloader.run())
     try:
-        listen(HttpServer(admin_app(running.standing), bounded_protocol(limits, plain), lambda: 1.0), admin)
+        watched = admin_app(running.standing, telemetry.families)
+        listen(HttpServer(watched, bounded_protocol(limits, plain), lambda: 1.0), admin)
         if prober is not None:
             prober.serve(live)
             await prober.first_looks(FIRST_LOOKS_SECONDS)
-        listen(HttpServer(sidecar, bounded_protocol(limits, sidecar.turn_away), drain_limit), proxy)
+        listen(facing, proxy)
         yield running
     finally:
         running.draining = True
@@ -214,6 +234,7 @@ async def serving(
         if prober is not None:
             await prober.aclose()
         await upstream.aclose()
+        await telemetry.close()
 
 
 def _threads() -> int:

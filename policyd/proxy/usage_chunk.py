@@ -89,6 +89,9 @@ class Unasked:
             start = boundary.end()
             if self._passing or not _is_usage_alone(event):
                 out.append(event)
+            else:
+                # Blank lines before it are not its own.
+                out.append(event[: len(event) - len(event.lstrip(b"\r\n"))])
             self._passing = False
         rest = data[start:]
         if self._passing or len(rest) > LARGEST:

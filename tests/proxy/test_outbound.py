@@ -118,7 +118,6 @@ HARMLESS = [
     b"x-author",
     b"idempotency-key",
     b"x-authored-by",
-    b"traceparent",
 ]
 
 
@@ -126,6 +125,23 @@ HARMLESS = [
 def test_credentials_and_directions_for_gateways_are_taken_out_and_refused(name: bytes) -> None:
     assert onward_headers([*PASSING, (name, b"x")], frozenset()) == PASSING
     assert not isinstance(ask(headers=[(name, b"x")]), Permit)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [b"00-%032x-%016x-01" % (1, 1)] * 2,
+        [b"00-%032x-%016x-01-tenant=acme" % (1, 1)],
+        [b"01-%032x-%016x-01" % (1, 1)],
+        [b"00-%032x-%016x-02" % (1, 1)],
+        [b"x"],
+    ],
+    ids=["two", "with more behind", "a later version", "another flag", "no ids"],
+)
+def test_a_trace_tells_its_ids_and_nothing_else(values: list[bytes]) -> None:
+    assert onward_headers([(b"traceparent", v) for v in values], frozenset()) == []
+    assert not isinstance(ask(headers=[(b"Traceparent", v) for v in values]), Permit)
+    assert isinstance(ask(headers=[(b"traceparent", b"00-%032x-%016x-01" % (1, 1))]), Permit)
 
 
 @pytest.mark.parametrize("name", HARMLESS, ids=bytes.decode)
