@@ -319,11 +319,14 @@ def _faulted(state: Conversation, kind: Kind, again_at: float | None) -> tuple[C
         return _done(state, BreakOff("upstream_timeout" if kind in _TIMEOUTS else "upstream_broke"))
     timed_out = state.timed_out and kind in _TIMEOUTS
     verdict = "upstream_timeout" if timed_out else "upstream_unavailable"
-    used = 1 if state.phase is Phase.TRYING else 0  # The attempt of an answer is counted with its head.
-    failed = state._replace(attempts=state.attempts - used, timed_out=timed_out, verdict=verdict)
-    if state.acts and kind not in UNSENT:
+    holding = (
+        state.phase is Phase.HOLDING
+    )  # The attempt was counted with the answer's head, and the target had begun.
+    failed = state._replace(attempts=state.attempts - (not holding), timed_out=timed_out, verdict=verdict)
+    if state.acts and (holding or kind not in UNSENT):
         return _done(failed, Refuse(verdict))
-    return _next(_may_be_asked_again(failed, again_at if kind in CONNECTS_AGAIN else None))
+    may_connect = kind in CONNECTS_AGAIN and not holding
+    return _next(_may_be_asked_again(failed, again_at if may_connect else None))
 
 
 def _may_be_asked_again(state: Conversation, again_at: float | None) -> Conversation:

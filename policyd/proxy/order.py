@@ -92,7 +92,9 @@ def _of_group(group: Candidates, standing: Standing, draw: Callable[[], float]) 
             order = _by_load(ready, standing, draw)
             preferred = _place_of(standing, ready)
         case "cheapest":
-            order = sorted(_by_load(ready, standing, draw), key=lambda t: standing.costs.get(t, 0.0))
+            costs = {t: standing.costs.get(t, 0.0) for t in ready}
+            equal = [[t for t in ready if costs[t] == cost] for cost in sorted(set(costs.values()))]
+            order = [t for of_one_cost in equal for t in _by_load(of_one_cost, standing, draw)]
             preferred = None
         case "fastest":
             order = _by_speed(ready, standing, draw)
@@ -110,6 +112,8 @@ def _by_load(
     targets: list[str] | tuple[str, ...], standing: Standing, draw: Callable[[], float]
 ) -> list[str]:
     """The better of two that are drawn, then the others by load."""
+    if len(targets) == 1:
+        return list(targets)
     known = [s.first_byte for t in targets if (s := standing.of(t)).first_byte is not None]
     usual = min(known, default=1.0)
 
@@ -122,7 +126,7 @@ def _by_load(
     second = int(draw() * (len(targets) - 1))
     second += second >= first
     best = min((targets[first], targets[second]), key=load)
-    return [best, *sorted((t for t in targets if t != best), key=load)] if len(targets) > 1 else [best]
+    return [best, *sorted((t for t in targets if t != best), key=load)]
 
 
 def _by_speed(targets: list[str], standing: Standing, draw: Callable[[], float]) -> list[str]:
