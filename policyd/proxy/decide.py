@@ -7,7 +7,7 @@ scanned. What cannot be computed is unknown, which is the strictest value; it is
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from policyd.engine.compile import Vector
 from policyd.policy.decision import Decision, Reject
@@ -91,7 +91,7 @@ def _fill(vector: Vector, slots: Mapping[str, str], values: Mapping[str, Value])
         setattr(vector, slots[name], value)
 
 
-async def refusal_of(live: Live, decided: Decided) -> Refusal:
+async def refusal_of(live: Live, decided: Decided, translation: Translation) -> Refusal:
     """What the caller is told of a rejection: with every deny and guard, where all that they read is known."""
     rejected = decided.decision
     request: Request | None = None
@@ -110,7 +110,10 @@ async def refusal_of(live: Live, decided: Decided) -> Refusal:
         return refuse("policy_denied", "; ".join(rejected.reasons), by=rejected.by, status=rejected.status)
     guards = tuple(dict.fromkeys(g for r in rejected.removed for g in r.guards))
     message = "; ".join((*rejected.reasons, *_because(program, rejected, request)))
-    return refuse("policy_denied", message, by=guards or rejected.by, status=rejected.status)
+    refusal = refuse("policy_denied", message, by=guards or rejected.by, status=rejected.status)
+    # INVARIANT: where the guard is named the translation was tried, so this waits for nothing.
+    lost = translation.said() if "translates" in guards else None
+    return replace(refusal, detail=f"`{lost.place}`: {lost.why}") if isinstance(lost, Loss) else refusal
 
 
 def _because(program: Program, rejected: Reject, request: Request | None) -> list[str]:

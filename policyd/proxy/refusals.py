@@ -84,7 +84,8 @@ assert len(REFUSALS) == len(_ROWS) + len(_READING), "INVARIANT: one row for each
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """What is said to the caller. `by` names the guards or denies that decided; `field` the feature, header or key at
-    fault. `message` holds no prompt text and nothing of the caller's that is not escaped and bounded."""
+    fault. `message` holds no prompt text and nothing of the caller's that is not escaped and bounded. `detail` may repeat the
+    name of a key that the caller sent: it is for the caller alone and is not logged."""
 
     code: str
     status: int
@@ -93,6 +94,7 @@ class Refusal:
     field: str | None = None
     retry_after: int = 1
     """seconds, said where waiting helps"""
+    detail: str = ""
 
 
 def refuse(
@@ -139,7 +141,8 @@ def _kind(dialect: Dialect, status: int) -> str:
 
 
 def _said(refusal: Refusal, decision: str) -> str:
-    return f"{refusal.message} [policyd {refusal.code}, decision {decision}]"
+    message = f"{refusal.message} ({refusal.detail})" if refusal.detail else refusal.message
+    return f"{message} [policyd {refusal.code}, decision {decision}]"
 
 
 def body_of(refusal: Refusal, dialect: Dialect, decision: str) -> bytes:
