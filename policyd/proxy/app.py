@@ -91,6 +91,7 @@ class Sidecar:
         self._clock = clock
         self._draw = draw
         self._room = Room(live.limits.in_flight)
+        self._under_way = 0
 
     @property
     def held(self) -> int:
@@ -134,9 +135,11 @@ class Sidecar:
         if self._telemetry is not None:
             request.trace = trace = self._telemetry.begin(request.headers)
             request.outcome.curious = trace is not None and trace.sampled
+        self._under_way += 1
         try:
             await self._answer(request, endpoint, envelope)
         finally:
+            self._under_way -= 1
             self._room.give(request.held)
             record.took = perf_counter() - request.began
             # After the answer's bytes have left: the place for the line is reserved.
@@ -205,6 +208,8 @@ class Sidecar:
         request.dialect = endpoint.dialect.value
         request.record.endpoint = endpoint.name.value
         live = self.live
+        if self._under_way > live.limits.requests:
+            return refuse("internal_overload", "more requests are under way than the deployment allows")
         if live.hosts is not None and not is_for(request.headers, live.hosts):
             return refuse(
                 "caller_bad_host",
