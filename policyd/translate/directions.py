@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, Protocol, TypeAlias
 
-from policyd.translate import chat_as_messages, chat_stream_as_messages, messages_to_chat
+from policyd.translate import (
+    chat_as_messages,
+    chat_as_responses,
+    chat_stream_as_messages,
+    chat_stream_as_responses,
+    chat_to_messages,
+    messages_as_chat,
+    messages_stream_as_chat,
+    messages_to_chat,
+    responses_to_chat,
+)
 from policyd.translate.loss import Loss
 
 __all__ = ["DIRECTIONS", "Direction", "Stream"]
@@ -44,6 +54,22 @@ DIRECTIONS: Final[Mapping[str, Direction]] = MappingProxyType(
             chat_as_messages.whole,
             chat_as_messages.error,
             chat_stream_as_messages.Stream,
+        ),
+        "chat": Direction(
+            "messages",
+            b"/v1/messages",
+            chat_to_messages.request,
+            messages_as_chat.whole,
+            messages_as_chat.error,
+            messages_stream_as_chat.Stream,
+        ),
+        "responses": Direction(
+            "chat",
+            b"/v1/chat/completions",
+            responses_to_chat.request,
+            chat_as_responses.whole,
+            chat_as_responses.error,
+            chat_stream_as_responses.Stream,
         ),
     }
 )
