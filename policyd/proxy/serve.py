@@ -247,7 +247,13 @@ def open_listener(listen: Listen) -> socket.socket:
     if listen.path is not None:
         return _open_unix(listen.path)
     family = socket.AF_INET6 if ":" in listen.address else socket.AF_INET
-    return socket.create_server((listen.address, listen.port), family=family, backlog=2048)
+    listener = socket.create_server((listen.address, listen.port), family=family, backlog=2048)
+    # Connections inherit it: a client whose machine is gone sends no end of its own.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3)):
+        if hasattr(socket, name):
+            listener.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+    return listener
 
 
 def _open_unix(path: str) -> socket.socket:
