@@ -112,7 +112,7 @@ class _FramedEvents:
         self._said = False
 
     def feed(self, piece: bytes) -> None:
-        if not self._said:
+        if piece and not self._said:
             self._held = (self._held or b"\n") + piece
             if len(self._held) >= _STEP:
                 self._look()

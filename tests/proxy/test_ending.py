@@ -88,6 +88,7 @@ def test_a_stream_whose_framing_ends_well_says_that_it_came_to_its_end(
     """A stream that is cut behind the server that sends it on ends as a clean 200 without its last event."""
     ending = ending_for([EVENTS], framed=True)
     assert ending is not None
+    ending.feed(b"")
     for at in range(0, len(body), size):
         ending.feed(body[at : at + size])
     assert ending.is_whole() is whole
