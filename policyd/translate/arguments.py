@@ -5,6 +5,7 @@ that no double holds, a text that is not JSON.
 """
 
 import json
+import math
 from typing import Any
 
 import orjson
@@ -22,7 +23,7 @@ def read_arguments(value: object, place: str) -> Json:
     if not given.strip():
         return {}
     try:
-        parsed = json.loads(given, object_pairs_hook=_pairs, parse_constant=_constant)
+        parsed = json.loads(given, object_pairs_hook=_pairs, parse_float=_double, parse_constant=_constant)
         orjson.dumps(parsed)
     except (ValueError, TypeError, RecursionError):
         raise Lost(place, "these arguments are not JSON that every reader reads in one way") from None
@@ -35,10 +36,14 @@ def _pairs(pairs: list[tuple[str, Any]]) -> Json:
     found = dict(pairs)
     if len(found) != len(pairs):
         raise ValueError("a key occurs twice")
-    for value in found.values():
-        if isinstance(value, float) and abs(value) == float("inf"):
-            raise ValueError("a number is larger than a double")
     return found
+
+
+def _double(written: str) -> float:
+    value = float(written)
+    if math.isinf(value):
+        raise ValueError("a number is larger than a double")
+    return value
 
 
 def _constant(_: str) -> None:
