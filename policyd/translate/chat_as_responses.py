@@ -93,7 +93,7 @@ def call_of(call: object) -> Json:
     if not isinstance(call, dict) or not isinstance(inner, dict):
         raise Unsayable("responses have no word for a call in the answer")
     key = "arguments" if kind == "function" else "input"
-    out = {"id": call.get("id"), "name": inner.get("name"), key: inner.get(key) or ""}
+    out = {"id": call.get("id"), "name": inner.get("name"), key: "" if inner.get(key) is None else inner[key]}
     if not all(isinstance(value, str) for value in out.values()) or not out["id"] or not out["name"]:
         raise Unsayable("a call in the answer has no name or no id")
     return out
