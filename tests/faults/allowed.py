@@ -1,0 +1,80 @@
+"""Where a request may go, by the reference evaluator and by what is true of the request: nothing of the sidecar is asked.
+
+In come a policy and an ask; out go targets. The one idea: what is not known exactly (how many tokens a text has, whether
+it can be translated) is tried both ways, so that whatever is outside of all answers is certainly forbidden.
+"""
+
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Any, Final
+
+from policyd.pipeline import Ready
+from policyd.policy.decision import Plan
+from policyd.policy.evaluate import evaluate
+from policyd.policy.request import Request, admit
+from policyd.proxy.refusals import REFUSALS
+from tests.faults.evidence import Ask
+
+__all__ = ["Oracle"]
+
+_THRESHOLDS: Final = (32_000, 32_001, 200_000, 200_001)
+_LATER: Final = {"tokens", "context_needed", "untranslatable", "ticket", "findings"}
+
+assert REFUSALS["policy_denied"].status == 403
+
+
+class Oracle:
+    """The policies of a campaign, asked one request at a time. Remembers what it was asked."""
+
+    def __init__(self, policies: Mapping[str, Ready]) -> None:
+        self._policies = policies
+        self.digests = {ready.digest: name for name, ready in policies.items()}
+        self._plans = lru_cache(maxsize=65536)(self._plan)
+
+    def targets(self, policy: str, ask: Ask) -> frozenset[str]:
+        """Every target that the policy may allow for this request."""
+        if ask.malformed is not None or ask.team == "nobody":
+            return frozenset()
+        out: set[str] = set()
+        for values in self._readings(ask):
+            out |= self._plans(policy, values)
+        return frozenset(out)
+
+    def certain(self, policy: str, ask: Ask) -> bool | None:
+        """Whether the request has a plan under this policy: surely, surely not, or None."""
+        if ask.malformed is not None or ask.team == "nobody":
+            return False
+        answers = {bool(self._plans(policy, values)) for values in self._readings(ask)}
+        return answers.pop() if len(answers) == 1 else None
+
+    def decided(self, policy: str, features: Mapping[str, Any]) -> tuple[str | None, tuple[str, ...]]:
+        """Route and candidates for exactly these features, the rest being quiet."""
+        decision = evaluate(self._policies[policy].program, self._request(policy, dict(features)))
+        return (decision.route, decision.targets) if isinstance(decision, Plan) else (None, ())
+
+    def _readings(self, ask: Ask) -> Iterator[tuple[tuple[str, Any], ...]]:
+        low, high = ask.tokens
+        needed = [low, *(t for t in _THRESHOLDS if low < t < high), high]
+        fixed = {k: v for k, v in ask.truth.items() if k not in _LATER}
+        # A split only orders its members, and which secret was found changes nothing here.
+        fixed["findings"] = frozenset({"secret"}) if ask.truth["findings"] else frozenset()
+        for context in needed:
+            for untranslatable in (False, True):
+                values = fixed | {"context_needed": context, "untranslatable": untranslatable}
+                yield tuple(sorted(values.items()))
+
+    def _plan(self, policy: str, values: tuple[tuple[str, Any], ...]) -> frozenset[str]:
+        return frozenset(self.decided(policy, dict(values))[1])
+
+    def _request(self, policy: str, values: dict[str, Any]) -> Request:
+        quiet: dict[str, Any] = {
+            "hour": 12, "weekday": "mon", "date": "2026-11-20", "model": "m", "stream": False, "tools": False, "images": False,
+            "json": False, "reasoning": False, "server_tools": False, "stored": False, "remote_content": False, "opaque": False,
+            "messages": 1, "max_output": 50, "tokens": 0, "context_needed": 0, "untranslatable": False, "findings": (),
+            "ticket": "none",
+        }  # fmt: skip
+        program = self._policies[policy].program
+        named = {f.name for f in program.features}
+        request = admit(program, {k: v for k, v in (quiet | values).items() if k in named})
+        assert isinstance(request, Request), request
+        return request
