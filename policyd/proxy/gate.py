@@ -201,6 +201,7 @@ class Gate:
     def publish(self, serving: Serving) -> None:
         """From now on permits are for this policy; those of another become `PolicyChanged`."""
         self.serving = serving
+        self._added.clear()
 
     def permit(
         self,
@@ -342,7 +343,7 @@ def _refuse_headers(
     policy_headers: frozenset[bytes], headers: Sequence[tuple[bytes, bytes]]
 ) -> Refused | None:
     for name, _ in headers:
-        refusal = _refuse_name(name)
+        refusal = (_refuse_name if len(name) <= _LONGEST_KEPT else _refuse_name.__wrapped__)(name)
         if refusal is not None:
             return refusal
         if name in policy_headers or name.lower() in policy_headers:
@@ -356,6 +357,10 @@ def _refuse_trace(headers: Sequence[tuple[bytes, bytes]]) -> Refused | None:
     if len(traces) > 1 or (traces and not _TRACEPARENT.fullmatch(traces[0])):
         return Refused(Reason.MALFORMED, "the header `traceparent` is not one that policyd writes")
     return None
+
+
+_LONGEST_KEPT: Final = 128
+"""Bytes of a name that is remembered: a caller does not decide how much is kept."""
 
 
 @lru_cache(maxsize=4096)

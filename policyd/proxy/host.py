@@ -7,24 +7,49 @@ program that was given the sidecar's address says the address. Pure.
 
 from collections.abc import Iterable
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import Final
 
-from policyd.deploy.model import Deployment, LoopbackIdentity
+from policyd.deploy.model import Deployment, HopIdentity, LoopbackIdentity, OneIdentity, SeveralIdentities
 
 __all__ = ["hosts_of", "is_for", "is_no_name"]
+
+_LOOPBACK: Final = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
 
 
 def hosts_of(deployment: Deployment) -> frozenset[bytes] | None:
     """The lower-case names that a request may be made for besides loopback ones; None where any may. A page cannot show an
     API key that it does not know, and cannot open a unix socket."""
-    if deployment.listen.path is not None or not isinstance(deployment.identity, LoopbackIdentity):
+    identity = deployment.identity
+    ways = identity.ways if isinstance(identity, SeveralIdentities) else (identity,)
+    if deployment.listen.path is not None or not any(map(_believes_this_machine, ways)):
         return None
     return frozenset(name.lower().encode() for name in (deployment.listen.address, *deployment.hosts))
 
 
+LONGEST = 300
+"""Bytes of a `Host`: a name has at most 253, and a port behind it."""
+
+
+def _believes_this_machine(way: OneIdentity) -> bool:
+    """Whether a page in a browser here could be somebody by its address alone, and by headers that it can set."""
+    match way:
+        case LoopbackIdentity():
+            return True
+        case HopIdentity(networks=networks):
+            return any(
+                network.overlaps(loopback)
+                for network in networks
+                for loopback in _LOOPBACK
+                if network.version == loopback.version
+            )
+        case _:
+            return False
+
+
 def is_for(headers: Iterable[tuple[bytes, bytes]], hosts: frozenset[bytes]) -> bool:
     """Whether every `Host` of these headers (lower-case names) is loopback or one of `hosts`."""
-    return all(_is_ours(value, hosts) for name, value in headers if name == b"host")
+    return all(len(value) <= LONGEST and _is_ours(value, hosts) for name, value in headers if name == b"host")
 
 
 def is_no_name(value: str) -> bool:

@@ -24,6 +24,12 @@ __all__ = ["Sight", "Values", "policy_headers", "sight_of"]
 
 Values: TypeAlias = dict[str, Value]
 
+LONGEST_KEPT: Final = 256
+"""Bytes of a header's value whose admission is remembered: a caller does not decide how much is kept."""
+
+MOST_CALLERS: Final = 4096
+"""Callers whose admitted identity is remembered; who came first is forgotten first."""
+
 _FLAGS: Final = tuple((flag, flag.value) for flag in Flag)
 
 
@@ -40,7 +46,8 @@ class _FromHeader:
     absent: Value | Inadmissible
 
     def admit(self, raw: bytes) -> Value | Inadmissible:
-        return _admit_text(self.feature, raw)
+        admitted = _admit_text if len(raw) <= LONGEST_KEPT else _admit_text.__wrapped__
+        return admitted(self.feature, raw)
 
 
 @lru_cache(maxsize=4096)
@@ -156,7 +163,10 @@ class Sight:
         found: Values | Refusal = _all_admitted(admitted.values()) or {
             name: value for name, value in admitted.items() if not isinstance(value, Inadmissible)
         }
-        self._claims[id(claims)] = (claims, found)
+        if sum(map(len, claims.values())) <= LONGEST_KEPT * 4:
+            if len(self._claims) >= MOST_CALLERS:
+                del self._claims[next(iter(self._claims))]
+            self._claims[id(claims)] = (claims, found)
         return found
 
 

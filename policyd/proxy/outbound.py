@@ -75,6 +75,9 @@ _QUERY_CREDENTIALS: Final = frozenset(key.decode() for key in CREDENTIAL_QUERY_K
     "auth_token", "subscription-key", "ocp-apim-subscription-key", "x-amz-signature", "x-amz-credential", "code",
 }  # fmt: skip
 
+LONGEST_KEPT: Final = 128
+"""Bytes of a header's name of which it is remembered what it is: a caller does not decide how much is kept."""
+
 _QUERY: Final = re.compile(rb"[!$-;=?-Z\[\]_a-z~|]*")
 _HUMP: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _BETWEEN_WORDS: Final = re.compile(r"[^a-z0-9]+")
@@ -96,7 +99,9 @@ def onward_headers(headers: Iterable[tuple[bytes, bytes]], policy_headers: froze
             if name == b"connection" and pair[1].lower() not in {b"keep-alive", b"close"}:
                 named = {token.strip().lower() for token in pair[1].split(b",")} | (named or set())
             continue
-        if name in policy_headers or _is_private(name):
+        if name in policy_headers or (_is_private if len(name) <= LONGEST_KEPT else _is_private.__wrapped__)(
+            name
+        ):
             continue
         out.append(pair)
     return out if named is None else [pair for pair in out if pair[0] not in named]

@@ -112,9 +112,12 @@ def line_of(record: Record) -> bytes:
     return orjson.dumps(out, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z)
 
 
-@lru_cache(maxsize=4096)
 def _text(value: str) -> str:
-    short = value if len(value) <= LONGEST else value[:LONGEST] + "…"
+    return _printed(value if len(value) <= LONGEST else value[:LONGEST] + "…")
+
+
+@lru_cache(maxsize=4096)
+def _printed(short: str) -> str:
     if short.isprintable():
         return short
     return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in short)
