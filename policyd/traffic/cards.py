@@ -75,14 +75,14 @@ def is_card(digits: str) -> bool:
     )
 
 
-CARD_WORDS: Final = re.compile(
-    rb"(?i)card|\bpan\b|visa|master|amex|american express|credit|debit|cvv|cvc|expir|payment|tarjeta|carte|karte|cart[ao]o|\bcc\b"
-)
+CARD_WORDS: Final = rb"(?i)card|\bpan\b|visa|master|amex|american express|credit|debit|cvv|cvc|expir|payment|tarjeta|carte|karte|cart[ao]o|\bcc\b"
+NEAR: Final = re.compile(CARD_WORDS)
+"""For the few bytes around a number; RE2, which is forty times as fast on a long text, looks at all of it first."""
 
 
 def near_card_words(text: bytes, start: int, end: int) -> bool:
     """Whether the text around a number speaks of cards."""
-    return CARD_WORDS.search(text[max(0, start - CONTEXT) : end + CONTEXT]) is not None
+    return NEAR.search(text[max(0, start - CONTEXT) : end + CONTEXT]) is not None
 
 
 CONTIGUOUS: Final = (
@@ -114,26 +114,28 @@ LONGEST_ROW: Final = 8
 
 
 @lru_cache(maxsize=1)
-def _expressions() -> tuple[Any, Any, Any, Any, Any, Any]:
+def _expressions() -> tuple[Any, Any, Any, Any, Any, Any, Any]:
     import re2  # type: ignore[import-untyped]  # noqa: PLC0415
 
     options = re2.Options()
     options.encoding = options.Encoding.LATIN1
-    forms = (ANY, CONTIGUOUS, FOURS, REGULAR, SPREAD, LOOSE)
-    possible, contiguous, fours, regular, spread, loose = (re2.compile(form, options) for form in forms)
-    return possible, contiguous, fours, regular, spread, loose
+    forms = (ANY, CONTIGUOUS, FOURS, REGULAR, SPREAD, LOOSE, CARD_WORDS)
+    possible, contiguous, fours, regular, spread, loose, words = (
+        re2.compile(form, options) for form in forms
+    )
+    return possible, contiguous, fours, regular, spread, loose, words
 
 
 def has_card(text: bytes) -> bool:
     """Whether a card number stands in the text."""
-    possible, contiguous, fours, regular, spread, loose = _expressions()
+    possible, contiguous, fours, regular, spread, loose, words = _expressions()
     if possible.search(text) is None:
         return False
     if _any(contiguous, text, _plain) or _any(fours, text, _row) or _any(regular, text, _whole):
         return True
     if _any(spread, text, _apart):
         return True
-    return CARD_WORDS.search(text) is not None and _near_words(loose, text)
+    return words.search(text) is not None and _near_words(loose, text)
 
 
 def _any(expression: Any, text: bytes, check: Callable[[bytes, int, int], bool]) -> bool:
