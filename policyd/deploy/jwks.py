@@ -13,9 +13,8 @@ from typing import Any, Final
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 from jwt.exceptions import PyJWTError
 
-__all__ = ["LARGEST_DOCUMENT", "PublicKey", "read_keys"]
+__all__ = ["PublicKey", "read_keys"]
 
-LARGEST_DOCUMENT: Final = 1024 * 1024
 MOST_KEYS: Final = 256
 SHORTEST_RSA: Final = 2048
 

@@ -35,7 +35,7 @@ from policyd.proxy.early import bytes_of, refusal_for
 from policyd.proxy.forward import LARGE, Errand, Outcome, Road, Send, forward
 from policyd.proxy.gate import Ticket
 from policyd.proxy.host import is_for
-from policyd.proxy.identity import Claims
+from policyd.proxy.identity import Claims, Unsettled
 from policyd.proxy.intake import Gone, Receive, Room, take_body, take_whole
 from policyd.proxy.live import Live
 from policyd.proxy.models import listing
@@ -221,7 +221,7 @@ class Sidecar:
                 "caller_bad_query",
                 "the query has a character that must be written as %XX, or none that a query has",
             )
-        claims = _identified(request, live)
+        claims = await _identified(request, live)
         if isinstance(claims, Refusal):
             return claims
         if endpoint.name is EndpointName.MODELS:
@@ -270,7 +270,7 @@ class Sidecar:
             live = self.live
             # Asked again: while the body came or another policy was asked, a key may have been revoked.
             request.record.decided = None
-            claims = _identified(request, live)
+            claims = await _identified(request, live)
             if isinstance(claims, Refusal):
                 return claims
             decided = await _decide(request, live, endpoint, claims, reading, translation)
@@ -408,8 +408,12 @@ def _barred(
     )
 
 
-def _identified(request: Asked, live: Live) -> Claims | Refusal:
-    claims = live.identify(request.headers)
+async def _identified(request: Asked, live: Live) -> Claims | Refusal:
+    claims = live.identify(request.headers, request.line, request.record.at)
+    if isinstance(claims, Unsettled):
+        await claims.settle()
+        again = live.identify(request.headers, request.line, request.record.at)
+        claims = claims.refusal if isinstance(again, Unsettled) else again
     request.record.caller = _NOBODY if isinstance(claims, Refusal) else claims
     return claims
 

@@ -13,6 +13,8 @@ from typing import Any
 
 import uvicorn
 
+from policyd.proxy.listen_tls import ListenerTls
+
 __all__ = ["HttpServer"]
 
 LOOK_SECONDS = 0.02
@@ -25,8 +27,17 @@ class HttpServer(uvicorn.Server):
     """A server that leaves the signals to the process and waits to be told instead of looking ten times a second.
     `drain_limit` is asked again at every look, so that an order to end at once holds at once."""
 
-    def __init__(self, app: Any, protocol: type[asyncio.Protocol], drain_limit: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        app: Any,
+        protocol: type[asyncio.Protocol],
+        drain_limit: Callable[[], float],
+        *,
+        tls: ListenerTls | None = None,
+    ) -> None:
         super().__init__(_config(app, protocol))
+        self.config.load()
+        self.config.ssl = None if tls is None else tls.context
         self._told = asyncio.Event()
         self._drain_limit = drain_limit
 

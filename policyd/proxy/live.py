@@ -9,13 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from policyd.deploy.bindings import Bound
-from policyd.deploy.model import Binding, Deployment, Limits
+from policyd.deploy.model import Binding, Deployment, KeySet, Limits
 from policyd.pipeline import Ready
 from policyd.policy.program import NumberDomain
 from policyd.proxy.counting import without_counting
 from policyd.proxy.gate import Serving
 from policyd.proxy.host import hosts_of
 from policyd.proxy.identity import Identify, identify_by
+from policyd.proxy.identity_keys import KeyRing, rings_of
 from policyd.proxy.observe import Sight, sight_of
 from policyd.proxy.translated import Speech, speech_of
 from policyd.proxy.weigh import Weigher
@@ -40,6 +41,7 @@ class Live:
     sight: Sight
     serving: Serving
     identify: Identify
+    rings: tuple[KeyRing, ...]
     weigher: Weigher
     limits: Limits
     bindings: Mapping[str, Binding]
@@ -74,6 +76,7 @@ def live_from(
     prices = {t.name: (t.fact("price_in"), t.fact("price_out")) for t in program.targets}
     hashed = frozenset(g.by for r in program.routes for g in r.groups if g.by is not None)
     turn = _turn(ready, deployment, before)
+    rings = rings_of(deployment.identity, () if before is None else before.rings)
     return Live(
         ready=ready,
         deployment=deployment,
@@ -85,7 +88,8 @@ def live_from(
             {t.name: t for t in bound.targets},
             frozenset(name.encode() for name in bound.headers),
         ),
-        identify=identify_by(deployment.identity),
+        identify=_identify(deployment, rings, before),
+        rings=tuple(rings.values()),
         weigher=_weigher(deployment.answer_reserve, before),
         limits=deployment.limits,
         bindings={t.name: t.binding for t in bound.targets},
@@ -112,6 +116,16 @@ def _turn(ready: Ready, deployment: Deployment, before: Live | None) -> int:
         return 0
     same = before.ready.digest == ready.digest and before.deployment == deployment
     return before.turn if same else before.turn + 1
+
+
+def _identify(deployment: Deployment, rings: Mapping[KeySet, KeyRing], before: Live | None) -> Identify:
+    """Callers that were known stay known where they would be known in the same way."""
+    if before is not None and (before.deployment.identity, before.deployment.listen) == (
+        deployment.identity,
+        deployment.listen,
+    ):
+        return before.identify
+    return identify_by(deployment.identity, deployment.listen, rings)
 
 
 def _weigher(answer_reserve: int, before: Live | None) -> Weigher:

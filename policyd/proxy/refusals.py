@@ -44,7 +44,8 @@ class Row:
 
 
 _ROWS: Final = (
-    Row("caller_unidentified", 401, False, "no API key, or one that the deployment does not know"),
+    Row("caller_unidentified", 401, False, "nothing that says who is asking, or nothing that the deployment knows"),
+    Row("caller_bad_claim", 403, False, "what is shown of the caller does not say who it is in one way only"),
     Row("caller_unknown_model", 404, False, "this caller may not use a model of this name"),
     Row("caller_bad_header", 400, False, "a header that the policy reads is not text, or was sent twice"),
     Row("caller_bad_query", 400, False, "the query has characters that a query may not have"),
@@ -65,6 +66,7 @@ _ROWS: Final = (
     Row("upstream_broke", 502, True, "the target's answer ended before it was complete"),
     Row("internal_log", 503, True, "the decision log cannot be written, so nothing is sent"),
     Row("internal_changing", 503, True, "the policy changed again while the request was being decided"),
+    Row("internal_identity", 503, True, "the keys by which callers are known cannot be had"),
     Row("internal_overload", 503, True, "more is in flight than the deployment allows"),
     Row("internal_gate", 500, False, "the gate found an attempt that the decision does not permit"),
     Row("internal_stopped", 503, True, "the sidecar is being stopped"),

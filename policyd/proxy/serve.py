@@ -31,6 +31,8 @@ from policyd.proxy.early import plain
 from policyd.proxy.forward import Road
 from policyd.proxy.gate import Gate
 from policyd.proxy.http_server import HttpServer
+from policyd.proxy.identity_keys import keep_fresh
+from policyd.proxy.listen_tls import ListenerTls
 from policyd.proxy.live import Live
 from policyd.proxy.orders import Orders
 from policyd.proxy.probe.question import ask_through
@@ -101,8 +103,8 @@ async def _until_told(
         for sign in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(sign, orders.give)
         loop.add_signal_handler(signal.SIGHUP, running.reloader.ask)
-        _say(f"serving policy {live.ready.digest} on {_address(proxy)}")
-        _say(f"admin on {_address(admin)}")
+        _say(f"serving policy {live.ready.digest} on {_address(proxy, live.deployment.listen)}")
+        _say(f"admin on {_address(admin, live.deployment.admin)}")
         await orders.stop.wait()
         running.draining = True
         drain = running.sidecar.live.deployment.drain
@@ -176,8 +178,13 @@ async def serving(
     sidecar = Sidecar(live, road, log=log, telemetry=telemetry, clock=clock)
     prober = Prober(ask_through(gate, upstream), out, _say) if probing else None
 
+    listeners = (_tls_of(live.deployment.listen), _tls_of(live.deployment.admin))
+
     def publish(new: Live) -> None:
         # INVARIANT: nothing awaits in between, so no request sees one part new and another old.
+        for tls, listen in zip(listeners, (new.deployment.listen, new.deployment.admin), strict=True):
+            if tls is not None and listen.tls is not None:
+                tls.use(listen.tls)
         upstream.rebind(new.serving.targets.values())
         gate.publish(new.serving)
         sidecar.road.targets.rebind(new.serving.targets.values())
@@ -201,7 +208,7 @@ async def serving(
     def listen(server: HttpServer, listener: socket.socket) -> None:
         servers.append((server, loop.create_task(server.serve(sockets=[listener]))))
 
-    facing = HttpServer(sidecar, bounded_protocol(limits, sidecar.turn_away), drain_limit)
+    facing = HttpServer(sidecar, bounded_protocol(limits, sidecar.turn_away), drain_limit, tls=listeners[0])
     looked_at = Vitals(
         live=lambda: sidecar.live,
         targets=lambda: road.targets.view(loop.time()),
@@ -216,9 +223,10 @@ async def serving(
     telemetry.start()
 
     watching = loop.create_task(running.reloader.run())
+    keys = loop.create_task(keep_fresh(lambda: sidecar.live.rings, _say))
     try:
         watched = admin_app(running.standing, telemetry.families)
-        listen(HttpServer(watched, bounded_protocol(limits, plain), lambda: 1.0), admin)
+        listen(HttpServer(watched, bounded_protocol(limits, plain), lambda: 1.0, tls=listeners[1]), admin)
         if prober is not None:
             prober.serve(live)
             await prober.first_looks(FIRST_LOOKS_SECONDS)
@@ -227,6 +235,7 @@ async def serving(
     finally:
         running.draining = True
         watching.cancel()
+        keys.cancel()
         # The admin side answers until the drain is over, so that a load balancer can see it.
         for server, task in reversed(servers):
             server.stop()
@@ -235,6 +244,10 @@ async def serving(
             await prober.aclose()
         await upstream.aclose()
         await telemetry.close()
+
+
+def _tls_of(listen: Listen) -> ListenerTls | None:
+    return None if listen.tls is None else ListenerTls(listen.tls)
 
 
 def _threads() -> int:
@@ -273,12 +286,12 @@ def _open_unix(path: str) -> socket.socket:
     return listener
 
 
-def _address(listener: socket.socket) -> str:
+def _address(listener: socket.socket, listen: Listen) -> str:
     name = listener.getsockname()
     if isinstance(name, str):
         return f"unix:{name}"
     host = f"[{name[0]}]" if ":" in name[0] else name[0]
-    return f"http://{host}:{name[1]}"
+    return f"{'http' if listen.tls is None else 'https'}://{host}:{name[1]}"
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:

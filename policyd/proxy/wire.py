@@ -57,6 +57,10 @@ class Line:
         self._cycle.message_event.clear()
         return body
 
+    def about(self, name: str) -> Any:
+        """What asyncio knows of the connection: `peername`, `peercert`, `ssl_object`."""
+        return self._protocol.transport.get_extra_info(name)
+
     def on_leave(self, call: Callable[[], None]) -> bool:
         """Calls `call` when the client leaves before its answer is complete; False where it has left already. The server
         stops reading while a large body waits to be taken, and would not notice: so it reads again."""
@@ -248,7 +252,8 @@ def bounded_protocol(
                 self._raw.close()
             else:
                 self._deaf = True
-                self._raw.write_eof()
+                if self._raw.can_write_eof():
+                    self._raw.write_eof()
                 self.flow.resume_reading()
                 if self._lingering is not None:
                     self._lingering.cancel()

@@ -273,7 +273,7 @@ def test_an_error_of_ours_is_refused_and_told_without_content(
     async def test() -> None:
         async with three(tmp_path) as running:
             sidecar_ = running.serving.sidecar
-            broken = replace(sidecar_.live, identify=lambda _: {}["the secret text"])  # type: ignore[index]
+            broken = replace(sidecar_.live, identify=lambda *_: {}["the secret text"])  # type: ignore[index]
             sidecar_.serve(broken)
             answer = await running.ask(post("/v1/messages", MESSAGES))
             assert (answer.status, answer.code) == (500, "internal_error")

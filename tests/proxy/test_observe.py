@@ -144,4 +144,4 @@ def test_keys_are_found_where_sdks_put_them() -> None:
 
 
 def test_a_fixed_identity_needs_no_key() -> None:
-    assert identify_by(LoopbackIdentity((("team", "search"),)))([]) == {"team": "search"}
+    assert identify_by(LoopbackIdentity((("team", "search"),)))([], None, 0.0) == {"team": "search"}

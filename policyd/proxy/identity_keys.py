@@ -1,0 +1,169 @@
+"""The public keys of one issuer while policyd runs: fetched, fetched again, kept for a bounded time, and then not believed.
+
+In comes where the keys are; out go the keys that a token names. The one idea: what was fetched last and was good counts,
+whoever fails to answer, until it is too old; then there are no keys, and without keys nobody is known. Looking again is one
+question at a time and at most one every few seconds, whoever asks for it and how often.
+"""
+
+import asyncio
+import random
+import ssl
+from collections.abc import Awaitable, Callable, Iterable
+from time import monotonic
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from policyd.deploy.model import Identity, JwtIdentity, KeySet, SeveralIdentities
+from policyd.proxy.upstream.tls import context_for, matches_pin
+
+if TYPE_CHECKING:
+    from policyd.deploy.jwks import PublicKey
+
+__all__ = ["KeyRing", "NotFetched", "fetch_keys", "keep_fresh", "rings_of"]
+
+SOONEST: Final = 5.0
+"""Seconds between two looks that tokens with unknown keys ask for."""
+
+AGAIN: Final = 15.0
+"""Seconds after which a look that failed is tried again."""
+
+FETCH_SECONDS: Final = 10.0
+LARGEST_DOCUMENT: Final = 1024 * 1024
+LOOK_SECONDS: Final = 0.5
+
+
+class NotFetched(Exception):
+    """The keys could not be had. The message quotes nothing of an answer."""
+
+
+Fetch: TypeAlias = Callable[[KeySet], Awaitable[str]]
+
+
+class KeyRing:
+    """Of one event loop. `version` changes when the keys do; `failing` says why the last look failed."""
+
+    def __init__(
+        self, source: KeySet, *, fetch: Fetch | None = None, clock: Callable[[], float] = monotonic
+    ) -> None:
+        self.source = source
+        self.version = 0
+        self.failing: str | None = None
+        self._fetch = fetch_keys if fetch is None else fetch
+        self._clock = clock
+        self._keys: tuple[PublicKey, ...] = ()
+        self._text = ""
+        self._good_at: float | None = None
+        self._looked_at: float | None = None
+        self._next = 0.0
+        self._looking: asyncio.Task[None] | None = None
+        if source.document is not None:
+            self._take(source.document)
+
+    @property
+    def usable(self) -> bool:
+        """Whether there are keys that still count. Those of a file count as long as the deployment does."""
+        if self.source.document is not None:
+            return True
+        return self._good_at is not None and self._clock() - self._good_at <= self.source.keep
+
+    def find(self, kid: str | None, algorithm: str) -> tuple["PublicKey", ...]:
+        """The keys that a token with this head could be signed by; all that fit where it names none."""
+        return tuple(k for k in self._keys if algorithm in k.algorithms and (kid is None or k.kid == kid))
+
+    @property
+    def may_look(self) -> bool:
+        """Whether looking again now could help: a look is under way, or the last one is some seconds ago."""
+        if self.source.document is not None:
+            return False
+        if self._looking is not None or self._looked_at is None:
+            return True
+        return self._clock() - self._looked_at >= SOONEST
+
+    @property
+    def due(self) -> bool:
+        return self.source.document is None and self._looking is None and self._clock() >= self._next
+
+    async def look(self) -> None:
+        """Fetches the keys, or waits for the look that is under way. Never raises but for a cancellation."""
+        if self._looking is None:
+            self._looking = asyncio.get_running_loop().create_task(self._look())
+        # Who leaves does not take the others' keys along.
+        await asyncio.shield(self._looking)
+
+    async def _look(self) -> None:
+        self._looked_at = self._clock()
+        wait = min(AGAIN, self.source.refresh)
+        try:
+            self._take(await self._fetch(self.source))
+        except (NotFetched, ValueError) as error:
+            self.failing = str(error)
+        else:
+            self.failing = None
+            self._good_at = self._clock()
+            # Sidecars that started together do not go on asking together.
+            wait = self.source.refresh * random.uniform(0.9, 1.0)
+        finally:
+            self._next = self._clock() + wait
+            self._looking = None
+
+    def _take(self, text: str) -> None:
+        from policyd.deploy.jwks import read_keys  # noqa: PLC0415  cryptography is heavy, and few deployments need it
+
+        if text != self._text:
+            self._keys = read_keys(text)
+            self._text = text
+            self.version += 1
+
+
+def rings_of(identity: Identity, before: Iterable[KeyRing] = ()) -> dict[KeySet, KeyRing]:
+    """A ring for each key set of the deployment. Those that serve already go on, with what they know."""
+    known = {ring.source: ring for ring in before}
+    ways = identity.ways if isinstance(identity, SeveralIdentities) else (identity,)
+    sources = [way.keys for way in ways if isinstance(way, JwtIdentity) and way.keys is not None]
+    return {source: known.get(source) or KeyRing(source) for source in sources}
+
+
+async def keep_fresh(rings: Callable[[], Iterable[KeyRing]], say: Callable[[str], None]) -> None:
+    """Looks when it is time to, until it is cancelled, and says once when that begins or ceases to fail."""
+    failing: dict[KeyRing, str] = {}
+    while True:
+        for ring in rings():
+            if ring.due:
+                await ring.look()
+            if ring.failing is not None and ring not in failing:
+                failing[ring] = ring.failing
+                say(f"the keys of callers' tokens could not be fetched: {ring.failing}")
+            elif ring.failing is None and failing.pop(ring, None) is not None:
+                say("the keys of callers' tokens are fetched again")
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+async def fetch_keys(source: KeySet) -> str:
+    """The text of a key set. Raises `NotFetched`."""
+    import httpx  # noqa: PLC0415  few deployments fetch keys, and it is heavy
+
+    endpoint = source.endpoint
+    assert endpoint is not None  # INVARIANT: a key set is a document or has an endpoint
+    url = f"{endpoint.scheme}://{endpoint.authority}{endpoint.prefix}"
+    # No environment says where to go or whom to trust.
+    client = httpx.AsyncClient(
+        verify=context_for(source.tls), trust_env=False, follow_redirects=False, timeout=FETCH_SECONDS
+    )
+    try:
+        async with asyncio.timeout(FETCH_SECONDS), client, client.stream("GET", url) as answer:
+            session = answer.extensions["network_stream"].get_extra_info("ssl_object")
+            if source.tls.pins and (
+                session is None or not matches_pin(session.getpeercert(binary_form=True), source.tls.pins)
+            ):
+                raise NotFetched("the certificate is not one that is pinned")
+            if answer.status_code != 200:
+                raise NotFetched(f"the answer has the status {answer.status_code}")
+            text = b""
+            async for piece in answer.aiter_bytes():
+                text += piece
+                if len(text) > LARGEST_DOCUMENT:
+                    raise NotFetched("the answer is larger than any key set")
+            return text.decode("utf-8")
+    except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, OSError, ssl.SSLError) as error:
+        raise NotFetched(type(error).__name__) from None
+    except UnicodeDecodeError:
+        raise NotFetched("the answer is not UTF-8") from None
