@@ -54,6 +54,11 @@ class Breaker:
         self._until = 0.0
         self._failed_trials = 0
 
+    @property
+    def faults_in_a_row(self) -> int:
+        """As far as they are remembered."""
+        return (~self._history & self._history + 1).bit_length() - 1
+
     def wait(self, now: float) -> float | None:
         """Seconds in which the target is left alone; None where it may be asked."""
         match self.state:
