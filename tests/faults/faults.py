@@ -282,7 +282,7 @@ async def _ends_inside_a_chunk(turn: Turn) -> None:
     turn.end()
 
 
-@_fault(2, "reset", "truncated", "answered")
+@_fault(2, "reset", "truncated", "malformed", "answered")
 async def _is_cut_with_its_connection(turn: Turn) -> None:
     """Neither a length nor chunks, and not the end of what its API says."""
     pieces = turn.pieces()
