@@ -90,7 +90,7 @@ class Pusher:
         return (family(of.SPANS, spans), family(of.PUSHES, self._pushes.items()))
 
     def close(self) -> None:
-        """Pushes what waits, for a moment; what takes longer is lost."""
+        """Pushes what waits, for a moment; what takes longer, or comes behind a push that failed, is lost."""
         self._closing.set()
         self._wake.set()
         if self._thread.is_alive():
@@ -111,13 +111,14 @@ class Pusher:
             if not last:
                 self._wake.wait(max(0.0, min(left, SPANS_SECONDS)))
             self._wake.clear()
-            while self._waiting:
+            good = True
+            while self._waiting and (good or not self._closing.is_set()):
                 batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), BATCH))]
                 spans = [span for ended, names in batch for span in spans_of(ended, names)]
                 good = self._push("traces", lambda spans=spans: traces_message(spans, resource))  # type: ignore[misc]
                 self._sent += len(spans) if good else 0
                 self._failed += 0 if good else len(spans)
-            if last or time.monotonic() >= metrics_at:
+            if good if last else time.monotonic() >= metrics_at:
                 metrics_at = time.monotonic() + interval
                 self._push(
                     "metrics", lambda: metrics_message(self._metrics(), resource, began, time.time_ns())

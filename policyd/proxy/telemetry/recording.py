@@ -7,6 +7,7 @@ idea: a request touches this twice, and whatever happens to a metric or a span h
 import asyncio
 import uuid
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future
 from typing import Final
 
 from policyd.deploy.model import Telemetry
@@ -60,8 +61,13 @@ class Recording:
     def _from_the_thread(self) -> tuple[Family, ...]:
         loop = self._loop
         assert loop is not None  # INVARIANT: the thread is started by `start`
+        looked: Future[tuple[Family, ...]] = Future()
 
-        async def look() -> tuple[Family, ...]:
-            return self.families()
+        def look() -> None:
+            try:
+                looked.set_result(self.families())
+            except Exception as error:
+                looked.set_exception(error)
 
-        return asyncio.run_coroutine_threadsafe(look(), loop).result(_LOOK_SECONDS)
+        loop.call_soon_threadsafe(look)
+        return looked.result(_LOOK_SECONDS)
