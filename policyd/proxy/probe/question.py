@@ -13,6 +13,7 @@ from typing import Any, Final, TypeAlias
 import orjson
 
 from policyd.deploy.model import Binding
+from policyd.proxy.azure import azure_address
 from policyd.proxy.gate import Gate, GateClosed, Permit, PolicyChanged, Refused, Ticket
 from policyd.proxy.upstream.errors import Kind, UpstreamError
 from policyd.proxy.upstream.protocol import Exchange, Upstream
@@ -103,12 +104,20 @@ async def _permit(gate: Gate, name: str, question: Question) -> Permit | Refused
             Ticket("probe", serving.digest, frozenset({name})),
             name,
             method=b"POST" if body else b"GET",
-            path=(bound.binding.endpoint.prefix + question.path).encode("ascii"),
+            path=_address(bound.binding, question),
             headers=headers,
             body=body,
         )
 
     return await asyncio.to_thread(permit) if len(body) > LARGE else permit()
+
+
+def _address(binding: Binding, question: Question) -> bytes:
+    path, query = question.path.encode("ascii"), b""
+    model = (question.body or {}).get("model", binding.model)
+    if binding.azure_api_version is not None and isinstance(model, str) and path.startswith(b"/v1/"):
+        path, query = azure_address(binding.azure_api_version, path, b"", model)
+    return binding.endpoint.prefix.encode("ascii") + (path + b"?" + query if query else path)
 
 
 def _bound(binding: Binding, body: Mapping[str, object]) -> bytes:
