@@ -27,7 +27,7 @@ _NEUTRAL: Final[Neutral] = {
     "seed": (),
     "store": (False,),
     "metadata": ({},),
-    "service_tier": ("auto",),
+    "service_tier": ("auto", "default"),
     "verbosity": ("medium",),
     "modalities": (["text"],),
     "audio": (),
@@ -39,7 +39,8 @@ _NEUTRAL: Final[Neutral] = {
     "prompt_cache_options": (),
     "prompt_cache_retention": ("in_memory",),
 }
-"""Keys that the messages API has nothing for, and the values that ask for nothing."""
+"""Keys that the messages API has nothing for, and the values that ask for nothing. (`default` is the tier without priority,
+and is said.)"""
 
 _KNOWN: Final = frozenset(_NEUTRAL) | {
     "model",
@@ -92,6 +93,8 @@ def _request(body: Json, most: int) -> Json:
     if config:
         out["output_config"] = config
     out |= _user(body)
+    if body.get("service_tier") == "default":
+        out["service_tier"] = "standard_only"
     return out | _streaming(body)
 
 

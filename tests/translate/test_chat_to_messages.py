@@ -180,6 +180,7 @@ def test_thinking_without_a_signature_is_left_out() -> None:
         ({"stop": []}, {}),
         ({"stream": True, "stream_options": {"include_usage": True}}, {"stream": True}),
         ({"stream": False}, {}),
+        ({"service_tier": "default"}, {"service_tier": "standard_only"}),
         ({"user": "u"}, {"metadata": {"user_id": "u"}}),
         ({"safety_identifier": "u"}, {"metadata": {"user_id": "u"}}),
         ({"user": "u", "safety_identifier": "u"}, {"metadata": {"user_id": "u"}}),
