@@ -86,7 +86,13 @@ def _check_target(
     place = ("targets", target.name)
     if target.fact("location") == "on_prem":
         yield from _check_on_prem(target, binding, networks, pointing)
-    elif binding.endpoint.scheme == "http" and not _is_loopback(binding.endpoint.host):
+    else:
+        yield from _check_cloud(target, binding, pointing)
+    if (
+        target.fact("location") != "on_prem"
+        and binding.endpoint.scheme == "http"
+        and not _is_loopback(binding.endpoint.host)
+    ):
         message = f"the cloud target `{target.name}` would be reached over `http://`, in the clear"
         cure = "bind it to an `https://` URL"
         yield pointing.at((*place, "url"), "PD523", message, help=cure, policy=target.span, beside=_DECLARED)
@@ -97,10 +103,30 @@ def _check_target(
         yield pointing.at(place, "PD529", message, help=cure, policy=target.span, beside=_DECLARED)
 
 
+def _check_cloud(target: Target, binding: Binding, pointing: Pointing) -> Iterable[Diagnostic]:
+    """A name is asked about at every connect; an address can be asked about now."""
+    host = binding.endpoint.host
+    address = _literal(host)
+    if binding.endpoint.scheme == "unix" or _is_loopback(host) or address is None:
+        return
+    if not AddressRule("public", binding.private_networks).allows(address):
+        message = f"`{target.name}` is in the cloud, but `{host}` is no address of the internet"
+        cure = f'say that it is meant with `private_networks = ["{address}/{address.max_prefixlen}"]`, or correct the URL or the fact'
+        path = ("targets", target.name, "url")
+        yield pointing.at(path, "PD543", message, help=cure, policy=target.span, beside=_DECLARED)
+
+
 def _check_on_prem(
     target: Target, binding: Binding, networks: tuple[Network, ...], pointing: Pointing
 ) -> Iterable[Diagnostic]:
     host, scheme = binding.endpoint.host, binding.endpoint.scheme
+    if binding.private_networks:
+        message = (
+            f"`{target.name}` says `location on_prem`, and `private_networks` is about targets in the cloud"
+        )
+        path = ("targets", target.name, "private_networks")
+        cure = "use `on_prem_networks`, which holds for all of them"
+        yield pointing.at(path, "PD543", message, help=cure, policy=target.span, beside=_DECLARED)
     if scheme == "unix" or _is_loopback(host):
         return
     address = _literal(host)
@@ -181,7 +207,7 @@ def _address_rule(target: Target, binding: Binding, networks: tuple[Network, ...
         return AddressRule("loopback")
     if target.fact("location") == "on_prem":
         return AddressRule("networks", networks)
-    return AddressRule("any")
+    return AddressRule("public", binding.private_networks)
 
 
 def _literal(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -112,6 +112,7 @@ class TargetFile(Table):
     max_connections: Annotated[int, Field(ge=1, le=65535)] = 256
     tls: TlsFile = TlsFile()
     plaintext_because: Words | None = None
+    private_networks: list[Annotated[Network, PlainValidator(values.private_network)]] = []
     headers: Annotated[tuple[tuple[str, str], ...], PlainValidator(values.header_map)] = ()
     send: Annotated[tuple[tuple[str, str], ...], PlainValidator(send_table)] = ()
     include_usage: bool = True

@@ -10,6 +10,8 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Literal as Lit
 from typing import TypeAlias
 
+from policyd.deploy.addresses import is_public
+
 __all__ = [
     "Address", "AddressRule", "ApiKey", "ApiKeyIdentity", "Binding", "BoundTarget", "Breaking", "Credential",
     "Deployment", "Dialect", "Drain", "Endpoint", "Health", "HopIdentity", "Identity", "JwtIdentity", "KeySet",
@@ -137,7 +139,7 @@ class Breaking:
 class Binding:
     """What the deployment says about one target. `model` replaces the model that the caller named; `aliases` map a
     caller's model name to another one; both absent, the name passes. `headers` are added to every request, and `send` are
-    top-level keys of every body, with their JSON. `include_usage`: the server knows `stream_options.include_usage`.
+    top-level keys of every body, with their JSON. A cloud target may be at an address in `private_networks`. `include_usage`: the server knows `stream_options.include_usage`.
     `azure_api_version`: the server is Azure OpenAI's classic API in this version. `counts_tokens`: it answers Anthropic's
     `count_tokens`. `output_limit`: the key of a chat completion under which it takes the limit of the answer; None where its
     host says which."""
@@ -152,6 +154,7 @@ class Binding:
     max_connections: int = 256
     tls: Tls = Tls()
     plaintext_because: str | None = None
+    private_networks: tuple[Network, ...] = ()
     headers: tuple[tuple[str, str], ...] = ()
     send: tuple[tuple[str, str], ...] = ()
     include_usage: bool = True
@@ -190,15 +193,18 @@ class Binding:
 
 @dataclass(frozen=True, slots=True)
 class AddressRule:
-    """Which addresses a target's name may turn out to have, asked at every connect. `any`, `loopback`, or `networks`:
-    loopback and what lies inside them. A unix socket has no address and no rule."""
+    """Which addresses a target's name may turn out to have, asked at every connect. `any`; `loopback`; `networks`: loopback
+    and what lies inside them; `public`: those of the internet, and what lies inside `networks`. A unix socket has no address
+    and no rule."""
 
-    kind: Lit["any", "loopback", "networks"]
+    kind: Lit["any", "loopback", "networks", "public"]
     networks: tuple[Network, ...] = ()
 
     def allows(self, address: Address) -> bool:
         if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
             address = address.ipv4_mapped
+        if self.kind == "public":
+            return is_public(address) or any(address in network for network in self.networks)
         if self.kind == "any" or address.is_loopback:
             return True
         return any(address in network for network in self.networks)

@@ -203,6 +203,7 @@ def _binding(name: str, file: TargetFile) -> Binding:
         max_connections=file.max_connections,
         tls=Tls(file.tls.ca, file.tls.pin_sha256),
         plaintext_because=file.plaintext_because,
+        private_networks=tuple(file.private_networks),
         headers=file.headers,
         send=file.send,
         include_usage=file.include_usage,

@@ -18,11 +18,12 @@ from zoneinfo import ZoneInfo
 from pydantic import ValidationInfo
 from pydantic_core import PydanticCustomError
 
+from policyd.deploy.addresses import NEVER_PRIVATE
 from policyd.deploy.headers import RESERVED, is_header_name, is_header_value
 from policyd.deploy.model import Credential, Endpoint, Network, Secret
 
 __all__ = [
-    "UNSENDABLE", "Missing", "Surroundings", "address", "certificate_authority", "credential", "duration", "endpoint", "header_map", "network", "pause", "pin",
+    "UNSENDABLE", "Missing", "Surroundings", "address", "certificate_authority", "credential", "duration", "endpoint", "header_map", "network", "pause", "pin", "private_network",
     "api_version", "fits_a_path", "prefix", "request_path", "scalar", "sha256", "size", "why_unread", "zone",
 ]  # fmt: skip
 
@@ -169,6 +170,15 @@ def network(value: Any) -> Network:
         raise _wrong(f'`{value}` is not a network: write `"10.1.0.0/16"`, with no bits set behind the mask')
     if found.prefixlen == 0:
         raise _wrong(f"`{value}` is every address there is, which says nothing about where a machine stands")
+    return found
+
+
+def private_network(value: Any) -> Network:
+    """A network in which a provider's name may lie. Never this machine or its metadata."""
+    found = network(value)
+    for never in NEVER_PRIVATE:
+        if found.version == never.version and found.overlaps(never):
+            raise _wrong(f"`{value}` holds {never}, where no provider is: it is this machine, or what tells its credentials")
     return found
 
 

@@ -188,6 +188,7 @@ _ROWS = (
     Code("PD540", _E, "ways to be known that do not go together"),
     Code("PD541", _E, "identity that the listener cannot bear out"),
     Code("PD542", _E, "token that could not be verified safely"),
+    Code("PD543", _E, "private address of a target in the cloud"),
     # PD6xx: caps of the compiler.
     Code("PD601", _E, "condition with too many alternatives"),
     Code("PD602", _E, "too many constants on one feature"),

@@ -115,7 +115,13 @@ def test_nothing_is_on_prem_because_its_address_is_private(host: str) -> None:
         pytest.param(binding("api.example.com", "https"), [], id="https"),
         pytest.param(binding("127.0.0.1"), [], id="http on this machine"),
         pytest.param(binding("api.example.com"), ["PD523"], id="http"),
-        pytest.param(binding("10.1.2.3"), ["PD523"], id="http to a private address"),
+        pytest.param(binding("10.1.2.3"), ["PD523", "PD543"], id="http to a private address"),
+        pytest.param(binding("10.1.2.3", "https"), ["PD543"], id="a private address"),
+        pytest.param(binding("169.254.169.254", "https"), ["PD543"], id="the metadata service"),
+        pytest.param(binding("::ffff:10.1.2.3", "https"), ["PD543"], id="a private address written as IPv6"),
+        pytest.param(binding("10.1.2.3", "https", private_networks=(NETWORK,)), [], id="a private link"),
+        pytest.param(binding("10.9.2.3", "https", private_networks=(NETWORK,)), ["PD543"], id="beside the private link"),
+        pytest.param(binding("93.184.216.34", "https"), [], id="an address of the internet"),
         pytest.param(binding("api.example.com", plaintext_because="no"), ["PD523"], id="http with a reason"),
     ],
 )
@@ -131,7 +137,7 @@ def test_what_cloud_needs(bound: Binding, expected: list[str]) -> None:
         ("cloud", binding("localhost"), AddressRule("loopback")),
         ("on_prem", binding("gpu.internal", "https", tls=PIN), AddressRule("networks", (NETWORK,))),
         ("on_prem", binding("10.1.2.3", "https", tls=PIN), AddressRule("networks", (NETWORK,))),
-        ("cloud", binding("api.example.com", "https"), AddressRule("any")),
+        ("cloud", binding("api.example.com", "https"), AddressRule("public")),
     ],
 )
 def test_each_target_gets_its_address_rule(location: str, bound: Binding, rule: AddressRule) -> None:
