@@ -21,6 +21,7 @@ def main() -> int:
     parser.add_argument("--clients", type=int, default=24)
     parser.add_argument("--every", type=float, default=2.5, help="seconds between two events, on average")
     parser.add_argument("--calm", action="store_true", help="one process throughout, to see what adds up")
+    parser.add_argument("--quiet", action="store_true", help="nothing happens but requests and their faults")
     parser.add_argument("--nice", type=int, default=0)
     given = parser.parse_args()
     os.nice(given.nice)
@@ -30,7 +31,7 @@ def main() -> int:
         given.minutes * 60,
         given.clients,
         given.every,
-        CALM if given.calm else EVERYTHING,
+        {} if given.quiet else CALM if given.calm else EVERYTHING,
     )
     with (
         tempfile.TemporaryDirectory(prefix="faults") as folder,

@@ -13,7 +13,7 @@ from tests.faults.evidence import Ask
 from tests.faults.malformed import MALFORMED, spoil
 from tests.faults.policies import CALLERS
 
-__all__ = ["SECRETS", "ask"]
+__all__ = ["CANARY", "SECRETS", "ask"]
 
 SECRETS: Final = (
     "AKIAQYLPMN5HHHFPZAM2",
@@ -23,6 +23,9 @@ SECRETS: Final = (
     "-----END RSA PRIVATE KEY-----",
     "ghp_k3Jv9QmX7Zt1Rw5Yb8Nc2Ld6Fg0Hs4Pa1TuE",
 )
+CANARY: Final = "heliotropic-zebra"
+"""In every text, and nowhere else."""
+
 _PNG: Final = base64.b64encode(b"\x89PNG\r\n\x1a\n" + b"0" * 300).decode()
 _WORDS: Final = (
     "the",
@@ -131,7 +134,7 @@ def _text(chance: Random, marker: str, secret: str) -> str:
     words = " ".join(chance.choices(_WORDS, k=200))
     filler = (words + " ") * (size // len(words) + 1)
     at = chance.randrange(size) if secret else 0
-    return f"{marker} {filler[:at]} {secret} {filler[at:size]} {marker}"
+    return f"{marker} {CANARY} {filler[:at]} {secret} {filler[at:size]} {marker}"
 
 
 def _body(

@@ -17,6 +17,7 @@ from typing import Final
 from policyd.pipeline import Ready
 from tests.faults.asks import ask
 from tests.faults.clients import Client
+from tests.faults.collector import Collector
 from tests.faults.events import Events
 from tests.faults.evidence import Evidence
 from tests.faults.places import Place
@@ -74,14 +75,15 @@ async def run_campaign(campaign: Campaign, folder: Path) -> Result:
         places = {
             name: await stack.enter_async_context(Place(name, evidence, campaign.seed)) for name in PLACES
         }
+        collector = await stack.enter_async_context(Collector(evidence, campaign.seed))
         ports = {name: place.port for name, place in places.items()}
 
         def text_of(placing: str) -> str:
             return deployment(
-                placings()[placing], ports, listen=listen, admin=admin, closed=closed, log="decisions.jsonl", extra=campaign.extra
+                placings()[placing], ports, listen=listen, admin=admin, closed=closed, collector=collector.port, log="decisions.jsonl", extra=campaign.extra
             )  # fmt: skip
 
-        process = Process(folder / "policyd.toml", evidence)
+        process = Process(folder / "policyd.toml", evidence, admin)
         chance = Random(f"{campaign.seed} events")
         events = Events(folder, process, places, evidence, chance, text_of, campaign.served)
         events.begin()
@@ -128,14 +130,14 @@ async def _clients_and_events(
     working = asyncio.gather(*(one(client) for client in clients))
     try:
         await asyncio.wait({happening, working}, return_when=asyncio.FIRST_COMPLETED)
-        if happening.done():
-            # Events end with an error only.
+        if happening.done() and happening.exception() is not None:
             working.cancel()
             happening.result()
         await working
         await _finished(happening, process)
         await asyncio.sleep(SETTLING)
         process.stretch.resting = process.sample(asked(), upstream())
+        process.stretch.gauges = await process.gauges()
     finally:
         for task in (happening, watching):
             task.cancel()

@@ -59,7 +59,7 @@ class Events:
         for kind in first:
             await self._do(kind)
         self.first_done.set()
-        while True:
+        while kinds:
             await asyncio.sleep(seconds * (0.5 + self._chance.random()))
             await self._do(self._chance.choices(list(kinds), list(kinds.values()))[0])
 

@@ -118,6 +118,8 @@ class Stretch:
     code: int | None = None
     samples: list[Sample] = field(default_factory=list)
     resting: Sample | None = None
+    gauges: Mapping[str, float] = field(default_factory=dict)
+    """what the sidecar said then of what it holds"""
 
 
 @dataclass(slots=True)
@@ -129,6 +131,7 @@ class Evidence:
     stretches: list[Stretch] = field(default_factory=list)
     events: list[tuple[float, str]] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
+    pages: int = 0
     strays: list[str] = field(default_factory=list)
     """what arrived at a place and belongs to no request"""
 

@@ -34,6 +34,8 @@ class Growth:
     descriptors: tuple[int, int, int]
     """at the start, at most, and at rest without those to places"""
     threads: int
+    course: tuple[float, ...]
+    """resident MB at tenths of its life"""
 
 
 def growth_of(stretch: Stretch) -> Growth | None:
@@ -53,6 +55,7 @@ def growth_of(stretch: Stretch) -> Growth | None:
             rest.descriptors - rest.upstream if rest is not None else -1,
         ),
         max(s.threads for s in samples),
+        tuple(samples[(len(samples) - 1) * tenth // 10].rss / 1e6 for tenth in range(11)),
     )
 
 
@@ -71,6 +74,10 @@ def nothing_leaks(evidence: Evidence) -> Iterator[Breach]:
                 0,
                 f"{growth.descriptors[2]} descriptors at rest, {growth.descriptors[0]} at the start",
             )
+        for name, value in stretch.gauges.items():
+            # The connection that asks counts itself.
+            if value > (1 if name == "policyd_connections" else 0):
+                yield Breach("leak", 0, f"{name} is {value:g} at rest")
     for stretch in evidence.stretches:
         if not stretch.killed and stretch.code not in {0, None}:
             yield Breach("leak", 0, f"a sidecar that was told to stop ended with {stretch.code}")

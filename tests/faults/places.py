@@ -43,6 +43,7 @@ class Place:
         self._evidence = evidence
         self._seed = seed
         self._draw = draw
+        self._health = Random(f"{seed} health of {name}")
         self._tries: dict[int, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
@@ -136,6 +137,10 @@ class Place:
         body = await reader.readexactly(_length(head))
         if b"MARK-" in body:
             self._evidence.strays.append(f"{self.name}: a request without its head's marker")
+        if self._health.random() < 0.25:
+            writer.write(b"HTTP/1.1 503 Unwell\r\ncontent-length: 0\r\n\r\n")
+            await writer.drain()
+            return True
         if head.startswith(b"GET /v1/models"):
             said = (
                 b'{"object":"list","data":[{"id":"gpt-5","object":"model"},{"id":"pinned","object":"model"}]}'

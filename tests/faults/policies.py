@@ -139,6 +139,7 @@ def deployment(
     listen: int,
     admin: int,
     closed: int,
+    collector: int,
     log: str,
     extra: str = "",
 ) -> str:
@@ -164,17 +165,32 @@ kind = "api-keys"
 {keys}
 [log]
 path = "{log}"
+[telemetry]
+endpoint = "http://127.0.0.1:{collector}"
+interval = "1s"
+sample_ratio = 1.0
 {extra}
 {tables}
 """
 
 
+_MORE: Final[Mapping[str, str]] = {
+    "broker": 'model = "pinned"\n',
+    "den": 'max_connections = 6\nload = { max_in_flight = 5, queue = 4, queue_timeout = "300ms" }\n',
+    "cirrus": 'health = { path = "/health", interval = "1s", timeout = "500ms" }\n',
+    "rack": 'health = { path = "/health", interval = "1s", timeout = "500ms", unhealthy_after = 2, healthy_after = 1 }\n',
+    "stratus": 'load = { requests_per_minute = 900, max_bytes = "2MiB" }\n',
+}
+"""What else the tables of some targets say. Probes of a place are answered well three times of four."""
+
+
 def _table(name: str, url: str, patience: str) -> str:
     dialects = {"loft": '["openai"]', "stratus": '["anthropic"]'}.get(name, '["openai", "anthropic"]')
-    more = 'model = "pinned"\n' if name in ONWARD else "max_connections = 6\n" if name == "den" else ""
     return (
         f'[targets.{name}]\nurl = "{url}"\ndialects = {dialects}\nconnect_timeout = "1s"\n'
-        f'first_byte_timeout = "{patience}"\nidle_timeout = "{patience}"\ntotal_timeout = "9s"\n{more}'
+        f'first_byte_timeout = "{patience}"\nidle_timeout = "{patience}"\ntotal_timeout = "9s"\n{_MORE.get(name, "")}'
+        # Among so many faults every breaker would be open most of the time, and nothing would arrive.
+        f'breaker = {{ open = "500ms" }}\n'
     )
 
 

@@ -6,6 +6,7 @@ known as an operator would, by its standard error, its admin address and the ope
 
 import asyncio
 import os
+import re
 import signal
 import socket
 import sys
@@ -14,11 +15,15 @@ from pathlib import Path
 from time import monotonic
 from typing import Final
 
+from tests.faults.collector import found_in
 from tests.faults.evidence import Evidence, Sample, Stretch
 
 __all__ = ["Process", "free_ports"]
 
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
+_GAUGE: Final = re.compile(
+    r"(policyd_(?:target_in_flight|target_waiting|connections|bodies_bytes|bodies|log_waiting))(?:\{[^}]*\})? ([\d.e+-]+)$"
+)
 STARTING: Final = 60.0
 RELOADING: Final = 30.0
 ENDING: Final = 60.0
@@ -27,8 +32,9 @@ ENDING: Final = 60.0
 class Process:
     """One sidecar at a time, again and again on the same ports."""
 
-    def __init__(self, deployment: Path, evidence: Evidence) -> None:
+    def __init__(self, deployment: Path, evidence: Evidence, admin: int) -> None:
         self._deployment = deployment
+        self._admin = admin
         self._evidence = evidence
         self._process: asyncio.subprocess.Process | None = None
         self._listening: asyncio.Task[None] | None = None
@@ -111,7 +117,34 @@ class Process:
                 sample = self.sample(asked(), upstream())
                 if sample is not None:
                     self.stretch.samples.append(sample)
+                for path in ("/metrics", "/readyz", "/targets", "/policy"):
+                    self._evidence.pages += 1
+                    if found_in(await self.page(path)):
+                        self._evidence.strays.append(f"the admin page {path} shows text of a request")
             await asyncio.sleep(every)
+
+    async def page(self, path: str) -> bytes:
+        """A page of the admin side, empty where it cannot be had."""
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", self._admin)
+        except OSError:
+            return b""
+        try:
+            writer.write(b"GET %b HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n" % path.encode())
+            return await reader.read()
+        except ConnectionError:
+            return b""
+        finally:
+            writer.close()
+
+    async def gauges(self) -> dict[str, float]:
+        """Sums over their labels of what it says it holds."""
+        out: dict[str, float] = {}
+        for line in (await self.page("/metrics")).decode().splitlines():
+            found = _GAUGE.match(line)
+            if found is not None:
+                out[found[1]] = out.get(found[1], 0.0) + float(found[2])
+        return out
 
     def sample(self, asked: int, upstream: int) -> Sample | None:
         pid = self.stretch.pid

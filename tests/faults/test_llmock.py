@@ -153,7 +153,7 @@ def test_llmock_has_nothing_to_say_against_us(tmp_path: Path) -> None:
             (tmp_path / "policy.policy").write_text(POLICY)
             (tmp_path / "policyd.toml").write_text(deployment(url, listen, admin))
             evidence = Evidence()
-            process = Process(tmp_path / "policyd.toml", evidence)
+            process = Process(tmp_path / "policyd.toml", evidence, admin)
             await process.start()
             stack.push_async_callback(process.end)
             base = f"http://127.0.0.1:{listen}"

@@ -4,10 +4,11 @@ In comes a result; out go breaches and a report. Nothing is judged here.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from tests.faults.allowed import Oracle
 from tests.faults.campaign import Result
+from tests.faults.collector import found_in
 from tests.faults.judges import Breach, answers_are_honest, arrivals_are_permitted, refusals_are_understood
 from tests.faults.judges_of_records import decisions_are_right, records_are_true, records_are_whole
 from tests.faults.leaks import growth_of, nothing_leaks
@@ -30,7 +31,18 @@ def judged(result: Result) -> tuple[Breach, ...]:
         *records_are_true(evidence, log),
         *decisions_are_right(evidence, log, oracle),
         *nothing_leaks(evidence),
+        *nothing_is_told(result),
     )
+
+
+def nothing_is_told(result: Result) -> Iterator[Breach]:
+    """No text of a request in the decision log or on standard error."""
+    for line in result.log.splitlines():
+        if found_in(line):
+            yield Breach("told", 0, f"the log has text of a request: {line[:120]!r}")
+    for said in result.evidence.said:
+        if found_in(said.encode()):
+            yield Breach("told", 0, "standard error has text of a request")
 
 
 def report(result: Result, breaches: Iterable[Breach]) -> str:
@@ -50,6 +62,7 @@ def report(result: Result, breaches: Iterable[Breach]) -> str:
         growth = growth_of(stretch)
         if growth is not None:
             first, most, rest = growth.descriptors
+            lines.append("MB by tenths of its life: " + " ".join(f"{mb:.0f}" for mb in growth.course))
             lines.append(
                 f"process {stretch.pid}: {growth.requests} requests, {growth.first:.0f} to {growth.last:.0f} MB, "
                 f"{growth.slope:+.2f} MB for 10,000 in its second half, descriptors {first} at first, {most} at most, "
