@@ -85,7 +85,7 @@ SPANS: Final = Instrument("policyd.telemetry.spans", "counter", "{span}", ("poli
 PUSHES: Final = Instrument("policyd.telemetry.pushes", "counter", "{push}", ("policyd.signal", "policyd.result"), "pushes to the collector: `good` or `failed`")  # fmt: skip
 MEMORY: Final = Instrument("process.memory.usage", "gauge", "By", (), "resident memory")
 CPU: Final = Instrument("process.cpu.time", "counter", "s", (), "processor time, in all")
-DESCRIPTORS: Final = Instrument("process.unix.file_descriptor.count", "gauge", "{file_descriptor}", (), "open file descriptors")  # fmt: skip
+DESCRIPTORS: Final = Instrument("policyd.file_descriptors", "gauge", "{file}", (), "open file descriptors")  # fmt: skip
 
 INSTRUMENTS: Final = (
     OPERATION, TOKEN_USAGE, FIRST_TOKEN, PER_TOKEN, REQUESTS, REFUSALS, ATTEMPTS, PASSED, TOKENS, USAGE_UNKNOWN, BYTES, DURATION,

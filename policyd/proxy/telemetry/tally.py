@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from policyd.proxy.live import Live
+from policyd.proxy.refusals import REFUSALS
 from policyd.proxy.telemetry import instruments as of
 from policyd.proxy.telemetry.finished import Finished, outcome_of
 from policyd.proxy.telemetry.naming import Names, operation_of
@@ -67,6 +68,9 @@ class Tally:
         self._bytes_in = self._bytes_out = 0
         self._live: Live | None = None
         self._names: Names | None = None
+        for code in REFUSALS:
+            # A counter that begins at one shows no increase.
+            self._refusals.add((code, ""), 0)
 
     def names(self, live: Live) -> Names:
         """Made once for each policy."""
