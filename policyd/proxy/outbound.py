@@ -82,7 +82,8 @@ _QUERY: Final = re.compile(rb"[!$-;=?-Z\[\]_a-z~|]*")
 _HUMP: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _BETWEEN_WORDS: Final = re.compile(r"[^a-z0-9]+")
 
-_ANSWER_DROPPED: Final = _HOP | {b"set-cookie", b"set-cookie2", b"alt-svc", b"refresh", b"location", b"content-location", b"link",
+_ANSWER_DROPPED: Final = _HOP | {b"set-cookie", b"set-cookie2", b"alt-svc", b"refresh", b"location", b"content-location", b"operation-location",
+    b"azure-asyncoperation", b"link",
     b"x-should-retry",
 }  # fmt: skip
 """Hop-by-hop headers, those by which a target would make the client keep state with it or leave the sidecar, and the one
