@@ -6,10 +6,9 @@ items here, in the order reasoning, words, calls. What the caller asked comes ba
 
 from typing import Any
 
-import orjson
-
 from policyd.translate.asking import Json
 from policyd.translate.loss import Unsayable
+from policyd.translate.openai_errors import of_chat, parsed, said
 from policyd.translate.responses_tools import called, names_of
 from policyd.translate.responses_words import (
     call_item,
@@ -23,7 +22,7 @@ from policyd.translate.responses_words import (
     usage_of,
 )
 
-__all__ = ["call_of", "error", "failure_of", "reasoning_in", "spoken", "the_choice", "whole"]
+__all__ = ["call_of", "error", "reasoning_in", "spoken", "the_choice", "whole"]
 
 
 def whole(answer: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
@@ -62,9 +61,9 @@ def _items(message: Json, response: str, names: dict[str, tuple[str, str]]) -> l
             parts.append(part(words))
     if parts:
         items.append(message_item(response, len(items), parts))
-    for call in message.get("tool_calls") or []:
-        said = call_of(call)
-        items.append(call_item(response, len(items), said, called(said["name"], names)))
+    for number, call in enumerate(message.get("tool_calls") or []):
+        told = call_of(call, f"call_{response}_{number}")
+        items.append(call_item(response, len(items), told, called(told["name"], names)))
     return items
 
 
@@ -81,44 +80,40 @@ def spoken(message: Json, key: str) -> str:
     words = message.get(key)
     if words is None:
         return ""
+    if isinstance(words, list):
+        words = "".join(_part(part) for part in words)
     if not isinstance(words, str):
         raise Unsayable("the words of the answer are not a text")
     return words
 
 
-def call_of(call: object) -> Json:
-    """A call's `id`, `name` and `arguments` or `input`. Raises `Unsayable`."""
+def _part(part: object) -> str:
+    """Some servers say the content in parts."""
+    if isinstance(part, dict) and part.get("type") == "text" and isinstance(part.get("text"), str):
+        return str(part["text"])
+    raise Unsayable("responses have no word for a part of the answer")
+
+
+def call_of(call: object, otherwise: str) -> Json:
+    """A call's `id`, `name` and `arguments` or `input`. `otherwise` is its id where the server gave it none, which is all
+    that ties the result to it. Raises `Unsayable`."""
     kind = call.get("type") or "function" if isinstance(call, dict) else None
     inner = call.get(kind) if isinstance(call, dict) and kind in ("function", "custom") else None
     if not isinstance(call, dict) or not isinstance(inner, dict):
         raise Unsayable("responses have no word for a call in the answer")
     key = "arguments" if kind == "function" else "input"
-    out = {"id": call.get("id"), "name": inner.get("name"), key: "" if inner.get(key) is None else inner[key]}
-    if not all(isinstance(value, str) for value in out.values()) or not out["id"] or not out["name"]:
-        raise Unsayable("a call in the answer has no name or no id")
+    out = {
+        "id": call.get("id") or otherwise,
+        "name": inner.get("name"),
+        key: "" if inner.get(key) is None else inner[key],
+    }
+    if not all(isinstance(value, str) for value in out.values()) or not out["name"]:
+        raise Unsayable("a call in the answer has no name")
     return out
 
 
 def error(status: int, body: bytes) -> tuple[int, bytes]:
     """An error answer. Both APIs say errors alike; servers of chat do not all."""
-    try:
-        parsed = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        parsed = None
-    told = parsed.get("error", parsed) if isinstance(parsed, dict) else None
-    said = failure_of(told, f"the target answered with status {status}")
-    if said["type"] is None:
-        said["type"] = "invalid_request_error" if status < 500 else "server_error"
-    return status, orjson.dumps({"error": said})
-
-
-def failure_of(told: object, otherwise: str) -> Json:
-    """What an error says; `otherwise` is its message where it has none."""
-    if isinstance(told, str):
-        told = {"message": told}
-    value = told if isinstance(told, dict) else {}
-    texts = {
-        key: value[key] if isinstance(value.get(key), str) else None for key in ("type", "param", "code")
-    }
-    message = value.get("message")
-    return {"message": message if isinstance(message, str) and message else otherwise} | texts
+    value = parsed(body)
+    told = value.get("error", value) if isinstance(value, dict) else None
+    return status, said(status, of_chat(told, f"the target answered with status {status}"))

@@ -8,8 +8,9 @@ at once. The answer is complete once it said why it ended and the stream came to
 from typing import Any, Final
 
 from policyd.translate.asking import Json
-from policyd.translate.chat_as_responses import call_of, failure_of, reasoning_in, spoken, the_choice
+from policyd.translate.chat_as_responses import call_of, reasoning_in, spoken, the_choice
 from policyd.translate.loss import Unsayable
+from policyd.translate.openai_errors import TOO_LONG, of_chat
 from policyd.translate.responses_open_items import OpenCall, OpenItem, OpenMessage, OpenReasoning, Said
 from policyd.translate.responses_tools import called, names_of
 from policyd.translate.responses_words import opened, status_of, usage_of
@@ -17,7 +18,7 @@ from policyd.translate.sse import DONE, Events, object_of, said_as
 
 __all__ = ["Stream"]
 
-_RATE_LIMITS: Final = ("rate_limit_exceeded", "rate_limit_error", "tokens", "requests")
+_RATE_LIMITS: Final = frozenset({"rate_limit_exceeded", "rate_limit_error", "tokens", "requests"})
 
 
 class Stream:
@@ -124,7 +125,7 @@ class Stream:
             if place in self._calls:
                 said += self._calls[place].more(_more(call))
                 continue
-            first = call_of(call)
+            first = call_of(call, f"call_{self._id}_{len(self._calls)}")
             if not isinstance(self._last(), OpenCall):
                 said += self._close("completed")
             item = OpenCall(self._id, len(self._items), first, called(first["name"], self._names))
@@ -166,9 +167,8 @@ class Stream:
         if self._response is None:
             raise Unsayable("the target answered with an error inside its stream")
         self._ended = True
-        failure = failure_of(told, "the target broke off its answer")
-        limited = failure["code"] in _RATE_LIMITS or failure["type"] in _RATE_LIMITS
-        error = {"code": "rate_limit_exceeded" if limited else "server_error", "message": failure["message"]}
+        failure = of_chat(told, "the target broke off its answer")
+        error = {"code": _code_of(failure), "message": failure["message"]}
         failed = {"status": "failed", "error": error, "output": self._output(), "usage": self._usage}
         return self._said([("response.failed", {"response": self._response | failed})])
 
@@ -181,6 +181,13 @@ class Stream:
             out += said_as(name, {"type": name, "sequence_number": self._number} | keys)
             self._number += 1
         return bytes(out)
+
+
+def _code_of(failure: Json) -> str:
+    """A response has few codes for what went wrong, and clients wait, shorten or give up by them."""
+    if failure["code"] == TOO_LONG:
+        return TOO_LONG
+    return "rate_limit_exceeded" if {failure["code"], failure["type"]} & _RATE_LIMITS else "server_error"
 
 
 def _place(call: Json, known: int) -> int:

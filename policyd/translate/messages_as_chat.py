@@ -15,8 +15,9 @@ import orjson
 from policyd.translate.asking import Json
 from policyd.translate.chat_words import answered, finish_of, refusal_of, usage_of
 from policyd.translate.loss import Unsayable
+from policyd.translate.openai_errors import of_messages, parsed, said
 
-__all__ = ["error", "error_of", "whole"]
+__all__ = ["error", "whole"]
 
 _THOUGHTS: Final = {"thinking": ("thinking", "signature"), "redacted_thinking": ("data",)}
 
@@ -78,39 +79,12 @@ def _call(block: Json) -> Json:
     return {"id": answered(block, "id"), "type": "function", "function": function}
 
 
-_ERRORS: Final = {
-    "invalid_request_error": ("invalid_request_error", None),
-    "authentication_error": ("authentication_error", "invalid_api_key"),
-    "permission_error": ("permission_error", None),
-    "not_found_error": ("invalid_request_error", "model_not_found"),
-    "request_too_large": ("invalid_request_error", "request_too_large"),
-    "rate_limit_error": ("rate_limit_error", "rate_limit_exceeded"),
-    "billing_error": ("insufficient_quota", "insufficient_quota"),
-    "overloaded_error": ("server_error", "overloaded"),
-    "timeout_error": ("server_error", "timeout"),
-    "api_error": ("server_error", None),
-}
 _OVERLOADED: Final = 529
 """Anthropic's own status; OpenAI's clients know 503."""
 
 
 def error(status: int, body: bytes) -> tuple[int, bytes]:
     """An error answer as chat says errors; of bytes that are none of Anthropic's, the status alone is told."""
-    try:
-        parsed = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        parsed = None
-    said = error_of(parsed if isinstance(parsed, dict) else {}, f"the target answered with status {status}")
-    if said["type"] is None:
-        said["type"] = "invalid_request_error" if status < 500 else "server_error"
-    return 503 if status == _OVERLOADED else status, orjson.dumps({"error": said})
-
-
-def error_of(value: Json, otherwise: str) -> Json:
-    """The error that an answer or an event holds; `otherwise` is its message where it has none."""
-    told = value.get("error")
-    told = told if isinstance(told, dict) else {}
-    message = told.get("message")
-    kind, code = _ERRORS.get(str(told.get("type")), (None, None))
-    said = message if isinstance(message, str) and message else otherwise
-    return {"message": said, "type": kind, "param": None, "code": code}
+    value = parsed(body)
+    told = of_messages(value if isinstance(value, dict) else {}, f"the target answered with status {status}")
+    return 503 if status == _OVERLOADED else status, said(status, told)

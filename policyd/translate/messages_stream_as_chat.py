@@ -12,7 +12,7 @@ import orjson
 from policyd.translate.asking import Json
 from policyd.translate.chat_words import answered, finish_of, refusal_of, usage_of
 from policyd.translate.loss import Unsayable
-from policyd.translate.messages_as_chat import error_of
+from policyd.translate.openai_errors import of_messages
 from policyd.translate.sse import DONE, Events, object_of, said
 
 __all__ = ["Stream"]
@@ -177,7 +177,7 @@ class Stream:
         if self._head is None:
             raise Unsayable("the target answered with an error inside its stream")
         self._ended = True
-        told = error_of(event, "the target broke off its answer")
+        told = of_messages(event, "the target broke off its answer")
         return said({"error": told | {"type": told["type"] or "server_error"}})
 
     def _arguments(self, words: str) -> bytes:

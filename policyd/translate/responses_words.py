@@ -8,6 +8,7 @@ own, so they are the same whenever it is said.
 from typing import Any, Final
 
 from policyd.translate.asking import Json
+from policyd.translate.chat_words import tokens
 from policyd.translate.loss import Unsayable
 
 __all__ = [
@@ -93,29 +94,19 @@ def ended_so(items: list[Json], status: str) -> list[Json]:
 def usage_of(usage: object) -> Json | None:
     if not isinstance(usage, dict):
         return None
-    prompt, completion = _count(usage, "prompt_tokens"), _count(usage, "completion_tokens")
-    read, written = usage.get("prompt_tokens_details") or {}, usage.get("completion_tokens_details") or {}
-    if not isinstance(read, dict) or not isinstance(written, dict):
-        raise Unsayable("the answer counts its tokens in another way than its API says")
+    prompt, completion = tokens(usage, "prompt_tokens"), tokens(usage, "completion_tokens")
+    details = (usage.get("prompt_tokens_details"), usage.get("completion_tokens_details"))
+    read, written = (value if isinstance(value, dict) else {} for value in details)
     return {
         "input_tokens": prompt,
         "input_tokens_details": {
-            "cached_tokens": _count(read, "cached_tokens"),
-            "cache_write_tokens": _count(read, "cache_write_tokens"),
+            "cached_tokens": tokens(read, "cached_tokens"),
+            "cache_write_tokens": tokens(read, "cache_write_tokens"),
         },
         "output_tokens": completion,
-        "output_tokens_details": {"reasoning_tokens": _count(written, "reasoning_tokens")},
+        "output_tokens_details": {"reasoning_tokens": tokens(written, "reasoning_tokens")},
         "total_tokens": prompt + completion,
     }
-
-
-def _count(value: Json, key: str) -> int:
-    count = value.get(key)
-    if count is None:
-        return 0
-    if not isinstance(count, int) or isinstance(count, bool) or count < 0:
-        raise Unsayable("the answer counts its tokens in another way than its API says")
-    return count
 
 
 def reasoning_item(response: str, index: int, words: str) -> Json:

@@ -138,6 +138,24 @@ def test_an_empty_answer_is_a_response_without_items() -> None:
     assert whole(answer(content=""), ASKED)["output"] == []
 
 
+def test_content_in_parts_is_one_text() -> None:
+    parts = [{"type": "text", "text": "hel"}, {"type": "text", "text": "lo"}]
+    assert whole(answer(content=parts), ASKED)["output"] == whole(answer(), ASKED)["output"]
+
+
+def test_calls_without_ids_get_one_each() -> None:
+    calls = [LOOK | {"id": ""}, LOOK | {"id": None}]
+    said = whole(answer("tool_calls", content=None, tool_calls=calls), ASKED)["output"]
+    assert [item["call_id"] for item in said] == ["call_chatcmpl-1_0", "call_chatcmpl-1_1"]
+
+
+def test_a_count_that_is_none_is_not_made_up() -> None:
+    said = whole(answer() | {"usage": {"prompt_tokens": "many", "prompt_tokens_details": "many"}}, ASKED)[
+        "usage"
+    ]
+    assert (said["input_tokens"], said["input_tokens_details"]["cached_tokens"]) == (0, 0)
+
+
 def test_an_answer_without_usage_has_none() -> None:
     assert whole(answer() | {"usage": None}, ASKED)["usage"] is None
 
@@ -149,19 +167,18 @@ def test_an_answer_without_usage_has_none() -> None:
         answer("else"),
         answer(["stop"]),
         answer("function_call", function_call={"name": "f", "arguments": ""}),
-        answer(content=[{"type": "text", "text": "a"}]),
+        answer(content=[{"type": "text", "text": 1}]),
+        answer(content=[{"type": "image_url", "image_url": {"url": "https://example.com"}}]),
         answer(audio={"id": "a"}),
         answer(annotations=[{"type": "url_citation"}]),
         answer("tool_calls", tool_calls=[{"id": "c", "type": "function"}]),
-        answer("tool_calls", tool_calls=[LOOK | {"id": ""}]),
+        answer("tool_calls", tool_calls=[LOOK | {"id": 5}]),
         answer("tool_calls", tool_calls=[LOOK | {"type": "other"}]),
         answer("tool_calls", tool_calls=[LOOK | {"function": {"name": "f", "arguments": {}}}]),
         answer() | {"choices": []},
         answer() | {"choices": answer()["choices"] * 2},
         answer() | {"choices": [answer()["choices"][0] | {"index": 1}]},
         answer() | {"choices": [{"index": 0, "finish_reason": "stop"}]},
-        answer() | {"usage": {"prompt_tokens": "many"}},
-        answer() | {"usage": {"prompt_tokens_details": "many"}},
         {},
     ],
 )
@@ -187,8 +204,25 @@ def test_an_answer_of_which_nothing_true_can_be_made_is_unsayable(broken: Json) 
             {"message": "m", "type": "t", "param": None, "code": None},
         ),
         ({"error": "m"}, {"message": "m", "type": "invalid_request_error", "param": None, "code": None}),
+        ({"detail": "m"}, {"message": "m", "type": "invalid_request_error", "param": None, "code": None}),
+        (
+            {"error": {"message": "m", "type": "exceed_context_size_error", "code": 400}},
+            {
+                "message": "m",
+                "type": "exceed_context_size_error",
+                "param": None,
+                "code": "context_length_exceeded",
+            },
+        ),
     ],
-    ids=["OpenAI's own", "a code that is a number", "without a frame", "a text"],
+    ids=[
+        "OpenAI's own",
+        "a code that is a number",
+        "without a frame",
+        "a text",
+        "FastAPI's",
+        "too long a prompt",
+    ],
 )
 def test_an_error_keeps_what_it_says(told: Json, expected: Json) -> None:
     assert error(400, orjson.dumps(told)) == (400, orjson.dumps({"error": expected}))

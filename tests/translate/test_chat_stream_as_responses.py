@@ -10,7 +10,7 @@ from policyd.translate.chat_stream_as_responses import Stream
 from policyd.translate.loss import Unsayable
 
 from .streams import chat_events, fed, sdk, sse
-from .test_chat_as_responses import ASKED, LOOK, MESSAGE, PATCH, USAGE, answer
+from .test_chat_as_responses import ASKED, LOOK, MESSAGE, PATCH, answer
 
 Json = dict[str, Any]
 
@@ -191,6 +191,7 @@ def test_an_error_before_anything_was_said_is_unsayable_so_that_another_target_m
     [
         (ERROR, "server_error"),
         ({"error": {"message": "no room", "code": "rate_limit_exceeded"}}, "rate_limit_exceeded"),
+        ({"error": {"message": "no room", "type": "exceed_context_size_error"}}, "context_length_exceeded"),
         ({"error": "no room"}, "server_error"),
     ],
 )
@@ -220,12 +221,14 @@ END: Json = {"id": "c", "model": "m", "choices": [{"index": 0, "delta": {}, "fin
     "chunks",
     [
         [delta(content=["a"])],
+        [delta(content=1)],
         [delta(function_call={"name": "f"})],
         [delta(audio={"data": "x"})],
         [delta(annotations=[{"type": "url_citation"}])],
         [delta(tool_calls="a")],
         [delta(tool_calls=["a"])],
         [delta(tool_calls=[{"index": 0, "function": {"arguments": "{}"}}])],
+        [delta(tool_calls=[{"id": "c"}])],
         [delta(tool_calls=[LOOK | {"index": "0"}])],
         [
             delta(tool_calls=[LOOK | {"index": 0}]),
@@ -241,7 +244,6 @@ END: Json = {"id": "c", "model": "m", "choices": [{"index": 0, "delta": {}, "fin
         [{"choices": [{"index": 0, "delta": "a"}]}],
         [{"choices": [{"index": 0, "delta": {}, "finish_reason": "else"}]}],
         [{"choices": END["choices"] * 2}],
-        [END | {"usage": USAGE | {"prompt_tokens": -1}}],
         [{"object": "error", "message": "no"}],
     ],
 )

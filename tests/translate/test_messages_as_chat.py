@@ -113,6 +113,11 @@ def test_thinking_tokens_are_reasoning_tokens() -> None:
     assert said["completion_tokens_details"] == {"reasoning_tokens": 4}
 
 
+def test_a_count_that_is_none_is_not_made_up() -> None:
+    said = whole(answer(TEXT, usage={"input_tokens": "many", "output_tokens": -1}), ASKED)["usage"]
+    assert (said["prompt_tokens"], said["completion_tokens"]) == (0, 0)
+
+
 def test_an_answer_without_usage_has_none() -> None:
     assert "usage" not in whole(answer(TEXT, usage=None), ASKED)
 
@@ -134,8 +139,6 @@ def test_an_answer_without_usage_has_none() -> None:
         answer(TEXT, type="error"),
         answer(TEXT, id=None),
         answer(TEXT, model=None),
-        answer(TEXT, usage={"input_tokens": "many"}),
-        answer(TEXT, usage={"output_tokens": -1}),
         {},
     ],
 )
@@ -187,3 +190,9 @@ def test_the_official_client_reads_the_message_of_an_error() -> None:
         client.chat.completions.create(model="m", messages=[{"role": "user", "content": "hi"}])
     assert (raised.value.status_code, raised.value.code) == (429, "rate_limit_exceeded")
     assert "slower" in str(raised.value)
+
+
+def test_a_prompt_that_is_too_long_has_the_code_by_which_clients_shorten_it() -> None:
+    told = {"type": "error", "error": {"type": "invalid_request_error", "message": "prompt is too long: 9 > 8"}}
+    said = orjson.loads(error(400, orjson.dumps(told))[1])["error"]
+    assert (said["message"], said["code"]) == ("prompt is too long: 9 > 8", "context_length_exceeded")

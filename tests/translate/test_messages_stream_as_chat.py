@@ -180,7 +180,6 @@ END: Json = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usa
         [START, BLOCK | {"content_block": None}],
         [START, END, BLOCK],
         [START, END | {"delta": {"stop_reason": "pause_turn"}}],
-        [START, END | {"usage": {"output_tokens": "two"}}, STOP],
         [{"type": "message_start", "message": {"id": 1, "model": "m"}}],
         [{"type": "message_start", "message": None}],
     ],
