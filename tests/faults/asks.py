@@ -51,7 +51,7 @@ _ENDPOINTS: Final = {
     "count_tokens": ("/v1/messages/count_tokens", "anthropic", 5),
 }
 MANNERS: Final = {
-    "patient": 82, "slow to send": 2, "slow to read": 2, "leaves early": 3, "leaves while waiting": 4, "leaves inside": 4, "half-closes": 3,
+    "patient": 82, "slow to send": 2, "slow to read": 2, "leaves early": 3, "leaves while waiting": 4, "leaves inside": 4, "half-closes": 3, "falls silent": 0.4,
 }  # fmt: skip
 _TOOL: Final = {"type": "object", "properties": {"place": {"type": "string"}}}
 

@@ -68,7 +68,8 @@ class Client:
         if seen.left:
             return
         kept = ask.lasting and seen.clean and not seen.extra and seen.headers.get(b"connection") != b"close"
-        if not kept or ask.manner == "half-closes":
+        # Of a request that was not sent to its end, the connection has room for the rest only.
+        if not kept or ask.manner in {"half-closes", "falls silent"}:
             self.leave()
 
     async def _connection(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -87,6 +88,10 @@ class Client:
                 writer.write(ask.head + ask.body[: len(ask.body) // 2])
                 await writer.drain()
                 self._leave(seen)
+            case "falls silent":
+                # Half of it, and then it waits for an answer.
+                writer.write(ask.head + ask.body[: len(ask.body) // 2])
+                await writer.drain()
             case "slow to send":
                 writer.write(ask.head)
                 step = len(ask.body) // 5 + 1

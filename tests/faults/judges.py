@@ -133,20 +133,40 @@ def _of_a_target(ask: Ask, seen: Seen, arrivals: list[Arrival], evidence: Eviden
 
 
 def _translated(ask: Ask, seen: Seen, last: Arrival) -> Iterator[Breach]:
-    whole = seen.status is not None and seen.status < 300
-    if whole and not (last.whole and last.formed):
+    """Nothing is whole that was not; what is said is what the place said, in the words of the API that was asked."""
+    if seen.status is None or seen.status >= 300:
+        if not refusal_of(seen, ask.dialect).shaped:
+            yield Breach(
+                "answer", ask.number, f"an error of {last.place} in no shape of {ask.dialect} ({last.fault})"
+            )
+        return
+    if not (last.whole and last.formed):
         yield Breach(
             "clean end", ask.number, f"a translated answer ended cleanly ({last.place}, {last.fault})"
         )
-    if (
-        whole
-        and ask.endpoint != "count_tokens"
-        and b"ANSWER-%07d-" % ask.number not in seen.body
-        and seen.body
-    ):
+    if ask.endpoint == "count_tokens":
+        return
+    if b"ANSWER-%07d-" % ask.number not in seen.body:
         yield Breach(
             "answer", ask.number, f"a translated answer without what {last.place} said ({last.fault})"
         )
+    mark = _ENDS[ask.endpoint] if ask.stream else _KINDS[ask.endpoint]
+    if mark not in seen.body.replace(b'": "', b'":"'):
+        yield Breach(
+            "answer", ask.number, f"a translated answer without {mark!r} ({last.place}, {last.fault})"
+        )
+
+
+_ENDS: Final = {
+    "messages": b"event: message_stop",
+    "chat": b"data: [DONE]",
+    "responses": b"response.completed",
+}
+_KINDS: Final = {
+    "messages": b'"type":"message"',
+    "chat": b'"chat.completion"',
+    "responses": b'"object":"response"',
+}
 
 
 def _broken(ask: Ask, seen: Seen, arrivals: list[Arrival], evidence: Evidence) -> Iterator[Breach]:
@@ -204,6 +224,10 @@ def _expected(ask: Ask, seen: Seen, evidence: Evidence, oracle: Oracle) -> Itera
     if b"x-policyd-target" in seen.headers:
         return
     refusal = refusal_of(seen, ask.dialect)
+    if ask.manner == "falls silent":
+        if refusal.code != "caller_slow":
+            yield Breach("refusal", ask.number, f"half of its body never came: {seen.status} {refusal.code}")
+        return
     policies = {g.policy for g in evidence.generation_at(seen.began - SLACK, seen.ended)}
     if refusal.code == "policy_denied" and all(oracle.certain(p, ask) for p in policies):
         yield Breach("refusal", ask.number, "denied, though every policy in force has a plan for it")

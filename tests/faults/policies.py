@@ -160,6 +160,7 @@ port = {admin}
 [limits]
 body = {LARGEST_BODY}
 unread = "5s"
+body_time = "4s"
 [identity]
 kind = "api-keys"
 {keys}
