@@ -61,13 +61,11 @@ class Breaker:
 
     def wait(self, now: float) -> float | None:
         """Seconds in which the target is left alone; None where it may be asked."""
-        match self.state:
-            case BreakerState.CLOSED:
-                return None
-            case BreakerState.OPEN:
-                return self._until - now if now < self._until else None
-            case BreakerState.HALF_OPEN:
-                return TRIAL_HINT
+        if self.state is BreakerState.CLOSED:
+            return None
+        if self.state is BreakerState.HALF_OPEN:
+            return TRIAL_HINT
+        return self._until - now if now < self._until else None
 
     def begin(self) -> bool:
         """An attempt begins, where `wait` allows one. Whether it is the trial."""

@@ -216,6 +216,7 @@ POSSIBLE: Final = MappingProxyType(
 _AWAIT: Final = Await()
 _RELAY: Final = Relay()
 _FIRST: Final = Try(0)
+_FINISH: Final = Finish()
 
 
 class Conversation(NamedTuple):
@@ -256,9 +257,9 @@ def step(state: Conversation, event: Event) -> tuple[Conversation, Action]:
         case Answered(status, again_at):
             return _answered(state, status, again_at)
         case Body():
-            return _at(state, Phase.RELAYING), _RELAY
+            return _RELAYING, _RELAY
         case Ended():
-            return _done(state, Finish())
+            return _DONE, _FINISH
         case Faulted(kind, again_at):
             return _faulted(state, kind, again_at)
         case Passed(busy):
@@ -267,27 +268,32 @@ def step(state: Conversation, event: Event) -> tuple[Conversation, Action]:
         case Rested():
             return _asked_again(state)
         case ClientGone():
-            return _done(state, HangUp())
+            return _done(HangUp())
         case Deadline():
             if state.phase is Phase.RELAYING:
-                return _done(state, BreakOff("upstream_timeout"))
-            return _done(state, Refuse("upstream_timeout"))
+                return _done(BreakOff("upstream_timeout"))
+            return _done(Refuse("upstream_timeout"))
         case Barred():
-            return _done(state, Refuse("internal_gate"))
+            return _done(Refuse("internal_gate"))
         case AnotherPolicy():
             if state.decisions >= MOST_DECISIONS:
-                return _done(state, Refuse("internal_changing"))
-            return _done(state, DecideAgain())
+                return _done(Refuse("internal_changing"))
+            return _done(DecideAgain())
         case _:
             assert_never(event)
+
+
+_RELAYING: Final = Conversation(Phase.RELAYING, 0, 1)
+_DONE: Final = Conversation(Phase.DONE, 0, 1)
+"""From here on nothing that came before matters."""
 
 
 def _at(state: Conversation, phase: Phase, used: int = 0) -> Conversation:
     return Conversation(phase, state.attempts - used, *state[2:])
 
 
-def _done(state: Conversation, action: Action) -> tuple[Conversation, Action]:
-    return _at(state, Phase.DONE), action
+def _done(action: Action) -> tuple[Conversation, Action]:
+    return _DONE, action
 
 
 def _answered(state: Conversation, status: int, again_at: float | None) -> tuple[Conversation, Action]:
@@ -307,16 +313,16 @@ def _last_word(state: Conversation, status: int) -> tuple[Conversation, Action]:
     """The answer of a target after which no other is tried."""
     if 300 <= status < 400:
         # A client that follows redirects would carry the request past the policy.
-        return _done(state, Refuse("upstream_redirect"))
+        return _done(Refuse("upstream_redirect"))
     if status == 401:
         # Such answers show parts of the credential they refuse, and this one is not the caller's.
-        return _done(state, Refuse("upstream_credential"))
+        return _done(Refuse("upstream_credential"))
     return _at(state, Phase.HOLDING), _AWAIT
 
 
 def _faulted(state: Conversation, kind: Kind, again_at: float | None) -> tuple[Conversation, Action]:
     if state.phase is Phase.RELAYING:
-        return _done(state, BreakOff("upstream_timeout" if kind in _TIMEOUTS else "upstream_broke"))
+        return _done(BreakOff("upstream_timeout" if kind in _TIMEOUTS else "upstream_broke"))
     timed_out = state.timed_out and kind in _TIMEOUTS
     verdict = "upstream_timeout" if timed_out else "upstream_unavailable"
     holding = (
@@ -324,7 +330,7 @@ def _faulted(state: Conversation, kind: Kind, again_at: float | None) -> tuple[C
     )  # The attempt was counted with the answer's head, and the target had begun.
     failed = state._replace(attempts=state.attempts - (not holding), timed_out=timed_out, verdict=verdict)
     if state.acts and (holding or kind not in UNSENT):
-        return _done(failed, Refuse(verdict))
+        return _done(Refuse(verdict))
     may_connect = kind in CONNECTS_AGAIN and not holding
     return _next(_may_be_asked_again(failed, again_at if may_connect else None))
 
@@ -342,7 +348,7 @@ def _has_next(state: Conversation) -> bool:
 def _next(state: Conversation) -> tuple[Conversation, Action]:
     """The next candidate, one that is asked again, or the refusal where there is none."""
     if not _has_next(state):
-        return _done(state, Refuse(state.verdict))
+        return _done(Refuse(state.verdict))
     if state.fresh < state.candidates:
         return state._replace(at=state.fresh, fresh=state.fresh + 1, phase=Phase.TRYING), Try(state.fresh)
     return state._replace(phase=Phase.RESTING), Pause(min(state.again)[0])

@@ -41,7 +41,7 @@ from policyd.proxy.conversation import (
 )
 from policyd.proxy.ending import Ending, ending_for
 from policyd.proxy.gate import Gate, GateClosed, Permit, PolicyChanged, Refused, Ticket
-from policyd.proxy.opening import begins_with_error
+from policyd.proxy.opening import begins_with_error, is_no_error
 from policyd.proxy.outbound import Headers, answer_headers
 from policyd.proxy.patience import again_after, retry_after
 from policyd.proxy.targets import Ending as Verdict
@@ -111,9 +111,9 @@ class Attempt:
     began: float
     outcome: str = ""
     status: int | None = None
-    permitted: float = 0.0
     first_byte: float | None = None
     took: float | None = None
+    permitted: float = 0.0
 
 
 @dataclass(slots=True)
@@ -237,8 +237,7 @@ class _Courier:
             attempt.outcome = attempt.outcome or why
         state, self._state = self._state, None
         if state is not None:
-            state.end(self._verdict, self._loop.time(), trial=self._trial)
-            state.seats.give(self._errand.size)
+            state.end(self._errand.size, self._verdict, self._loop.time, trial=self._trial)
             self._trial = False
 
     def say_nothing(self) -> None:
@@ -249,13 +248,14 @@ class _Courier:
         """Waits for a place at the target, asks the gate, then the target, up to the head of its answer."""
         self.drop()
         errand, loop = self._errand, self._loop
-        if loop.time() >= errand.deadline:
+        now = loop.time()
+        if now >= errand.deadline:
             return _DEADLINE
         # One that is not bound any more has no state, and the gate knows what that means.
         state = self._road.targets.get(target)
         awaited = errand.size > LARGE
         if state is not None:
-            skipped = state.passed(loop.time(), errand.tokens)
+            skipped = state.passed(now, errand.tokens)
             if skipped is None and not state.seats.take(errand.size):
                 skipped, awaited = await self._in_line(state), True
             if skipped is not None:
@@ -268,11 +268,13 @@ class _Courier:
         else:
             permit = self._permit(target)
         if state is not None:
-            now = loop.time()
-            # Asked once more where others had their turn meanwhile: one of them may be the breaker's trial.
-            if awaited and (skipped := state.passed(now, errand.tokens)) is not None:
-                self.drop()
-                return self._passed(target, skipped)
+            if awaited:
+                # Asked once more: others had their turn meanwhile, and one of them may be the breaker's trial.
+                now = loop.time()
+                skipped = state.passed(now, errand.tokens)
+                if skipped is not None:
+                    self.drop()
+                    return self._passed(target, skipped)
             if isinstance(permit, Permit):
                 self._trial = state.begin(now, errand.tokens)
         self._outcome.attempts.append(attempt)
@@ -361,7 +363,7 @@ class _Courier:
             if not self._held and not answer.finished:
                 self._held = await anext(answer, b"")
             attempt.first_byte = perf_counter() - attempt.began
-            if answer.status < 300:
+            if answer.status < 300 and not is_no_error(self._held):
                 await self._refuse_error(answer, attempt)
             if self._state is not None and self._verdict is Verdict.GOOD:
                 self._state.answering(attempt.first_byte, trial=self._trial)
@@ -373,7 +375,7 @@ class _Courier:
 
     async def _refuse_error(self, answer: Exchange, attempt: Attempt) -> None:
         """An answer that is a success by its status and begins with an error is none."""
-        events = not self._held.startswith(b"{") and _is_open_stream(answer.headers)
+        events = _is_open_stream(answer.headers)
         while (found := begins_with_error(self._held, events=events, ended=answer.finished)) is None:
             self._held += await anext(answer, b"")
         if found:

@@ -11,7 +11,7 @@ from typing import Final
 
 import orjson
 
-__all__ = ["LONGEST", "begins_with_error"]
+__all__ = ["LONGEST", "begins_with_error", "is_no_error"]
 
 LONGEST: Final = 64 * 1024
 """Bytes in which a first event must end to be looked at."""
@@ -28,7 +28,13 @@ _AT_FAULT: Final = frozenset(
 _AT_FAULT_CODES: Final = frozenset({400, 403, 404, 413, 422})
 _END: Final = re.compile(rb"\r\n\r\n|\n\n|\r\r")
 _WHOLE: Final = re.compile(rb'\s*\{\s*"error"\s*:\s*\{')
+_GLANCE: Final = 64
 _LINE: Final = re.compile(rb"\r\n|\n|\r")
+
+
+def is_no_error(held: bytes) -> bool:
+    """Whether a glance is enough: JSON that does not begin with an error, as most answers."""
+    return held.startswith(b"{") and b'"error"' not in held[:_GLANCE]
 
 
 def begins_with_error(held: bytes, *, events: bool, ended: bool) -> bool | None:

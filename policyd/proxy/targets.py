@@ -6,9 +6,10 @@ belongs to a target as it is bound. A reload that leaves a binding as it is leav
 binding is another place, of which nothing is known. It names no target that the policy does not: it only passes some over.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from policyd.deploy.model import BoundTarget
@@ -61,10 +62,15 @@ class Ending(StrEnum):
     """nothing: the caller left, its deadline came, or policyd itself had no room"""
 
 
+_BY_STATUS: Final = MappingProxyType(
+    dict.fromkeys(_FAULTY, Ending.FAULT) | dict.fromkeys(_TELLS_NOTHING, Ending.NEITHER)
+)
+
+
 def verdict_on_status(status: int) -> Ending:
     """What an answer with this status says about its target, once it is complete. One that a caller can earn by what it
     sends (400, 404, 413, 422 …) is as good as any."""
-    return Ending.FAULT if status in _FAULTY else Ending.NEITHER if status in _TELLS_NOTHING else Ending.GOOD
+    return _BY_STATUS.get(status, Ending.GOOD)
 
 
 def verdict_on_fault(kind: Kind) -> Ending:
@@ -131,15 +137,15 @@ class TargetState:
         if trial:
             self.breaker.good(trial=True)
 
-    def end(self, ending: Ending, now: float, *, trial: bool) -> None:
-        """The attempt ended. `trial`: it is one, and that is still open."""
-        match ending:
-            case Ending.GOOD:
-                self.breaker.good(trial=trial)
-            case Ending.FAULT:
-                self.breaker.fault(now, trial=trial)
-            case Ending.NEITHER:
-                self.breaker.neither(trial=trial)
+    def end(self, size: int, ending: Ending, clock: Callable[[], float], *, trial: bool) -> None:
+        """The attempt ended and gives its place back. `trial`: it is one, and that is still open."""
+        if ending is Ending.GOOD:
+            self.breaker.good(trial=trial)
+        elif ending is Ending.FAULT:
+            self.breaker.fault(clock(), trial=trial)
+        else:
+            self.breaker.neither(trial=trial)
+        self.seats.give(size)
 
     @property
     def ready(self) -> bool:
