@@ -186,7 +186,8 @@ def test_a_look_that_is_turned_off_leaves_nobody_out(tmp_path: Path) -> None:
 
 def test_what_was_found_out_about_one_place_says_nothing_about_another(tmp_path: Path) -> None:
     async def test() -> None:
-        targets = {"cloud": HEALTH % "cloud"}
+        # It would not come back for its health alone.
+        targets = {"cloud": (HEALTH % "cloud").replace("\nhealthy_after = 2", "\nhealthy_after = 1000")}
         async with Recorder(by_table(WELL)) as new, three(tmp_path, probing=True, targets=targets) as running:
             old = running.recorders["cloud"]
             old.answer = status(500)
