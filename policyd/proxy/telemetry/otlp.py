@@ -5,6 +5,7 @@ of the process. This module alone needs `opentelemetry-proto`, and is imported o
 """
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -128,7 +129,17 @@ def _span(span: Span) -> SpanMessage:
 
 def _pairs(attributes: Mapping[str, Value]) -> list[KeyValue]:
     """What is empty says nothing and is left out."""
-    return [KeyValue(key=key, value=_value(value)) for key, value in attributes.items() if value != ""]
+    return [
+        _named(key, value) if isinstance(value, str) else KeyValue(key=key, value=_value(value))
+        for key, value in attributes.items()
+        if value != ""
+    ]
+
+
+@lru_cache(maxsize=1024)
+def _named(key: str, value: str) -> KeyValue:
+    """Most strings are names, and come again. INVARIANT: what is made of it copies it."""
+    return KeyValue(key=key, value=AnyValue(string_value=value))
 
 
 def _value(value: Value) -> AnyValue:
