@@ -65,6 +65,8 @@ POSTS: Final[dict[str, tuple[EndpointName, Dialect]]] = {
 }
 """Every path that takes a body."""
 
+_POSTED: Final = {path: Endpoint(name, dialect, path) for path, (name, dialect) in POSTS.items()}
+
 AZURE: Final = "/openai"
 AZURE_BARE: Final = frozenset({"/responses", "/models"})
 """What follows `/openai` without a version in the path: the version is a key of the query."""
@@ -99,6 +101,8 @@ def find_endpoint(
     if not path.startswith(prefix):
         return _unknown(path)
     below = path.removeprefix(prefix)
+    if method == "POST" and below in _POSTED:
+        return _POSTED[below]
     if _is_base(below, prefix):
         if method in {"GET", "HEAD"}:
             return Endpoint(
