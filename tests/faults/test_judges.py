@@ -254,6 +254,23 @@ def test_an_answer_for_which_waiting_helps_is_no_breach(case: Case) -> None:
     assert case.breaches() == set()
 
 
+def test_a_process_that_is_told_to_stop_owes_an_answer_to_what_is_under_way(case: Case) -> None:
+    case.seen.clean, case.seen.status, case.seen.headers, case.seen.body, case.record = (
+        False,
+        None,
+        {},
+        b"",
+        {},
+    )
+    case.seen.began = 5.0
+    case.evidence.stretches = [Stretch(1, 0.0, 10.05, 10.0, 1.0, killed=True), Stretch(2, 10.1, ready=11.0)]
+    assert case.breaches() == set()
+    case.evidence.stretches[0].killed, case.evidence.stretches[0].code = False, 0
+    assert "answer" in case.breaches()
+    case.seen.began = 9.9
+    assert "answer" not in case.breaches()
+
+
 def test_either_policy_around_a_reload_may_have_decided(case: Case) -> None:
     case.evidence.generations = [
         Generation("open", "usual", 0.0, 10.05),
