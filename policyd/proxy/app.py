@@ -26,7 +26,7 @@ from policyd.proxy.answering import (
     send_whole,
 )
 from policyd.proxy.asked import Asked, Envelope, Watch, endpoint_of, envelope_of
-from policyd.proxy.candidates import candidates_of, tokens_of
+from policyd.proxy.candidates import candidates_of, tokens_of, tokens_spent
 from policyd.proxy.conversation import MOST_DECISIONS
 from policyd.proxy.counting import COUNTED_HERE, carried, count
 from policyd.proxy.decide import Decided, decide, refusal_of
@@ -164,6 +164,9 @@ class Sidecar:
     def _record(self, request: Asked) -> None:
         record, line = request.record, request.line
         note_outcome(record, request.outcome)
+        spent = tokens_spent(record.told.usage)
+        if request.outcome.taken is not None and spent is not None:
+            self.road.targets.settle(request.outcome.taken, spent)
         if line is not None and line.turned_away is not None:
             record.status, record.outcome = REFUSALS[line.turned_away].status, line.turned_away
         self._log.write(line_of(record))

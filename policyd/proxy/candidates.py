@@ -13,11 +13,12 @@ from policyd.proxy.decide import Decided
 from policyd.proxy.live import Live
 from policyd.proxy.order import Seen, Standing, in_order_to_try, is_fixed
 from policyd.proxy.prefix import conversation_of
+from policyd.proxy.usage import Usage
 from policyd.traffic.body import Body
 from policyd.traffic.endpoints import EndpointName
 from policyd.traffic.reading import Reading
 
-__all__ = ["BYTES_PER_TOKEN", "candidates_of", "tokens_of"]
+__all__ = ["BYTES_PER_TOKEN", "candidates_of", "tokens_of", "tokens_spent"]
 
 BYTES_PER_TOKEN = 4
 """Of JSON with English text and code; a guess, and used only where nothing was counted."""
@@ -51,6 +52,13 @@ def tokens_of(decided: Decided, reading: Reading, size: int, answer_reserve: int
     known = "tokens" not in decided.between and isinstance(counted, int) and counted < MAX_NUMBER
     prompt = counted if known and isinstance(counted, int) else size // BYTES_PER_TOKEN + reading.extra_tokens
     return prompt, answer_reserve if reading.max_output is None else reading.max_output
+
+
+def tokens_spent(usage: Usage | None) -> int | None:
+    """The tokens that a target says it had, prompt and answer; None where it does not say both."""
+    if usage is None or usage.input is None or usage.output is None:
+        return None
+    return usage.input + usage.output
 
 
 def _costs(prices: Mapping[str, tuple[int, int]], plan: Plan, tokens: tuple[int, int]) -> Mapping[str, float]:

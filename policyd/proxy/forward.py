@@ -47,6 +47,7 @@ from policyd.proxy.patience import again_after, retry_after
 from policyd.proxy.targets import Ending as Verdict
 from policyd.proxy.targets import (
     Skipped,
+    Taken,
     Targets,
     TargetState,
     WhyPassed,
@@ -119,7 +120,7 @@ class Attempt:
 @dataclass(slots=True)
 class Outcome:
     """What happened. `passed` are candidates that were not asked, and why; `retry_after`: seconds after which one of the
-    candidates may be asked again, as far as any said so. `refusal` is the code of the refusal that is still to be sent;
+    candidates may be asked again, as far as any said so; `taken` of the last one's minute. `refusal` is the code of the refusal that is still to be sent;
     `again`: decide once more; `cut`: the connection must be broken off; `gone`: the client left; `tap` read beside the
     answer that passed."""
 
@@ -136,6 +137,7 @@ class Outcome:
     curious: bool = False
     passed: list[tuple[str, WhyPassed]] = field(default_factory=list)
     retry_after: float | None = None
+    taken: Taken | None = None
 
     @property
     def used(self) -> int:
@@ -277,6 +279,8 @@ class _Courier:
                     return self._passed(target, skipped)
             if isinstance(permit, Permit):
                 self._trial = state.begin(now, errand.tokens)
+                if state.metered:
+                    self._outcome.taken = Taken(target, now, errand.tokens)
         self._outcome.attempts.append(attempt)
         self._attempt = attempt
         attempt.permitted = perf_counter() - attempt.began

@@ -59,6 +59,15 @@ class Rates:
         self._requests += 1
         self._tokens += tokens
 
+    def settle(self, began: float, reserved: int, spent: int) -> None:
+        """A request that was taken at `began` for `reserved` tokens had `spent`. What is forgotten already stays so."""
+        for piece in reversed(self._slices):
+            if piece.began <= began:
+                if began - piece.began < _SLICE:
+                    piece.tokens += spent - reserved
+                    self._tokens += spent - reserved
+                return
+
     def left(self, now: float) -> tuple[int | None, int | None]:
         """Requests and tokens that the target may still have now; None where they are not bounded."""
         self._forget(now)

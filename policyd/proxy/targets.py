@@ -21,7 +21,7 @@ from policyd.proxy.standing import TargetsOut
 from policyd.proxy.upstream.errors import Kind
 
 __all__ = [
-    "Ending", "Skipped", "TargetState", "TargetView", "Targets", "WhyPassed", "verdict_on_fault", "verdict_on_status",
+    "Ending", "Skipped", "Taken", "TargetState", "TargetView", "Targets", "WhyPassed", "verdict_on_fault", "verdict_on_status",
 ]  # fmt: skip
 
 _FAULTY: Final = frozenset({500, 502, 503, 504, 529})
@@ -51,6 +51,14 @@ class Skipped(NamedTuple):
 
     why: WhyPassed
     wait: float | None
+
+
+class Taken(NamedTuple):
+    """What an attempt took of its target's minute, and when by the loop's clock."""
+
+    target: str
+    began: float
+    tokens: int
 
 
 class Ending(StrEnum):
@@ -131,6 +139,16 @@ class TargetState:
             self._rates.take(now, tokens)
         return self.breaker.begin()
 
+    @property
+    def metered(self) -> bool:
+        """Whether anything bounds what the target gets in a minute."""
+        return self._rates is not None
+
+    def settle(self, began: float, reserved: int, spent: int) -> None:
+        """An attempt that began at `began` with `reserved` tokens had `spent`."""
+        if self._rates is not None:
+            self._rates.settle(began, reserved, spent)
+
     def answering(self, seconds: float, *, trial: bool) -> None:
         """The first byte of an answer came after so long. A trial is over with it: an answer may take minutes."""
         self.first_byte = smoothed(self.first_byte, seconds)
@@ -194,6 +212,12 @@ class Targets:
     def get(self, target: str) -> TargetState | None:
         """None where it is not bound (any more): the gate says what that means."""
         return self._states.get(target)
+
+    def settle(self, taken: Taken, spent: int) -> None:
+        """The tokens that an attempt took of its target's minute were an upper bound, and these are what it had."""
+        state = self._states.get(taken.target)
+        if state is not None:
+            state.settle(taken.began, taken.tokens, spent)
 
     def seen(self, target: str) -> Seen:
         """What an order among equals may go by."""

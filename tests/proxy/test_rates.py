@@ -41,6 +41,19 @@ def test_a_request_that_is_larger_than_the_bound_goes_alone() -> None:
     assert rates.wait(0.0, 1000) == pytest.approx(WINDOW + 1)
 
 
+def test_what_was_had_takes_the_place_of_what_was_reserved() -> None:
+    rates = Rates(None, 100)
+    rates.take(0.0, 90)
+    rates.take(5.0, 10)
+    rates.settle(0.3, 90, 20)
+    assert rates.left(5.0) == (None, 70)
+    rates.settle(-9.0, 10, 0)
+    assert rates.left(5.0) == (None, 70), "what is forgotten stays so"
+    rates.settle(3.0, 10, 0)
+    assert rates.left(5.0) == (None, 70)
+    assert rates.left(61.0) == (None, 90)
+
+
 @given(
     st.lists(st.tuples(st.floats(0, 40), st.integers(0, 60)), max_size=60),
     st.integers(1, 5),

@@ -192,6 +192,26 @@ def test_a_target_gets_so_many_tokens_in_a_minute(tmp_path: Path) -> None:
     run(test())  # fmt: skip
 
 
+def test_what_a_target_says_it_had_is_what_counts(tmp_path: Path) -> None:
+    """A client that allows a long answer and gets a short one has not had a minute's tokens."""
+    body = b'{"choices":[],"usage":{"prompt_tokens":20,"completion_tokens":30,"total_tokens":50}}'
+    short = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b" % (
+        len(body),
+        body,
+    )
+
+    async def test() -> None:
+        rates = {"cloud": "load = { tokens_per_minute = 1000 }"}
+        async with three(tmp_path, targets=rates) as running:
+            running.recorders["cloud"].answer = saying(short)
+            ask = post("/v1/chat/completions", CHAT | {"max_tokens": 800})
+            for turn in range(3):
+                assert chosen(await running.ask(ask)) == b"cloud"
+                await until(lambda turn=turn: view(running, "cloud").tokens_left == 950 - 50 * turn)  # type: ignore[misc]
+
+    run(test())
+
+
 def test_where_the_minute_is_over_the_caller_is_told_when_there_is_another(tmp_path: Path) -> None:
     async def test() -> None:
         rates = {"cloud": "load = { requests_per_minute = 1 }"}
