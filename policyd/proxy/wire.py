@@ -253,8 +253,7 @@ def bounded_protocol(
             else:
                 self._deaf = True
                 if self._raw.can_write_eof():
-                    if self._raw.can_write_eof():
-                        self._raw.write_eof()
+                    self._raw.write_eof()
                 self.flow.resume_reading()
                 if self._lingering is not None:
                     self._lingering.cancel()

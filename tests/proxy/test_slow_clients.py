@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,7 +13,7 @@ from policyd.deploy.model import Listen
 from policyd.proxy import wire
 from policyd.proxy.serve import open_listener
 from tests.proxy.bench import CHAT, OK, Running, get, parsed, post, records, three
-from tests.upstream.scripted import Peer, run, until
+from tests.upstream.scripted import CERTS, Peer, run, until
 
 WHOLE = post("/v1/chat/completions", CHAT, connection="")
 HEAD = WHOLE.partition(b"\r\n\r\n")[0]
@@ -295,5 +296,29 @@ def test_hundreds_of_idle_connections_are_in_nobodys_way(tmp_path: Path) -> None
                 await reader.readuntil(b'{"fine":true}')
             for _, writer in idle:
                 writer.transport.abort()
+
+    run(test())
+
+
+@pytest.mark.parametrize("case", ["a large body", "no HTTP", "a slow head"])
+def test_a_refusal_reaches_its_client_over_tls_too(tmp_path: Path, case: str) -> None:
+    tls = f'tls = {{ certificate = "{CERTS}/leaf.pem", key = {{ file = "{CERTS}/leaf.key" }} }}'
+    sent = {
+        "a large body": post("/v1/chat/completions", b" " * 2_000_000),
+        "no HTTP": b"NONSENSE\r\n\r\n",
+        "a slow head": HEAD,
+    }[case]
+    limit = limits(body="64KiB", head_time="100ms" if case == "a slow head" else "15s")
+
+    async def test() -> None:
+        async with three(tmp_path, extra=limit, listen=tls) as running:
+            context = ssl.create_default_context(cafile=str(CERTS / "ca.pem"))
+            context.check_hostname = False
+            reader, writer = await asyncio.open_connection("127.0.0.1", running.port, ssl=context)
+            writer.write(sent)
+            answer = parsed(await reader.read())
+            writer.transport.abort()
+            assert (answer.status, answer.clean) == (413 if case == "a large body" else 400, True)
+            assert running.sent_anywhere() == 0
 
     run(test())
