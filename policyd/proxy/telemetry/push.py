@@ -1,6 +1,6 @@
 """Pushes metrics and spans to a collector, from a thread of its own.
 
-In come finished requests that are sampled, and a way to ask for the metrics; out go OTLP requests. The one idea: requests are
+In come spans, and a way to ask for the metrics; out go OTLP requests. The one idea: requests are
 never kept waiting for telemetry. What waits to be pushed has a bound beyond which it is dropped and counted, a push that fails
 is counted and not repeated, and a collector that is slow or gone costs this thread's time and nobody else's. It follows no
 redirect, asks no `HTTP_PROXY`, and reads no `OTEL_…` variable: the deployment file alone says where anything goes.
@@ -13,25 +13,23 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from policyd.deploy.model import Telemetry, Tls
 from policyd.proxy.telemetry import instruments as of
-from policyd.proxy.telemetry.finished import Finished
-from policyd.proxy.telemetry.naming import Names
 from policyd.proxy.telemetry.series import Family, family
-from policyd.proxy.telemetry.spans import spans_of
+from policyd.proxy.telemetry.spans import Span
 from policyd.proxy.upstream.tls import context_for
 from policyd.text.printable import printable
 
 __all__ = ["Pusher"]
 
-MOST_WAITING: Final = 2048
-"""Sampled requests that may wait to be pushed."""
+MOST_WAITING: Final = 4096
+"""Spans that may wait to be pushed: some megabytes."""
 
-BATCH: Final = 256
-"""Sampled requests in one push."""
+BATCH: Final = 512
+"""Spans in one push."""
 
 SPANS_SECONDS: Final = 5.0
 """After which spans are pushed, however few they are."""
@@ -62,7 +60,7 @@ class Pusher:
         self._tls: ssl.SSLContext | None = None
         if self._endpoint.scheme == "https":
             self._tls = context_for(Tls(where.ca))
-        self._waiting: deque[tuple[Finished, Names]] = deque()
+        self._waiting: deque[Span] = deque()
         self._wake = threading.Event()
         self._closing = threading.Event()
         self._sent = self._dropped = self._failed = 0
@@ -75,12 +73,12 @@ class Pusher:
     def start(self) -> None:
         self._thread.start()
 
-    def add(self, ended: Finished, names: Names) -> None:
-        """A request whose spans are to be pushed."""
-        if len(self._waiting) >= MOST_WAITING:
-            self._dropped += 1 + len(ended.outcome.attempts)
+    def add(self, spans: Sequence[Span]) -> None:
+        """The spans of one request."""
+        if len(self._waiting) + len(spans) > MOST_WAITING:
+            self._dropped += len(spans)
             return
-        self._waiting.append((ended, names))
+        self._waiting += spans
         if len(self._waiting) >= BATCH:
             self._wake.set()
 
@@ -113,8 +111,7 @@ class Pusher:
             self._wake.clear()
             good = True
             while self._waiting and (good or not self._closing.is_set()):
-                batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), BATCH))]
-                spans = [span for ended, names in batch for span in spans_of(ended, names)]
+                spans = [self._waiting.popleft() for _ in range(min(len(self._waiting), BATCH))]
                 good = self._push("traces", lambda spans=spans: traces_message(spans, resource))  # type: ignore[misc]
                 self._sent += len(spans) if good else 0
                 self._failed += 0 if good else len(spans)

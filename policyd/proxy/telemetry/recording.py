@@ -14,6 +14,7 @@ from policyd.deploy.model import Telemetry
 from policyd.proxy.telemetry.finished import Finished
 from policyd.proxy.telemetry.push import Pusher
 from policyd.proxy.telemetry.series import Family
+from policyd.proxy.telemetry.spans import spans_of
 from policyd.proxy.telemetry.tally import Tally
 from policyd.proxy.telemetry.trace import Sampler, Trace
 
@@ -51,7 +52,8 @@ class Recording:
     def ended(self, request: Finished) -> None:
         self._tally.add(request)
         if self._pusher is not None and request.trace is not None and request.trace.sampled:
-            self._pusher.add(request, self._tally.names(request.live))
+            # Made now: what waits must not hold on to a request's features.
+            self._pusher.add(spans_of(request, self._tally.names(request.live)))
 
     def families(self) -> tuple[Family, ...]:
         """Everything there is to read now; from the event loop."""
