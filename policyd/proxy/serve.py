@@ -53,6 +53,9 @@ __all__ = ["Running", "open_listener", "serve", "serving"]
 FIRST_LOOKS_SECONDS = 3.0
 """Requests wait so long at most for the first look at what on-prem targets say of themselves."""
 
+SPARE_FILES: Final = 256
+"""Open files besides connections."""
+
 MOST_THREADS = 4
 """For reading and checking large bodies: one for each core beside the event loop's own, one at least. More would stand
 between the event loop and its core, or the interpreter lock, which goes to any of those that wait."""
@@ -86,6 +89,7 @@ def serve(deployment_path: str) -> int:
         _say(f"cannot start: {error.strerror or error}: {error.filename or 'address in use or not ours'}")
         return FINDINGS
     _quiet_logging()
+    _allow_open_files(deployment.limits.connections)
     sys.setswitchinterval(SWITCH_SECONDS)
     gc.collect()
     gc.freeze()
@@ -107,6 +111,7 @@ async def _until_told(
         _say(f"admin on {_address(admin, live.deployment.admin)}")
         await orders.stop.wait()
         running.draining = True
+        running.take_leave()
         drain = running.sidecar.live.deployment.drain
         if drain.grace:
             _say(f"stopping in {drain.grace:g} seconds: not ready from now on")
@@ -130,6 +135,7 @@ class Running:
         self.out = out
         self.prober = prober
         self.orders = Orders()
+        self.take_leave: Callable[[], None] = lambda: None
         self.draining = False
 
     def standing(self) -> Standing:
@@ -209,6 +215,7 @@ async def serving(
         servers.append((server, loop.create_task(server.serve(sockets=[listener]))))
 
     facing = HttpServer(sidecar, bounded_protocol(limits, sidecar.turn_away), drain_limit, tls=listeners[0])
+    running.take_leave = facing.take_leave
     looked_at = Vitals(
         live=lambda: sidecar.live,
         targets=lambda: road.targets.view(loop.time()),
@@ -300,6 +307,22 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     except ImportError:
         return asyncio.new_event_loop
     return uvloop.new_event_loop
+
+
+def _allow_open_files(connections: int) -> None:
+    """As many open files as clients may have connections, with one to a target for each, where the system lets us: most
+    start a process with 1,024."""
+    try:
+        import resource  # noqa: PLC0415  it does not exist on Windows
+    except ImportError:
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * connections + SPARE_FILES
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    if most < wanted:
+        _say(f"this process may open {most} files, and {connections} connections (`limits.connections`) may need {wanted}")
 
 
 def _quiet_logging() -> None:

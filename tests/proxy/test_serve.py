@@ -3,6 +3,7 @@
 import asyncio
 import re
 import signal
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -188,3 +189,21 @@ def test_it_does_not_start_on_an_address_that_is_taken(tmp_path: Path) -> None:
             assert "Traceback" not in said
 
     run(test())
+
+
+OPEN_FILES = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, int(sys.argv[1])))
+from policyd.proxy.serve import _allow_open_files
+_allow_open_files(500)
+print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+"""
+
+
+@pytest.mark.parametrize(("most", "allowed", "told"), [(2000, 1256, False), (700, 700, True)])
+def test_it_may_open_as_many_files_as_its_connections_need(most: int, allowed: int, told: bool) -> None:
+    """Most systems start a process with 1,024 open files, which 600 streams use up."""
+    command = [sys.executable, "-c", OPEN_FILES, str(most)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert int(done.stdout) == allowed
+    assert ("limits.connections" in done.stderr) == told
