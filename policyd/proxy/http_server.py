@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from policyd.proxy.listen_tls import ListenerTls
 
@@ -52,6 +53,19 @@ class HttpServer(uvicorn.Server):
         self.should_exit = True
         self._told.set()
 
+    def take_leave(self) -> None:
+        """From now on every answer is the last of its connection. A client that keeps its connection would otherwise send
+        the next request just when the connection is closed, and not know whether it was taken."""
+        app = _with_close(self.config.loaded_app)
+        self.config.loaded_app = app
+        for connection in self.server_state.connections:
+            if isinstance(connection, HttpToolsProtocol):
+                connection.app = app
+                # None until the first request; an answer that has begun has said already what becomes of the connection.
+                cycle: RequestResponseCycle | None = connection.cycle
+                if cycle is not None and not cycle.response_started:
+                    cycle.keep_alive = False
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stops listening, lets what is under way end, cancels what outlasts the drain, and waits until that has ended
         too, so that every request has its line in the log."""
@@ -70,6 +84,18 @@ class HttpServer(uvicorn.Server):
         for task in cancelled:
             task.cancel()
         await asyncio.gather(*cancelled, return_exceptions=True)
+
+
+def _with_close(app: Any) -> Any:
+    async def closing(scope: Any, receive: Any, send: Any) -> None:
+        async def say(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
+            await send(message)
+
+        await app(scope, receive, say)
+
+    return closing
 
 
 def _config(app: Any, protocol: type[asyncio.Protocol]) -> uvicorn.Config:

@@ -11,8 +11,9 @@ __all__ = ["Keeping"]
 class Keeping:
     """INVARIANT: one request at a time. `opened` counts connections: 1 as long as the server keeps it."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, *, reopens: bool = True) -> None:
         self._port = port
+        self._reopens = reopens
         self.opened = 0
 
     async def __aenter__(self) -> Self:
@@ -31,7 +32,7 @@ class Keeping:
         head = await self._reader.readuntil(b"\r\n\r\n")
         answer = parsed(head)
         body = await self._reader.readexactly(int(answer.headers[b"content-length"]))
-        if answer.headers.get(b"connection") == b"close":
+        if answer.headers.get(b"connection") == b"close" and self._reopens:
             self._writer.close()
             await self._open()
         return parsed(head + body)

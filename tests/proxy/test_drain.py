@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.proxy.bench import CHAT, OK, Answer, Recorder, exchange, get, post, records
+from tests.proxy.keeping import Keeping
 from tests.proxy.test_failover import SSE, chunk
 from tests.proxy.test_serve import Process, started
 from tests.upstream.scripted import Peer, run, until
@@ -181,5 +182,69 @@ def test_a_connection_that_is_kept_open_is_closed_after_its_answer(tmp_path: Pat
             go_on.set()
             assert (await asking).status == 200
             assert await running.process.wait() == 0
+
+    run(test())
+
+
+def test_clients_that_keep_their_connections_are_told_before_they_are_closed(tmp_path: Path) -> None:
+    """A client that sends on its open connection just when the server closes it cannot know whether the request was taken."""
+    asked = [0] * 8
+
+    async def test() -> None:
+        async with (
+            Recorder() as server,
+            started(tmp_path, urls_of(server), extra='[drain]\ngrace = "1m"\n') as running,
+        ):
+            request = post("/v1/chat/completions", CHAT, connection="keep-alive")
+
+            async def asking(number: int) -> None:
+                async with Keeping(running.port, reopens=False) as client:
+                    while True:
+                        answer = await client.ask(request)
+                        assert answer.status == 200
+                        asked[number] += 1
+                        if answer.headers.get(b"connection") == b"close":
+                            return
+
+            clients = [asyncio.create_task(asking(number)) for number in range(len(asked))]
+            await until(lambda: min(asked) > 3 or any(client.done() for client in clients))
+            running.process.terminate()
+            await asyncio.gather(*clients)
+            # Those that come in the grace are answered, once on each connection.
+            assert (await exchange(running.port, request)).headers[b"connection"] == b"close"
+            asked[0] += 1
+            running.process.terminate()
+            await running.process.wait()
+
+    run(test())
+    assert [r["outcome"] for r in records(tmp_path / "decisions.jsonl")] == ["answered"] * sum(asked)
+
+
+def test_an_answer_that_waits_for_its_target_is_the_last_of_its_connection(tmp_path: Path) -> None:
+    async def test() -> None:
+        arrived, go_on = asyncio.Event(), asyncio.Event()
+
+        async def slow(peer: Peer, request: bytes) -> None:
+            if request.startswith(b"GET "):
+                await peer.send(NOT_FOUND)
+                return
+            arrived.set()
+            await go_on.wait()
+            await peer.send(OK)
+
+        async with (
+            Recorder(slow) as server,
+            started(tmp_path, urls_of(server), extra='[drain]\ngrace = "1m"\n') as running,
+        ):
+            asking = asyncio.create_task(
+                exchange(running.port, post("/v1/chat/completions", CHAT, connection="keep-alive"))
+            )
+            await arrived.wait()
+            running.process.terminate()
+            await said(running, "not ready from now on")
+            go_on.set()
+            assert (await asking).headers[b"connection"] == b"close"
+            running.process.terminate()
+            await running.process.wait()
 
     run(test())
