@@ -8,7 +8,7 @@ from typing import Any
 
 from policyd.translate.asking import Json
 from policyd.translate.loss import Unsayable
-from policyd.translate.openai_errors import of_chat, parsed, said
+from policyd.translate.openai_errors import in_words, of_chat, parsed, said
 from policyd.translate.responses_tools import called, names_of
 from policyd.translate.responses_words import (
     call_item,
@@ -116,4 +116,4 @@ def error(status: int, body: bytes) -> tuple[int, bytes]:
     """An error answer. Both APIs say errors alike; servers of chat do not all."""
     value = parsed(body)
     told = value.get("error", value) if isinstance(value, dict) else None
-    return status, said(status, of_chat(told, f"the target answered with status {status}"))
+    return status, said(status, of_chat(told, in_words(status, body)))

@@ -12,6 +12,7 @@ from policyd.translate.arguments import read_arguments
 from policyd.translate.asking import UNKNOWN, Json, Neutral, asks_nothing, each
 from policyd.translate.loss import Lost
 from policyd.translate.shape import at, obj, only, some, text
+from policyd.translate.thoughts import block_of
 
 __all__ = ["turns_of"]
 
@@ -144,7 +145,7 @@ _ASSISTANT: Final = frozenset(
         "tool_calls",
         "reasoning_content",
         "reasoning",
-        "thinking_blocks",
+        "reasoning_details",
         *_UNSAID,
     }
 )
@@ -156,16 +157,9 @@ def _thoughts(message: Json, place: str) -> list[Json]:
     for key in ("reasoning_content", "reasoning"):
         if some(message, key):
             text(message[key], at(place, key))
-    blocks = []
-    for where, block in each(message.get("thinking_blocks") or [], at(place, "thinking_blocks")):
-        keys = {"thinking": ("thinking", "signature"), "redacted_thinking": ("data",)}.get(
-            str(block.get("type"))
-        )
-        if keys is None:
-            raise Lost(at(where, "type"), "the messages API has no such thinking")
-        only(block, {"type", "index", *keys}, where, UNKNOWN)
-        blocks.append({"type": block["type"]} | {key: text(block.get(key), at(where, key)) for key in keys})
-    return blocks
+    details = each(message.get("reasoning_details") or [], at(place, "reasoning_details"))
+    blocks = (block_of(detail, where) for where, detail in details)
+    return [block for block in blocks if block is not None]
 
 
 def _call(call: Json, place: str) -> Json:

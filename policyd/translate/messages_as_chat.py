@@ -4,7 +4,7 @@ In come the parsed answer and the body that the caller sent; out goes the caller
 one kind make up one field. Chat has one text and one list of calls, so what stood between a call and a text is no longer
 told; the words are all there. `created` is 0, for the messages API does not say when it answered.
 
-Thinking is said as `reasoning_content`, and as `thinking_blocks` with its signatures, which a client that sends back the
+Thinking is said as `reasoning_content`, and as `reasoning_details` with its signatures, which a client that sends back the
 message it got brings back.
 """
 
@@ -15,7 +15,8 @@ import orjson
 from policyd.translate.asking import Json
 from policyd.translate.chat_words import answered, finish_of, refusal_of, usage_of
 from policyd.translate.loss import Unsayable
-from policyd.translate.openai_errors import of_messages, parsed, said
+from policyd.translate.openai_errors import in_words, of_messages, parsed, said
+from policyd.translate.thoughts import detail_of
 
 __all__ = ["error", "whole"]
 
@@ -66,8 +67,10 @@ def _message(blocks: list[object]) -> Json:
             case _:
                 raise Unsayable("chat has no word for a block of the answer")
     message: Json = {"role": "assistant", "content": "".join(texts) if texts else None}
+    if any(reasoning):
+        message["reasoning_content"] = "".join(reasoning)
     if thoughts:
-        message |= {"reasoning_content": "".join(reasoning), "thinking_blocks": thoughts}
+        message["reasoning_details"] = [detail_of(t, i) for i, t in enumerate(thoughts)]
     return message | ({"tool_calls": calls} if calls else {})
 
 
@@ -86,5 +89,5 @@ _OVERLOADED: Final = 529
 def error(status: int, body: bytes) -> tuple[int, bytes]:
     """An error answer as chat says errors; of bytes that are none of Anthropic's, the status alone is told."""
     value = parsed(body)
-    told = of_messages(value if isinstance(value, dict) else {}, f"the target answered with status {status}")
+    told = of_messages(value if isinstance(value, dict) else {}, in_words(status, body))
     return 503 if status == _OVERLOADED else status, said(status, told)

@@ -14,6 +14,7 @@ from policyd.translate.chat_words import answered, finish_of, refusal_of, usage_
 from policyd.translate.loss import Unsayable
 from policyd.translate.openai_errors import of_messages
 from policyd.translate.sse import DONE, Events, object_of, said
+from policyd.translate.thoughts import detail_of
 
 __all__ = ["Stream"]
 
@@ -29,6 +30,7 @@ class Stream:
         "_index",
         "_open",
         "_refusal",
+        "_thought",
         "_tool",
         "_usage",
         "_wants",
@@ -41,6 +43,7 @@ class Stream:
         self._head: Json | None = None
         self._open: Json | None = None
         self._index = -1
+        self._thought = -1
         self._tool = -1
         self._finish: str | None = None
         self._refusal: str | None = None
@@ -151,7 +154,8 @@ class Stream:
         if block["type"] == "tool_use" and not block["said"]:
             return self._arguments(orjson.dumps(block["input"]).decode())
         if block["type"] in {"thinking", "redacted_thinking"}:
-            return self._chunk({"thinking_blocks": [{"index": self._index} | block]})
+            self._thought += 1
+            return self._chunk({"reasoning_details": [detail_of(block, self._thought)]})
         return b""
 
     def _message_delta(self, event: Json) -> bytes:

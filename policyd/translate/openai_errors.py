@@ -11,7 +11,7 @@ import orjson
 
 from policyd.translate.asking import Json
 
-__all__ = ["TOO_LONG", "of_chat", "of_messages", "parsed", "said"]
+__all__ = ["TOO_LONG", "in_words", "of_chat", "of_messages", "parsed", "said"]
 
 TOO_LONG: Final = "context_length_exceeded"
 """The code by which OpenAI's clients know that they must shorten the conversation."""
@@ -21,6 +21,9 @@ _TOO_LONG: Final = re.compile(
     r"|context (?:size|window|length) (?:has been )?exceeded|^prompt is too long",
     re.IGNORECASE,
 )
+_MOST_WORDS: Final = 2_000
+"""Characters of an error that is no JSON which are passed on."""
+
 _TOO_LONG_TYPES: Final = (TOO_LONG, "exceed_context_size_error")
 
 _OF_ANTHROPIC: Final = {
@@ -67,6 +70,14 @@ def parsed(body: bytes) -> Any:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
         return None
+
+
+def in_words(status: int, body: bytes) -> str:
+    """What to say of an error that says nothing itself: the words that it is, or its status."""
+    words = body.decode(errors="replace").strip()
+    if words and words.isprintable() and words[0] not in "<{[":
+        return words[:_MOST_WORDS]
+    return f"the target answered with status {status}"
 
 
 def said(status: int, error: Json) -> bytes:

@@ -151,10 +151,8 @@ def accumulated(said: bytes) -> Json:
             for key, value in choice["delta"].items():
                 if key in {"content", "reasoning_content", "refusal"}:
                     message[key] = (message.get(key) or "") + value
-                elif key == "thinking_blocks":
-                    message.setdefault(key, []).extend(
-                        {k: v for k, v in b.items() if k != "index"} for b in value
-                    )
+                elif key == "reasoning_details":
+                    message.setdefault(key, []).extend(value)
                 elif key == "tool_calls":
                     for call in value:
                         known = calls.setdefault(call["index"], {"function": {"arguments": ""}})
@@ -173,8 +171,6 @@ def test_chunks_add_up_to_the_whole_chat_completion(answer: Json) -> None:
     )
     whole = messages_as_chat.whole(answer, ASKED_CHAT)
     message = whole["choices"][0]["message"] | {"content": whole["choices"][0]["message"]["content"] or ""}
-    if "reasoning_content" in message and not message["reasoning_content"]:
-        del message["reasoning_content"]
     assert read["message"] == message
     assert read["finish"] == whole["choices"][0]["finish_reason"]
     assert {key: read[key] for key in ("id", "created", "model", "usage")} == {

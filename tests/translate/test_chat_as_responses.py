@@ -228,13 +228,13 @@ def test_an_error_keeps_what_it_says(told: Json, expected: Json) -> None:
     assert error(400, orjson.dumps(told)) == (400, orjson.dumps({"error": expected}))
 
 
-@pytest.mark.parametrize("body", [b"", b"Internal Server Error", b"[]", b"{}", b"\xff"])
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"{}", b"\x00"])
 def test_an_error_that_says_nothing_tells_its_status(body: bytes) -> None:
     said = orjson.loads(error(500, body)[1])["error"]
     assert (said["type"], said["message"]) == ("server_error", "the target answered with status 500")
 
 
 def test_the_official_client_reads_the_message_of_an_error() -> None:
-    status, body = error(500, b"Internal Server Error")
-    with pytest.raises(APIStatusError, match="the target answered with status 500"):
+    status, body = error(500, b"Internal Server Error\n")
+    with pytest.raises(APIStatusError, match="Internal Server Error"):
         sdk(body, status=status, content_type="application/json").responses.create(model="m", input="hi")

@@ -150,16 +150,31 @@ def test_a_call_without_arguments_has_an_empty_object() -> None:
     ]
 
 
+CLAUDE: Json = {"format": "anthropic-claude-v1", "index": 0}
+SIGNED: Json = {"type": "reasoning.text", "text": "hm", "signature": "s"} | CLAUDE
+
+
 def test_thinking_comes_back_with_its_signature_and_stands_before_the_words() -> None:
-    thoughts = [
-        {"index": 0, "type": "thinking", "thinking": "hm", "signature": "s"},
-        {"index": 1, "type": "redacted_thinking", "data": "d"},
-    ]
-    assert assistant(content="yes", reasoning_content="hm", thinking_blocks=thoughts) == [
+    details = [SIGNED, {"type": "reasoning.encrypted", "data": "d"} | CLAUDE]
+    assert assistant(content="yes", reasoning_content="hm", reasoning_details=details) == [
         {"type": "thinking", "thinking": "hm", "signature": "s"},
         {"type": "redacted_thinking", "data": "d"},
         {"type": "text", "text": "yes"},
     ]
+
+
+@pytest.mark.parametrize(
+    "detail",
+    [
+        SIGNED | {"format": "openai-responses-v1"},
+        {"type": "reasoning.text", "text": "hm"} | CLAUDE,
+        {"type": "reasoning.summary", "summary": "hm"} | CLAUDE,
+        {"type": "reasoning.encrypted", "data": "d", "format": "google-gemini-v1"},
+    ],
+    ids=["another's signature", "no signature", "a summary", "another's secret"],
+)
+def test_thinking_of_another_server_is_left_out(detail: Json) -> None:
+    assert assistant(content="yes", reasoning_details=[detail]) == [{"type": "text", "text": "yes"}]
 
 
 def test_thinking_without_a_signature_is_left_out() -> None:
@@ -373,6 +388,10 @@ def calling(arguments: str, **keys: Any) -> list[Json]:
         ([BACK], "messages[0]"),
         ([HI, {"role": "assistant", "function_call": {"name": "f"}}, HI], "messages[1].function_call"),
         ([HI, {"role": "assistant", "audio": {"id": "a"}}, HI], "messages[1].audio"),
+        (
+            [HI, {"role": "assistant", "content": "a", "reasoning_details": [SIGNED | {"signature": 1}]}, HI],
+            "messages[1].reasoning_details[0].signature",
+        ),
         (calling("[1]"), "messages[1].tool_calls[0].function.arguments"),
         (calling("{"), "messages[1].tool_calls[0].function.arguments"),
         (calling('{"a": 1, "a": 2}'), "messages[1].tool_calls[0].function.arguments"),

@@ -24,6 +24,9 @@ TEXT: Json = {"type": "text", "text": "hello"}
 USE: Json = {"type": "tool_use", "id": "toolu_1", "name": "look", "input": {"a": [1, "é"]}}
 THINKING: Json = {"type": "thinking", "thinking": "hm", "signature": "s"}
 HIDDEN: Json = {"type": "redacted_thinking", "data": "d"}
+CLAUDE: Json = {"format": "anthropic-claude-v1"}
+SAID_THINKING: Json = {"type": "reasoning.text", "text": "hm", "signature": "s", "index": 0} | CLAUDE
+SAID_HIDDEN: Json = {"type": "reasoning.encrypted", "data": "d", "index": 1} | CLAUDE
 
 
 def answer(*blocks: Json, **keys: Any) -> Json:
@@ -82,7 +85,7 @@ def test_an_answer_of_calls_alone_has_no_content() -> None:
 def test_thinking_is_said_in_words_and_with_its_signature() -> None:
     said = message(THINKING, HIDDEN, TEXT)
     assert said["reasoning_content"] == "hm"
-    assert said["thinking_blocks"] == [THINKING, HIDDEN]
+    assert said["reasoning_details"] == [SAID_THINKING, SAID_HIDDEN]
     assert said["content"] == "hello"
 
 
@@ -175,7 +178,7 @@ def test_an_error_is_said_as_chat_says_errors(
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"<html>", b"[]", b"{}", b'{"error": "no"}', b'{"error": {"message": 3}}', b"\xff"]
+    "body", [b"", b"<html>", b"[]", b"{}", b'{"error": "no"}', b'{"error": {"message": 3}}', b"\x00"]
 )
 def test_an_error_that_is_none_of_anthropics_tells_its_status(body: bytes) -> None:
     said = orjson.loads(error(502, body)[1])["error"]
@@ -193,6 +196,9 @@ def test_the_official_client_reads_the_message_of_an_error() -> None:
 
 
 def test_a_prompt_that_is_too_long_has_the_code_by_which_clients_shorten_it() -> None:
-    told = {"type": "error", "error": {"type": "invalid_request_error", "message": "prompt is too long: 9 > 8"}}
+    told = {
+        "type": "error",
+        "error": {"type": "invalid_request_error", "message": "prompt is too long: 9 > 8"},
+    }
     said = orjson.loads(error(400, orjson.dumps(told))[1])["error"]
     assert (said["message"], said["code"]) == ("prompt is too long: 9 > 8", "context_length_exceeded")

@@ -11,7 +11,7 @@ from policyd.translate.messages_as_chat import whole
 from policyd.translate.messages_stream_as_chat import Stream
 
 from .streams import fed, messages_events, sdk, sse
-from .test_messages_as_chat import HIDDEN, TEXT, THINKING, USAGE, USE, answer
+from .test_messages_as_chat import HIDDEN, SAID_HIDDEN, SAID_THINKING, TEXT, THINKING, USAGE, USE, answer
 
 Json = dict[str, Any]
 
@@ -39,7 +39,7 @@ def test_a_stream_is_said_event_by_event() -> None:
         {"role": "assistant", "content": ""},
         {"reasoning_content": "h"},
         {"reasoning_content": "m"},
-        {"thinking_blocks": [{"index": 0} | THINKING]},
+        {"reasoning_details": [SAID_THINKING]},
         {"content": "he"},
         {"content": "llo"},
         {"tool_calls": [call]},
@@ -74,9 +74,7 @@ def test_the_official_accumulator_adds_up_to_the_whole_answer() -> None:
     ]
     extra = read.model_extra or {}
     assert extra["reasoning_content"] == told["reasoning_content"]
-    assert [{k: v for k, v in b.items() if k != "index"} for b in extra["thinking_blocks"]] == told[
-        "thinking_blocks"
-    ]
+    assert extra["reasoning_details"] == told["reasoning_details"]
     assert final.usage is not None
     assert final.usage.total_tokens == expected["usage"]["total_tokens"]
 
@@ -114,7 +112,7 @@ def test_hidden_thinking_is_carried_and_a_new_kind_of_event_passed_over() -> Non
     events = messages_events(answer(HIDDEN, TEXT))
     events.insert(1, {"type": "weather"})
     deltas = [chunk["choices"][0]["delta"] for chunk in chunks(said_of(events))]
-    assert deltas[1] == {"thinking_blocks": [{"index": 0} | HIDDEN]}
+    assert deltas[1] == {"reasoning_details": [SAID_HIDDEN | {"index": 0}]}
 
 
 ERROR: Json = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
