@@ -74,7 +74,10 @@ def _said(body: dict[str, Any]) -> dict[str, Any]:
         if tools:
             out["tools"] = tools
     if some(body, "tool_choice"):
-        out |= said_choice(obj(body["tool_choice"], "tool_choice"))
+        choice = said_choice(obj(body["tool_choice"], "tool_choice"))
+        # Without tools there is nothing to choose, and OpenAI refuses to be told so.
+        if "tools" in out or choice["tool_choice"] not in ("auto", "none"):
+            out |= choice
     _thinking(body, out)
     _format(body, out)
     _labels(body, out)

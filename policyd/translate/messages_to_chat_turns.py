@@ -47,6 +47,10 @@ def said_turns(system: object, turns: object) -> _Said:
             case "assistant":
                 out.append(_assistant(content, f"{place}.content"))
             case "system":
+                if out and "tool_calls" in out[-1]:
+                    raise Lost(
+                        place, "in chat completions nothing stands between calls of tools and their results"
+                    )
                 out.append(_system(content, f"{place}.content"))
             case _:
                 raise Lost(f"{place}.role", _NO_COUNTERPART)

@@ -75,12 +75,9 @@ SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}}
         ({"thinking": {"type": "disabled"}, "output_config": {"effort": "low"}}, {"reasoning_effort": "none"}),
         ({"cache_control": {"type": "ephemeral"}}, {}),
         ({"context_management": {"edits": [{"type": "clear_tool_uses_20250919", "trigger": {"type": "input_tokens"}}]}}, {}),
-        ({"tool_choice": {"type": "auto"}}, {"tool_choice": "auto"}),
+        ({"tool_choice": {"type": "auto", "disable_parallel_tool_use": True}}, {}),
+        ({"tool_choice": {"type": "none"}}, {}),
         ({"tool_choice": {"type": "any"}}, {"tool_choice": "required"}),
-        ({"tool_choice": {"type": "none"}}, {"tool_choice": "none"}),
-        ({"tool_choice": {"type": "tool", "name": "f"}}, {"tool_choice": {"type": "function", "function": {"name": "f"}}}),
-        ({"tool_choice": {"type": "any", "disable_parallel_tool_use": True}}, {"tool_choice": "required", "parallel_tool_calls": False}),
-        ({"tool_choice": {"type": "auto", "disable_parallel_tool_use": False}}, {"tool_choice": "auto", "parallel_tool_calls": True}),
         ({"container": None, "anything": None, "top_k": None}, {}),
         ({"tools": []}, {}),
     ],
@@ -141,6 +138,7 @@ def test_a_setting_is_kept_or_said_otherwise_or_goes(given: dict[str, Any], beco
         ({"messages": [assistant({"type": "server_tool_use", "id": "s", "name": "web_search", "input": {}}), USER]}, "messages[0].content[0].type"),
         ({"messages": [assistant(CALL | {"caller": {"type": "code_execution_20250825"}}), USER]}, "messages[0].content[0].caller"),
         ({"messages": [assistant(CALL | {"input": "{}"}), USER]}, "messages[0].content[0].input"),
+        ({"messages": [assistant(CALL), {"role": "system", "content": "s"}, user({"type": "tool_result", "tool_use_id": "t"})]}, "messages[1]"),
         ({"system": [IMAGE]}, "system[0].type"),
         ({"system": 5}, "system"),
     ],
@@ -196,6 +194,22 @@ def test_a_turn_becomes_messages(given: dict[str, Any], becomes: list[dict[str, 
 )
 def test_the_system_prompt_is_the_first_message(system: object, becomes: list[dict[str, Any]]) -> None:
     assert turns(system=system) == becomes
+
+
+@pytest.mark.parametrize(
+    ("choice", "becomes"),
+    [
+        ({"type": "auto"}, {"tool_choice": "auto"}),
+        ({"type": "any"}, {"tool_choice": "required"}),
+        ({"type": "none"}, {"tool_choice": "none"}),
+        ({"type": "tool", "name": "f"}, {"tool_choice": {"type": "function", "function": {"name": "f"}}}),
+        ({"type": "any", "disable_parallel_tool_use": True}, {"tool_choice": "required", "parallel_tool_calls": False}),
+        ({"type": "auto", "disable_parallel_tool_use": False}, {"tool_choice": "auto", "parallel_tool_calls": True}),
+    ],
+)  # fmt: skip
+def test_which_tool_may_be_chosen(choice: dict[str, Any], becomes: dict[str, Any]) -> None:
+    out = said(tools=[{"name": "f", "input_schema": SCHEMA}], tool_choice=choice)
+    assert {key: out[key] for key in ("tool_choice", "parallel_tool_calls") if key in out} == becomes
 
 
 def test_a_tool_becomes_a_function() -> None:
