@@ -5,7 +5,7 @@ later policy can be asked what it would have done; the words in it that a caller
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from itertools import islice
@@ -17,7 +17,7 @@ from policyd.policy.decision import Decision, Plan
 from policyd.policy.program import MAX_NUMBER, Value
 from policyd.policy.request import EVERYTHING
 from policyd.proxy.forward import Attempt
-from policyd.proxy.usage import NOTHING, Told, Usage
+from policyd.proxy.usage import NOTHING, Told
 
 __all__ = ["Record", "line_of", "shown"]
 
@@ -31,8 +31,6 @@ LONGEST_MODEL: Final = 64
 
 MOST_CLAIMS: Final = 32
 """Claims of a caller that a record repeats."""
-
-_USAGE: Final = tuple(f.name for f in fields(Usage))
 
 _UNBOUNDED: Final = frozenset({"tokens", "context_needed", "max_output"})
 """Numbers whose largest value stands for one that nobody knows or bounds."""
@@ -102,7 +100,7 @@ def line_of(record: Record) -> bytes:
     }
     usage = record.told.usage
     if usage is not None:
-        out["usage"] = {n: v for n in _USAGE if (v := getattr(usage, n)) is not None}
+        out["usage"] = {name: number for name, number in usage._asdict().items() if number is not None}
     if record.passed:
         out["passed"] = dict(record.passed)
     if record.by:

@@ -9,8 +9,7 @@ however long a stream is. It changes no byte, and what it cannot read it leaves 
 import re
 import zlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import orjson
 
@@ -36,8 +35,7 @@ _MOST_REASONS: Final = 8
 _GZIP_OR_ZLIB: Final = zlib.MAX_WBITS | 32
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(NamedTuple):
     """Tokens; None where the target did not say. `input` counts the whole prompt, what came from a cache (`cache_read`) or
     went into one (`cache_creation`) with it, and `output` counts `reasoning` with it, whatever the dialect's own sums are."""
 
@@ -48,8 +46,7 @@ class Usage:
     reasoning: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(NamedTuple):
     """What an answer says of itself. `model` and `reasons` are the target's words: whoever passes them on bounds them."""
 
     usage: Usage | None = None
@@ -58,6 +55,7 @@ class Told:
 
 
 NOTHING: Final = Told()
+_NO_USAGE: Final = Usage()
 
 
 class Tap(Protocol):
@@ -275,7 +273,7 @@ def _usage(said: object) -> Usage | None:
         read, created = _count(said, "cache_read_input_tokens"), _count(said, "cache_creation_input_tokens")
         whole = None if fresh is None else fresh + (read or 0) + (created or 0)
         usage = Usage(whole, _count(said, "output_tokens"), read, created)
-    return None if usage == Usage() else usage
+    return None if usage == _NO_USAGE else usage
 
 
 def _count(table: object, key: str) -> int | None:

@@ -18,9 +18,9 @@ __all__ = ["Finished", "outcome_of"]
 _TOLD_APART = frozenset(FAILS_OVER) | {400, 403, 404, 413, 422}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Finished:
-    """`began` is of the clock that attempts use (`perf_counter`), `record.at` the same moment in POSIX time."""
+    """It does not change (and is not frozen because one is made for every request). `began` is of the clock that attempts use (`perf_counter`), `record.at` the same moment in POSIX time."""
 
     record: Record
     outcome: Outcome

@@ -4,7 +4,6 @@ In comes a finished request; out goes, whenever it is asked for, what was counte
 adds to is found by two lookups and kept, so that counting one costs a few microseconds, whether or not anybody reads.
 """
 
-from collections.abc import Mapping
 from typing import Final
 
 from policyd.proxy.live import Live
@@ -129,7 +128,7 @@ class Tally:
             operation.input.add(usage.input)
         if usage.output is not None:
             operation.output.add(usage.output)
-        for kind, number in _parts(usage).items():
+        for kind, number in zip(Usage._fields, usage, strict=True):
             if number:
                 self._tokens.add((target, kind), number)
 
@@ -140,13 +139,3 @@ class Tally:
         )  # fmt: skip
         moved = Family(of.BYTES, ((("in",), self._bytes_in), (("out",), self._bytes_out)))
         return (*(one.read() for one in counted), moved)
-
-
-def _parts(usage: Usage) -> Mapping[str, int | None]:
-    return {
-        "input": usage.input,
-        "output": usage.output,
-        "cache_read": usage.cache_read,
-        "cache_creation": usage.cache_creation,
-        "reasoning": usage.reasoning,
-    }
