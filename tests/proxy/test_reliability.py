@@ -66,11 +66,14 @@ def in_turn(*answers: Answering) -> Answering:
 # The first byte decides.
 
 
-def test_a_stream_that_breaks_before_its_first_event_goes_to_the_fallback(tmp_path: Path) -> None:
+@pytest.mark.parametrize("begun", [b"", b'data: {"a'], ids=["before it", "inside it"])
+def test_a_stream_that_breaks_before_its_first_event_goes_to_the_fallback(
+    tmp_path: Path, begun: bytes
+) -> None:
     """Elsewhere the head of a stream counted as its success: it broke right after it and the fallback was never tried."""
 
     async def breaking(peer: Peer, _: bytes) -> None:
-        await peer.send(SSE)
+        await peer.send(SSE + (chunk(begun) if begun else b""))
         peer.close()
 
     async def test() -> None:
