@@ -3,7 +3,8 @@
 In come the bytes behind a request's head as they arrive; out goes whether they still are plain chunks. The one idea: a
 chunk's line is its size in hexadecimal digits and nothing else. RFC 9112 lets extensions follow the size and has them
 ignored, and where they end is what servers in a row disagree about, so what one takes for an extension is a request to
-another. No client sends any. It looks at no content and bounds no sizes: the parser does.
+another. No client sends any. Chunks that are tiny and many are not taken either: each costs as much work as a
+large one. It looks at no content and bounds no sizes: the parser does.
 """
 
 import re
@@ -13,18 +14,26 @@ __all__ = ["ChunkLines", "end_of_head"]
 
 _SIZE: Final = re.compile(rb"[0-9A-Fa-f]{1,16}\r\n")
 _LONGEST: Final = 18
+
+MANY: Final = 4096
+"""Chunks of a body that may be as small as they like."""
+
+SMALL: Final = 64
+"""Bytes that the chunks of a longer body have on average, at least."""
+
 _HEAD_ENDS: Final = b"\r\n\r\n"
 
 
 class ChunkLines:
     """One body. Once it was not plain it stays so."""
 
-    __slots__ = ("_line", "_over", "_skip", "plain")
+    __slots__ = ("_count", "_line", "_over", "_size", "_skip", "plain")
 
     def __init__(self) -> None:
         self.plain = True
         self._line = b""
         self._skip = 0
+        self._count = self._size = 0
         self._over = False
 
     def feed(self, data: bytes) -> bool:
@@ -52,6 +61,10 @@ class ChunkLines:
             return
         length = int(line, 16)
         self._over = length == 0
+        self._count += 1
+        self._size += length
+        if self._count > MANY and self._size < self._count * SMALL:
+            self.plain = False
         self._skip = length + 2
 
 

@@ -118,9 +118,9 @@ class Early:
 TurnAway: TypeAlias = Callable[[Early], bytes]
 """The whole answer, head and body. It says `connection: close`."""
 
-_TOO_LARGE = "the header section is larger than this deployment allows"
+_TOO_LARGE = "the head of the request, its path and query included, is larger than this deployment allows"
 _TRAILERS = "trailers behind a body are not taken; send what they say as headers"
-_EXTENSIONS = "chunks have extensions or a size that is not plain; send a `content-length`, or chunks of the plain form"
+_EXTENSIONS = "chunks have extensions, an odd size, or few bytes each; send a `content-length`, or plain chunks of some size"
 _NOT_HTTP = "this is not an HTTP/1.1 request that can be read in one way only"
 _VERSION = "only HTTP/1.1 and HTTP/1.0 are spoken here"
 _HOSTS = "a request has one `Host` and says it once"
@@ -334,7 +334,7 @@ def bounded_protocol(
             self.headers.append((name, value))
 
         def on_headers_complete(self) -> None:
-            if self._left < 0:
+            if self._left < len(self.url):
                 self._refuse(_TOO_LARGE)
             version = self.parser.get_http_version()
             if version != "1.1":

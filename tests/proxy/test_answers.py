@@ -287,3 +287,65 @@ def test_a_long_answer_with_a_length_passes_whole(tmp_path: Path) -> None:
             assert (answer.status, len(answer.body), answer.clean) == (200, size, True)
 
     run(test())
+
+
+HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
+END = b"content-length: 2\r\n\r\n{}"
+ODD = {
+    "a control in a value": HEAD + b"x-a: b\x01c\r\n" + END,
+    "a NUL in a value": HEAD + b"x-a: b\0c\r\n" + END,
+    "a name that is no token": HEAD + b"x(a): b\r\n" + END,
+    "a space before the colon": HEAD + b"x-a : b\r\n" + END,
+    "no name": HEAD + b": b\r\n" + END,
+    "a folded header": HEAD + b"x-a: b\r\n c\r\n" + END,
+    "line feeds alone": (HEAD + END).replace(b"\r\n", b"\n"),
+    "a carriage return alone": HEAD + b"x-a: b\rset-cookie: c\r\n" + END,
+    "two equal lengths": HEAD + b"content-length: 2\r\n" + END,
+    "two lengths": HEAD + b"content-length: 3\r\n" + END,
+    "a length and chunks": HEAD + b"transfer-encoding: chunked\r\ncontent-length: 2\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+    "another coding": HEAD + b"transfer-encoding: gzip, chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+    "chunks with line feeds alone": HEAD + b"transfer-encoding: chunked\r\n\r\n2\n{}\n0\n\n",
+    "another version": b"HTTP/2.0 200 OK\r\n" + END,
+    "no version": b"{}\r\n\r\n",
+    "a status of two digits": b"HTTP/1.1 99 X\r\n" + END,
+    "a status of four digits": b"HTTP/1.1 2000 X\r\n" + END,
+    "a status that HTTP does not have": b"HTTP/1.1 600 X\r\n" + END,
+    "nothing changed": b"HTTP/1.1 304 Not Modified\r\n\r\n",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("raw", ODD.values(), ids=ODD.keys())
+def test_an_answer_with_two_readings_is_no_answer(tmp_path: Path, raw: bytes) -> None:
+    """What a client behind this one could read differently never gets there: the next candidate is asked."""
+
+    async def answering(peer: Peer, _: bytes) -> None:
+        await peer.send(raw)
+        peer.close()
+
+    async def test() -> None:
+        async with three(tmp_path) as running:
+            running.recorders["cloud"].answer = answering
+            answer = await running.ask(post("/v1/chat/completions", CHAT))
+            assert (answer.status, answer.headers[b"x-policyd-target"]) == (200, b"spare")
+            assert b"set-cookie" not in answer.headers
+
+    run(test())
+
+
+def test_what_follows_an_answer_is_never_taken_for_the_next_one(tmp_path: Path) -> None:
+    """A target that sends two answers at once would answer the next caller with what was meant for nobody."""
+    planted = HEAD + b"x-planted: 1\r\n" + END
+
+    async def answering(peer: Peer, _: bytes) -> None:
+        await peer.send(HEAD + END + planted)
+
+    async def test() -> None:
+        async with three(tmp_path) as running:
+            running.recorders["cloud"].answer = answering
+            for _ in range(3):
+                answer = await running.ask(post("/v1/chat/completions", CHAT))
+                assert (answer.status, answer.body, answer.clean) == (200, b"{}", True)
+                assert b"x-planted" not in answer.headers
+            assert running.recorders["cloud"].connections == 3
+
+    run(test())

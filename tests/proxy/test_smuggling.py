@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from policyd.proxy.chunk_lines import ChunkLines, end_of_head
+from policyd.proxy.chunk_lines import MANY, ChunkLines, end_of_head
 from tests.proxy.bench import CHAT, get, parsed, post, records, three
 from tests.upstream.scripted import run, until
 
@@ -391,3 +391,38 @@ def test_behind_the_last_chunk_nothing_is_looked_at(size: int) -> None:
     lines = ChunkLines()
     raw = CHUNKS + b"GET / HTTP/1.1;x\r\n"
     assert all(lines.feed(raw[at : at + size]) for at in range(0, len(raw), size))
+
+
+def test_many_tiny_chunks_are_not_taken_and_many_of_some_size_are() -> None:
+    """A chunk of one byte costs as much work as a large one, and a body of 32 MiB could have 32 million of them."""
+    tiny = ChunkLines()
+    assert tiny.feed(b"1\r\nx\r\n" * MANY)
+    assert not tiny.feed(b"1\r\nx\r\n")
+    some = ChunkLines()
+    assert some.feed(b"40\r\n" + b"x" * 64 + b"\r\n") and all(
+        some.feed(b"40\r\n" + b"x" * 64 + b"\r\n") for _ in range(2 * MANY)
+    )
+
+
+def test_a_body_in_too_many_tiny_chunks_is_refused(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with three(tmp_path) as running:
+            answer = await running.ask(told(CHUNKED, body=b"1\r\n \r\n" * 100_000))
+            assert (answer.status, answer.code) == (400, "caller_not_http")
+            assert running.sent_anywhere() == 0
+
+    run(test())
+
+
+def test_a_path_counts_as_part_of_the_head(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with three(tmp_path, extra='limits = { header = "4KiB" }') as running:
+            for size, code in (
+                (3_000, "caller_unknown_path"),
+                (5_000, "caller_not_http"),
+                (100_000, "caller_not_http"),
+            ):
+                answer = await running.ask(get("/" + "x" * size))
+                assert answer.code == code
+
+    run(test())
