@@ -156,7 +156,16 @@ async def _real(toml: Path) -> AsyncIterator[tuple[Running, int]]:
     port = proxy.getsockname()[1]
     try:
         async with serving(
-            toml, live, log, proxy, admin, drain_seconds=5, watch_seconds=600, environ={}, clock=lambda: NOON
+            toml,
+            live,
+            log,
+            proxy,
+            admin,
+            drain_seconds=5,
+            watch_seconds=600,
+            environ={},
+            clock=lambda: NOON,
+            probing=False,
         ) as running:
             yield running, port
     finally:

@@ -115,7 +115,15 @@ async def _ask_group(
     port = proxy.getsockname()[1]
     try:
         async with serving(
-            folder / "none.toml", live, log, proxy, admin, drain_seconds=5, environ={}, clock=lambda: now[0]
+            folder / "none.toml",
+            live,
+            log,
+            proxy,
+            admin,
+            drain_seconds=5,
+            environ={},
+            clock=lambda: now[0],
+            probing=False,
         ):
             for asked, down in requests:
                 now[0], servers.down = asked.at, down
