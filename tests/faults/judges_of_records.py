@@ -105,8 +105,9 @@ def _against_places(
             yield f"it arrived at {arrival.place}, and the record has no attempt there"
             continue
         known = {a["outcome"] for a in mine} & (arrival.outcomes | _TIMEOUTS | _ENDED)
-        # A pooled connection that proved stale, and then the policy changed before there was another one.
-        known |= {a["outcome"] for a in mine} & {"policy_changed"} if "reset" in arrival.outcomes else set()
+        if "reset" in arrival.outcomes:
+            # A pooled connection that proved stale; what is told is why there was no other one.
+            known |= {a["outcome"] for a in mine} & (_UNSENT | {"policy_changed"})
         # Where a pooled connection proved stale, one attempt arrived twice; and a place may have changed hands.
         told = len(targets) == 1 and sum(a.place == arrival.place for a in came) <= len(mine)
         if arrival.outcomes and not known and told:
