@@ -462,8 +462,9 @@ class _Courier:
                     piece = await anext(answer, b"")
                     self._look(piece)
                     piece = piece if reply is None else reply.feed(piece)
-                last = answer.finished
-                if last:
+                # Looked at once: while a slow client takes this piece, the rest of the answer may arrive.
+                over = last = answer.finished
+                if over:
                     rest = answer.take()
                     self._look(rest)
                     last = await self._is_whole()
@@ -478,7 +479,7 @@ class _Courier:
                     await send({"type": "http.response.body", "body": piece, "more_body": not last})
                 if last:
                     return _ENDED
-                if answer.finished:
+                if over:
                     raise UpstreamBroken(Kind.TRUNCATED, attempt.target, "closed inside the answer's body")
                 piece = b""
         except Garbled:

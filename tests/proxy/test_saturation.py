@@ -253,9 +253,9 @@ def test_a_caller_that_does_not_read_stops_the_reading_from_the_target(tmp_path:
             nonlocal sent
             await peer.send(SSE)
             for _ in range(pieces):
-                await peer.send(chunk(b"x" * size))
+                await peer.send(chunk(b"data: " + b"x" * size + b"\n\n"))
                 sent += size
-            await peer.send(b"0\r\n\r\n")
+            await peer.send(chunk(b"data: [DONE]\n\n") + b"0\r\n\r\n")
 
         async with three(tmp_path, identity=ONLY_CLOUD) as running:
             running.recorders["cloud"].answer = generous
