@@ -53,6 +53,7 @@ COMMANDS = (
     Command("rule", "print what a code of a finding means, and the cure"),
     Command("features", "list what a policy can know about a request"),
     Command("init", "write a policy and a deployment file to start from"),
+    Command("egress", "list where a sidecar connects to, for a firewall"),
     Command("serve", "route requests by a policy"),
     Command("demo", "show a sidecar at work with stand-ins for the models"),
 )

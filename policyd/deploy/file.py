@@ -20,11 +20,11 @@ from policyd.deploy.identity_file import (
     JwtFile,
     MtlsFile,
 )
-from policyd.deploy.identity_values import private_key
+from policyd.deploy.identity_values import listener_pem, private_key
 from policyd.deploy.model import Credential, Dialect, Endpoint, Network, Secret
 from policyd.deploy.pem import load_pair
 from policyd.deploy.send import send_table
-from policyd.deploy.table import Pem, Seconds, Table, Words
+from policyd.deploy.table import Seconds, Table, Words
 
 __all__ = ["DeploymentFile", "TABLES"]
 
@@ -33,17 +33,20 @@ Times = Annotated[int, Field(ge=1, le=1000)]
 Size = Annotated[int, PlainValidator(values.size)]
 
 
+ListenerPem = Annotated[str, PlainValidator(listener_pem)]
+
+
 class ListenTlsFile(Table):
-    certificate: Pem
+    certificate: ListenerPem
     key: Annotated[Secret, PlainValidator(private_key)]
-    client_ca: Pem | None = None
+    client_ca: ListenerPem | None = None
     required: bool | None = None
 
     @model_validator(mode="after")
     def key_and_certificate_belong_together(self) -> "ListenTlsFile":
         if self.required is not None and self.client_ca is None:
             raise PydanticCustomError("value", "`required` asks callers for a certificate, and `client_ca` says of which authority")
-        if self.key.value:
+        if self.key.value and self.certificate:
             try:
                 load_pair(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), self.certificate, self.key.value)
             except ValueError as error:

@@ -5,7 +5,6 @@ of `values`.
 """
 
 import re
-from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any, Final, cast
 
@@ -16,7 +15,7 @@ from policyd.deploy import values
 from policyd.deploy.model import Endpoint, Network, Secret
 
 __all__ = [
-    "ClaimPath", "claim_path", "dns_name", "hop_peers", "jwks_document", "jwks_url", "leeway", "private_key", "spiffe_id", "token_secret",
+    "ClaimPath", "claim_path", "dns_name", "hop_peers", "jwks_document", "jwks_url", "leeway", "listener_pem", "private_key", "spiffe_id", "token_secret",
     "until",
 ]  # fmt: skip
 
@@ -110,6 +109,8 @@ def jwks_document(value: Any, info: ValidationInfo) -> str:
     surroundings = cast(values.Surroundings, info.context)
     try:
         text = surroundings.read(value, "utf-8")
+    except FileNotFoundError as error:
+        return _missing(surroundings, value, error)
     except (OSError, ValueError) as error:
         raise _wrong(f"`{value}` cannot be read: {values.why_unread(error)}") from None
     try:
@@ -117,6 +118,22 @@ def jwks_document(value: Any, info: ValidationInfo) -> str:
     except ValueError as error:
         raise _wrong(f"`{value}` cannot be used: {error}") from None
     return text
+
+
+def listener_pem(value: Any, info: ValidationInfo) -> str:
+    """The PEM text of a listener's certificate, or of its callers' authority."""
+    surroundings = cast(values.Surroundings, info.context)
+    if isinstance(value, str) and not (surroundings.folder / value).exists():
+        surroundings.files.append(str((surroundings.folder / value).absolute()))
+        return _missing(surroundings, value, FileNotFoundError())
+    return values.certificate_authority(value, info)
+
+
+def _missing(surroundings: values.Surroundings, where: str, error: FileNotFoundError) -> str:
+    """Like a secret, it may be there only where policyd serves."""
+    said = f"the file `{where}` cannot be read: {values.why_unread(error)}"
+    surroundings.missing["file", where] = values.Missing(said, absent=True)
+    return ""
 
 
 def token_secret(value: Any, info: ValidationInfo) -> Secret:
@@ -151,9 +168,3 @@ def private_key(value: Any, info: ValidationInfo) -> Secret:
     if text is None:
         surroundings.missing[source, where] = missing
     return Secret(f"{'environment variable' if source == 'env' else 'file'} {where}", text or "")
-
-
-def once(items: Iterable[str]) -> bool:
-    """Whether nothing is there twice."""
-    seen = list(items)
-    return len(seen) == len(set(seen))

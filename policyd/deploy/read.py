@@ -127,11 +127,15 @@ def _secrets(data: Mapping[str, Any]) -> Iterable[tuple[Place, object]]:
         table = data.get(listener)
         tls = table.get("tls") if isinstance(table, dict) else None
         yield (listener, "tls", "key"), tls.get("key") if isinstance(tls, dict) else None
+        for name in ("certificate", "client_ca"):
+            yield (listener, "tls", name), {"file": tls.get(name)} if isinstance(tls, dict) else None
     identity = data.get("identity")
     if isinstance(identity, dict):
         yield ("identity", "secret"), identity.get("secret")
+        yield ("identity", "jwks"), identity.get("jwks")
     for number, way in enumerate(identity if isinstance(identity, list) else ()):
         yield ("identity", number, "secret"), way.get("secret") if isinstance(way, dict) else None
+        yield ("identity", number, "jwks"), way.get("jwks") if isinstance(way, dict) else None
 
 
 def _only(diagnostic: Diagnostic) -> Loaded:

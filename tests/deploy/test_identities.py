@@ -95,7 +95,7 @@ def test_a_secret_is_never_shown(tmp_path: Path) -> None:
         pytest.param(URL + 'secret = { env = "LONG" }', "PD542", "one of `jwks` and `secret`", id="both"),
         pytest.param('jwks = { url = "http://login.example/keys" }', "PD508", "could be anybody's", id="keys in the clear"),
         pytest.param('jwks = { url = "https://login.example" }', "PD508", "with a path", id="no path"),
-        pytest.param('jwks = { file = "absent.json" }', "PD505", "no such file", id="no file"),
+        pytest.param('jwks = { file = "absent.json" }', "PD507", "no such file", id="no file"),
         pytest.param('jwks = { file = "policyd.toml" }', "PD505", "not JSON", id="no key set"),
         pytest.param('jwks = { url = "https://a/b", keep = "1s" }', "PD505", "shorter than", id="kept too short"),
         pytest.param('jwks = { file = "a", url = "https://a/b" }', "PD505", "", id="two sources"),
