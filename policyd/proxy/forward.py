@@ -106,7 +106,8 @@ class Road:
 @dataclass(slots=True)
 class Attempt:
     """One attempt at one target: what came of it (`answered`, or a word of the upstream client's), and seconds from its
-    begin until it was permitted, to the first byte of the body, and to its end."""
+    begin until it was permitted, to the first byte of the body, and to its end. `stale`: it was written to a pooled
+    connection that the target had closed, and not to another."""
 
     target: str
     began: float
@@ -115,6 +116,7 @@ class Attempt:
     first_byte: float | None = None
     took: float | None = None
     permitted: float = 0.0
+    stale: bool = False
 
 
 @dataclass(slots=True)
@@ -289,8 +291,10 @@ class _Courier:
         try:
             self._answer = await self._road.upstream.open(permit, deadline=errand.deadline)
         except UpstreamError as error:
+            attempt.stale = error.stale
             return self._fault(attempt, error)
         except GateClosed as closed:
+            attempt.stale = closed.stale
             return self._closed(attempt, closed.outcome)
         attempt.status = status = self._answer.status
         attempt.outcome = "answered"

@@ -127,7 +127,10 @@ class PolicyChanged:
 
 
 class GateClosed(Exception):
-    """A permit was not good when its bytes were about to be written. Nothing was written."""
+    """A permit was not good when its bytes were about to be written. Nothing was written, or, where it is `stale`, only
+    before, while the permit was good: to a pooled connection that the target had closed."""
+
+    stale = False
 
     def __init__(self, outcome: Refused | PolicyChanged) -> None:
         super().__init__(repr(outcome))

@@ -148,6 +148,8 @@ def _attempt(attempt: Attempt) -> dict[str, Any]:
     out: dict[str, Any] = {"target": attempt.target, "outcome": attempt.outcome}
     if attempt.status is not None:
         out["status"] = attempt.status
+    if attempt.stale:
+        out["stale"] = True
     if attempt.first_byte is not None:
         out["first_byte_ms"] = _ms(attempt.first_byte)
     if attempt.took is not None:

@@ -106,8 +106,8 @@ def _against_places(
             continue
         known = {a["outcome"] for a in mine} & (arrival.outcomes | _TIMEOUTS | _ENDED)
         if "reset" in arrival.outcomes:
-            # A pooled connection that proved stale; what is told is why there was no other one.
-            known |= {a["outcome"] for a in mine} & (_UNSENT | {"policy_changed"})
+            # A pooled connection that proved stale; the outcome is why there was no other one.
+            known |= {a["outcome"] for a in mine if a.get("stale")}
         # Where a pooled connection proved stale, one attempt arrived twice; and a place may have changed hands.
         told = len(targets) == 1 and sum(a.place == arrival.place for a in came) <= len(mine)
         if arrival.outcomes and not known and told:

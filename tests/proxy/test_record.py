@@ -105,3 +105,11 @@ def test_the_caller_is_recorded_bounded() -> None:
     out = said(caller=caller)["caller"]
     assert (out["team"], out["note"], len(out)) == ("search", "x" * LONGEST + "…", MOST_CLAIMS)
     assert said()["caller"] == {}
+
+
+def test_an_attempt_that_may_have_arrived_is_told_apart() -> None:
+    attempts = [
+        Attempt("a", 1.0, "refused", took=0.001, stale=True),
+        Attempt("a", 1.0, "refused", took=0.001),
+    ]
+    assert [a.get("stale") for a in said(attempts=attempts)["attempts"]] == [True, None]

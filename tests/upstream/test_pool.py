@@ -185,6 +185,29 @@ def test_a_stale_pooled_connection_is_replaced_once() -> None:
     run(main())
 
 
+def test_a_stale_connection_that_is_not_replaced_is_told() -> None:
+    """Or a log would say that nobody listens, where the request may have arrived."""
+
+    async def main() -> None:
+        async def last_answer(peer: Peer, _: int) -> None:
+            await peer.request()
+            await peer.send(OK)
+            await peer.request()
+            await server.close_door()
+            peer.reset()
+
+        async with Scripted(last_answer) as server, Client(target(server.port)) as client:
+            assert await client.fetch() == (200, b"ok")
+            with pytest.raises(UpstreamUnreachable) as caught:
+                await client.fetch()
+            assert (caught.value.kind, caught.value.stale) == (Kind.REFUSED, True)
+            with pytest.raises(UpstreamUnreachable) as caught:
+                await client.fetch()
+            assert (caught.value.kind, caught.value.stale) == (Kind.REFUSED, False)
+
+    run(main())
+
+
 def test_a_connection_closed_while_idle_is_not_used() -> None:
     async def main() -> None:
         async def closing(peer: Peer, _: int) -> None:
@@ -300,6 +323,7 @@ def test_a_policy_that_changed_meanwhile_stops_the_retry() -> None:
             with pytest.raises(GateClosed) as caught:
                 await client.fetch()
             assert caught.value.outcome == PolicyChanged("newer")
+            assert caught.value.stale
             assert server.connections <= 2
 
     on_second: list[object] = []

@@ -107,12 +107,20 @@ class HttpUpstream:
         connection = pool.take_idle() or await self._acquire(permit, pool, deadline, fresh=False)
         answer = await self._attempt(permit, pool, connection, deadline)
         if not answer.head_done and connection.dropped_unread(answer, within=_STALE_WITHIN):
-            pool = self._pool_of(permit)
-            connection = await self._acquire(permit, pool, deadline, fresh=True)
-            answer = await self._attempt(permit, pool, connection, deadline)
+            answer, connection = await self._once_more(permit, deadline)
         if answer.error is not None and not answer.head_done:
             raise answer.error
         return HttpExchange(answer, connection)
+
+    async def _once_more(self, permit: Permit, deadline: float | None) -> tuple[Answer, Connection]:
+        """On a fresh connection. Whatever keeps it from being sent now, it was written once already."""
+        try:
+            pool = self._pool_of(permit)
+            connection = await self._acquire(permit, pool, deadline, fresh=True)
+            return await self._attempt(permit, pool, connection, deadline), connection
+        except (GateClosed, UpstreamUnreachable) as error:
+            error.stale = True
+            raise
 
     async def aclose(self) -> None:
         for pool in (*self._pools.values(), *self._retired):

@@ -39,7 +39,10 @@ UNSENT: Final = frozenset(
 
 
 class UpstreamError(Exception):
-    """A target failed. INVARIANT: a subclass's `kind` belongs to it (see the tree above)."""
+    """A target failed. INVARIANT: a subclass's `kind` belongs to it (see the tree above). `stale`: the request was written
+    before, to a pooled connection that the target had closed."""
+
+    stale = False
 
     def __init__(self, kind: Kind, target: str, detail: str) -> None:
         super().__init__(f"{target}: {kind}: {detail}")
