@@ -9,6 +9,7 @@ import pytest
 from policyd.proxy.standing import Why
 from tests.probe.server import Table, by_table, models
 from tests.proxy.bench import CHAT, Recorder, Running, post, saying, status, three
+from tests.proxy.keeping import Keeping
 from tests.upstream.scripted import run, until
 
 OFTEN = '\ninterval = "20ms"'
@@ -263,5 +264,43 @@ def test_the_watching_ends_with_the_sidecar(tmp_path: Path) -> None:
         async with three(tmp_path, probing=True, targets={"cloud": HEALTH % "cloud"}) as running:
             await looked(running, "cloud", "health", 1)
         assert asyncio.all_tasks() == before
+
+    run(test())
+
+
+def test_targets_that_come_and_go_under_load_lose_no_request(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with three(tmp_path) as running:
+            answered: list[tuple[str, bytes]] = []
+            going = True
+
+            async def asking(label: str) -> None:
+                async with Keeping(running.port) as client:
+                    request = post("/v1/chat/completions", CHAT, connection="keep-alive", x_data_class=label)
+                    while going:
+                        answer = await client.ask(request)
+                        assert answer.status == 200
+                        answered.append((label, answer.headers[b"x-policyd-target"]))
+
+            clients = [asyncio.create_task(asking(label)) for label in ("internal", "confidential") * 3]
+            out = running.serving.out
+            for _ in range(40):
+                out.take_out("cloud", Why.UNHEALTHY, "for the test")
+                seen = len(running.recorders["cloud"].requests)
+                before = len(answered)
+                await until(
+                    lambda before=before: len(answered) > before + 12 or any(c.done() for c in clients)
+                )  # type: ignore[misc]
+                # One that was on its way to it may still arrive, from each client.
+                assert len(running.recorders["cloud"].requests) <= seen + len(clients)
+                out.bring_back("cloud", Why.UNHEALTHY)
+                before = len(answered)
+                await until(
+                    lambda before=before: len(answered) > before + 12 or any(c.done() for c in clients)
+                )  # type: ignore[misc]
+            going = False
+            await asyncio.gather(*clients)
+            assert {target for label, target in answered if label == "internal"} == {b"cloud", b"spare"}
+            assert {target for label, target in answered if label == "confidential"} == {b"home"}
 
     run(test())
