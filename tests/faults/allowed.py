@@ -17,8 +17,14 @@ from tests.faults.evidence import Ask
 
 __all__ = ["Oracle"]
 
-_THRESHOLDS: Final = (32_000, 32_001, 200_000, 200_001)
-_LATER: Final = {"tokens", "context_needed", "untranslatable", "ticket", "findings"}
+_SIZES: Final = (32_000, 200_000, 1_000_000, 10_000_000)
+"""Of everything up to a size the policies say the same: their targets have these contexts."""
+
+_READ: Final = frozenset({
+    "endpoint", "team", "speed", "tools", "images", "json", "reasoning", "server_tools", "stored", "remote_content", "opaque",
+    "header:x-data-class", "findings", "untranslatable", "context_needed",
+})  # fmt: skip
+"""What the policies read; besides, `ticket` orders the members of a split."""
 
 assert REFUSALS["policy_denied"].status == 403
 
@@ -37,34 +43,33 @@ class Oracle:
             return frozenset()
         out: set[str] = set()
         for values in self._readings(ask):
-            out |= self._plans(policy, values)
+            out |= self.decided(policy, values)[1]
         return frozenset(out)
 
     def certain(self, policy: str, ask: Ask) -> bool | None:
         """Whether the request has a plan under this policy: surely, surely not, or None."""
         if ask.malformed is not None or ask.team == "nobody":
             return False
-        answers = {bool(self._plans(policy, values)) for values in self._readings(ask)}
+        answers = {bool(self.decided(policy, values)[1]) for values in self._readings(ask)}
         return answers.pop() if len(answers) == 1 else None
 
-    def decided(self, policy: str, features: Mapping[str, Any]) -> tuple[str | None, tuple[str, ...]]:
-        """Route and candidates for exactly these features, the rest being quiet."""
-        decision = evaluate(self._policies[policy].program, self._request(policy, dict(features)))
-        return (decision.route, decision.targets) if isinstance(decision, Plan) else (None, ())
+    def decided(self, policy: str, features: Mapping[str, Any]) -> tuple[str | None, frozenset[str]]:
+        """Route and candidates for these features."""
+        return self._plans(policy, _key(features))
 
-    def _readings(self, ask: Ask) -> Iterator[tuple[tuple[str, Any], ...]]:
+    def _readings(self, ask: Ask) -> Iterator[Mapping[str, Any]]:
         low, high = ask.tokens
-        needed = [low, *(t for t in _THRESHOLDS if low < t < high), high]
-        fixed = {k: v for k, v in ask.truth.items() if k not in _LATER}
-        # A split only orders its members, and which secret was found changes nothing here.
-        fixed["findings"] = frozenset({"secret"}) if ask.truth["findings"] else frozenset()
-        for context in needed:
+        for size in {low, *(size for size in _SIZES if low < size < high), high}:
             for untranslatable in (False, True):
-                values = fixed | {"context_needed": context, "untranslatable": untranslatable}
-                yield tuple(sorted(values.items()))
+                yield {**ask.truth, "context_needed": size, "untranslatable": untranslatable}
 
-    def _plan(self, policy: str, values: tuple[tuple[str, Any], ...]) -> frozenset[str]:
-        return frozenset(self.decided(policy, dict(values))[1])
+    def _plan(self, policy: str, values: tuple[tuple[str, Any], ...]) -> tuple[str | None, frozenset[str]]:
+        decision = evaluate(self._policies[policy].program, self._request(policy, dict(values)))
+        return (
+            (decision.route, frozenset(decision.targets))
+            if isinstance(decision, Plan)
+            else (None, frozenset())
+        )
 
     def _request(self, policy: str, values: dict[str, Any]) -> Request:
         quiet: dict[str, Any] = {
@@ -78,3 +83,14 @@ class Oracle:
         request = admit(program, {k: v for k, v in (quiet | values).items() if k in named})
         assert isinstance(request, Request), request
         return request
+
+
+def _key(features: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+    read = {name: value for name, value in features.items() if name in _READ}
+    needed = read.get("context_needed", 0)
+    read["context_needed"] = (
+        next((size for size in _SIZES if needed <= size), None) if needed is not None else None
+    )
+    found = read.get("findings", ())
+    read["findings"] = found if found is None else tuple(sorted(found))
+    return tuple(sorted(read.items()))

@@ -162,8 +162,8 @@ def _decided(ask: Ask, record: Mapping[str, Any], name: str, oracle: Oracle) -> 
         yield "nothing was found in it, and a secret was there"
     for features in _vectors(ask, said):
         route, targets = oracle.decided(name, features)
-        if (route, sorted(targets)) != (record["route"], sorted(candidates or ())):
-            yield f"{record['route']} to {candidates}, where the reference says {route} to {targets}"
+        if (route, targets) != (record["route"], frozenset(candidates or ())):
+            yield f"{record['route']} to {candidates}, where the reference says {route} to {sorted(targets)}"
             return
 
 
