@@ -10,7 +10,7 @@ from typing import Final
 
 from policyd.policy.decision import Plan
 from policyd.proxy.asked import Asked
-from policyd.proxy.forward import Outcome, Send
+from policyd.proxy.errand import Outcome, Send
 from policyd.proxy.outbound import Headers
 from policyd.proxy.record import Record
 from policyd.proxy.refusals import REFUSALS, Refusal, body_of, for_the_log, headers_of, refuse

@@ -32,7 +32,8 @@ from policyd.proxy.counting import COUNTED_HERE, carried, count
 from policyd.proxy.decide import Decided, decide, refusal_of
 from policyd.proxy.decision_log import DecisionLog
 from policyd.proxy.early import bytes_of, refusal_for
-from policyd.proxy.forward import LARGE, Errand, Outcome, Road, Send, forward
+from policyd.proxy.errand import LARGE, Errand, Outcome, Road, Send
+from policyd.proxy.forward import forward
 from policyd.proxy.gate import Ticket
 from policyd.proxy.host import is_for
 from policyd.proxy.identity import Claims, Unsettled

@@ -8,7 +8,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from policyd.proxy.forward import Outcome, Send
+from policyd.proxy.errand import Outcome, Send
 from policyd.proxy.intake import Receive
 from policyd.proxy.record import Record
 from policyd.proxy.refusals import Dialect

@@ -15,7 +15,7 @@ import orjson
 
 from policyd.deploy.bindings import Bound
 from policyd.policy.program import MAX_NUMBER, Program
-from policyd.proxy.forward import Errand, Outcome, Send
+from policyd.proxy.errand import Errand, Outcome, Send
 from policyd.proxy.refusals import Refusal, refuse
 from policyd.proxy.weigh import Weigher
 from policyd.traffic.reading import Reading

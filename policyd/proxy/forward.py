@@ -7,13 +7,10 @@ the gate's, whether it is asked now that of `targets`.
 """
 
 import asyncio
-import random
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from time import perf_counter
-from typing import Any, Final, TypeAlias, assert_never
+from typing import Final, assert_never
 
-from policyd.deploy.model import Binding
 from policyd.proxy.conversation import (
     ASKED_AGAIN,
     CONNECTS_AGAIN,
@@ -40,7 +37,8 @@ from policyd.proxy.conversation import (
     step,
 )
 from policyd.proxy.ending import Ending, ending_for
-from policyd.proxy.gate import Gate, GateClosed, Permit, PolicyChanged, Refused, Ticket
+from policyd.proxy.errand import LARGE, Attempt, Errand, Outcome, Road, Send
+from policyd.proxy.gate import GateClosed, Permit, PolicyChanged, Refused
 from policyd.proxy.opening import begins_with_error, is_no_error
 from policyd.proxy.outbound import Headers, answer_headers
 from policyd.proxy.patience import again_after, retry_after
@@ -48,107 +46,20 @@ from policyd.proxy.targets import Ending as Verdict
 from policyd.proxy.targets import (
     Skipped,
     Taken,
-    Targets,
     TargetState,
     WhyPassed,
     verdict_on_fault,
     verdict_on_status,
 )
 from policyd.proxy.upstream.errors import Kind, UpstreamBroken, UpstreamError
-from policyd.proxy.upstream.protocol import Exchange, Upstream
+from policyd.proxy.upstream.protocol import Exchange
 from policyd.proxy.usage import Tap, tap_for
-from policyd.proxy.way import Garbled, Head, Reply, Way
+from policyd.proxy.way import Garbled, Head, Reply
 
-__all__ = ["LARGE", "Attempt", "Errand", "Outcome", "Road", "Send", "forward"]
-
-Send: TypeAlias = Callable[[dict[str, Any]], Awaitable[None]]
-
-LARGE = 128 * 1024
-"""Bytes of a body from which reading, rewriting and checking it leave the event loop: about half a millisecond each."""
+__all__ = ["forward"]
 
 LARGEST_WHOLE = 64 * 1024 * 1024
 """Bytes of an answer that is held until its end."""
-
-
-@dataclass(slots=True)
-class Errand:
-    """What is to be carried; it does not change (and is not frozen because one is made for every request). `way_to` says
-    how it is said to a target, `size` is the body's as it came, `tokens` what it takes of a target's minute, `deadline` of
-    the loop's clock. `own_headers` makes policyd's headers for an answer of a target at an attempt, `told` the error event
-    for a stream with this tail. `attempts` are left to it, however often it was decided; it never rests longer than
-    `retry_wait` seconds; `acts`: a target may do more for it than to answer."""
-
-    ticket: Ticket
-    targets: tuple[str, ...]
-    bindings: Mapping[str, Binding]
-    way_to: Callable[[str], Way]
-    size: int
-    deadline: float
-    own_headers: Callable[[str, int], Headers]
-    told: Callable[[str, bytes], bytes]
-    decisions: int
-    tokens: int = 0
-    attempts: int = 6
-    retry_wait: float = 5.0
-    acts: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Road:
-    """What every errand uses. `draw` gives a number in [0, 1)."""
-
-    gate: Gate
-    upstream: Upstream
-    targets: Targets
-    draw: Callable[[], float] = random.random
-
-
-@dataclass(slots=True)
-class Attempt:
-    """One attempt at one target: what came of it (`answered`, or a word of the upstream client's), and seconds from its
-    begin until it was permitted, to the first byte of the body, and to its end. `stale`: it was written to a pooled
-    connection that the target had closed, and not to another."""
-
-    target: str
-    began: float
-    outcome: str = ""
-    status: int | None = None
-    first_byte: float | None = None
-    took: float | None = None
-    permitted: float = 0.0
-    stale: bool = False
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What happened. `passed` are candidates that were not asked, and why; `retry_after`: seconds after which one of the
-    candidates may be asked again, as far as any said so; `taken` of the last one's minute. `refusal` is the code of the refusal that is still to be sent;
-    `again`: decide once more; `cut`: the connection must be broken off; `gone`: the client left; `tap` read beside the
-    answer that passed."""
-
-    attempts: list[Attempt] = field(default_factory=list)
-    status: int | None = None
-    target: str | None = None
-    sent: int = 0
-    refusal: str | None = None
-    again: bool = False
-    cut: str | None = None
-    gone: bool = False
-    gate_said: str | None = None
-    tap: Tap | None = None
-    curious: bool = False
-    passed: list[tuple[str, WhyPassed]] = field(default_factory=list)
-    retry_after: float | None = None
-    taken: Taken | None = None
-
-    @property
-    def used(self) -> int:
-        """Attempts that count: those that found another policy sent nothing and are none."""
-        return sum(a.outcome != "policy_changed" for a in self.attempts)
-
-    def may_come_back(self, seconds: float | None) -> None:
-        if seconds is not None and (self.retry_after is None or seconds < self.retry_after):
-            self.retry_after = seconds
 
 
 async def forward(

@@ -16,7 +16,7 @@ import orjson
 from policyd.policy.decision import Decision, Plan
 from policyd.policy.program import MAX_NUMBER, Value
 from policyd.policy.request import EVERYTHING
-from policyd.proxy.forward import Attempt
+from policyd.proxy.errand import Attempt
 from policyd.proxy.usage import NOTHING, Told
 
 __all__ = ["Record", "line_of", "shown"]

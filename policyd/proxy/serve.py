@@ -28,7 +28,7 @@ from policyd.proxy.admin import Standing, admin_app, spelled
 from policyd.proxy.app import Sidecar
 from policyd.proxy.decision_log import DecisionLog
 from policyd.proxy.early import plain
-from policyd.proxy.forward import Road
+from policyd.proxy.errand import Road
 from policyd.proxy.gate import Gate
 from policyd.proxy.http_server import HttpServer
 from policyd.proxy.identity_keys import keep_fresh

@@ -3,7 +3,8 @@
 import asyncio
 from typing import Any
 
-from policyd.proxy.forward import Errand, Outcome, Road, forward
+from policyd.proxy.errand import Errand, Outcome, Road
+from policyd.proxy.forward import forward
 from policyd.proxy.gate import Ticket
 from policyd.proxy.standing import TargetsOut
 from policyd.proxy.targets import Targets

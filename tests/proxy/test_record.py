@@ -9,7 +9,7 @@ import pytest
 from policyd.policy.decision import Candidates, Plan, Reject, Removal
 from policyd.policy.program import MAX_NUMBER
 from policyd.policy.request import EVERYTHING
-from policyd.proxy.forward import Attempt
+from policyd.proxy.errand import Attempt
 from policyd.proxy.record import LONGEST, MOST_CLAIMS, Record, line_of, shown
 
 

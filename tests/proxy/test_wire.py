@@ -9,7 +9,7 @@ import uvicorn
 
 from policyd.deploy.model import Limits
 from policyd.proxy.early import plain
-from policyd.proxy.forward import Send
+from policyd.proxy.errand import Send
 from policyd.proxy.wire import bounded_protocol
 from tests.proxy.bench import CHAT, OK, Running, parsed, post, records, three
 from tests.proxy.test_failover import SSE, chunk

@@ -9,7 +9,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from policyd.policy.decision import Candidates, Plan
-from policyd.proxy.forward import Attempt, Outcome
+from policyd.proxy.errand import Attempt, Outcome
 from policyd.proxy.live import Live
 from policyd.proxy.record import Record
 from policyd.proxy.reload import bring_up

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from policyd.deploy.model import Endpoint, Secret, Telemetry
-from policyd.proxy.forward import Attempt, Outcome
+from policyd.proxy.errand import Attempt, Outcome
 from policyd.proxy.record import Record
 from policyd.proxy.telemetry import push
 from policyd.proxy.telemetry.finished import Finished

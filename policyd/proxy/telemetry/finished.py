@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from policyd.policy.decision import Plan
 from policyd.proxy.conversation import FAILS_OVER
-from policyd.proxy.forward import Attempt, Outcome
+from policyd.proxy.errand import Attempt, Outcome
 from policyd.proxy.live import Live
 from policyd.proxy.record import Record
 from policyd.proxy.telemetry.trace import Trace
