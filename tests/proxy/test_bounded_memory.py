@@ -34,6 +34,7 @@ LENGTHS: Final = {
     "policyd.proxy.outbound._is_private": "names of at most 128 bytes",
     "policyd.proxy.record._day": "days of the calendar",
     "policyd.proxy.record._printed": "texts of at most 201 characters",
+    "policyd.proxy.telemetry.otlp._named": "attributes of spans: names of the policy and the deployment, and ids",
     "policyd.proxy.weigh._shifted": "numbers of the policy, and the most that an answer may have",
     "policyd.traffic.cards._expressions": "no argument",
     "policyd.traffic.detect._engines": "no argument",
