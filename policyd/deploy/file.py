@@ -146,6 +146,10 @@ class TargetFile(Table):
                 "Azure's paths name the model, so `azure_api_version` needs `model`; it and `aliases` are the names of"
                 " deployments, with letters, digits and `._-`",
             )
+        if self.azure_api_version is not None and "anthropic" in self.dialects:
+            raise PydanticCustomError(
+                "value", "Azure OpenAI's classic API speaks one dialect: with `azure_api_version`, `dialects` is `[\"openai\"]`"
+            )
         return self
 
     @model_validator(mode="after")

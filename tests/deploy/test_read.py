@@ -407,6 +407,7 @@ def test_a_target_at_azure(tmp_path: Path) -> None:
         ("gpt-5.mini", "../x"),
         ("2024-10-21", "2024 10"),
         ("2024-10-21", "a&b"),
+        ('dialects = ["openai"]', 'dialects = ["openai", "anthropic"]'),
     ],
 )
 def test_what_cannot_stand_in_azures_paths_is_told(tmp_path: Path, old: str, new: str) -> None:

@@ -260,7 +260,8 @@ path = "decisions.jsonl"
 
 
 def _table(name: str, url: str, more: str) -> str:
-    lines = [f"[targets.{name}]", f'url = "{url}"', 'dialects = ["openai", "anthropic"]']
+    lines = [f"[targets.{name}]", f'url = "{url}"']
+    lines += [] if "dialects" in more else ['dialects = ["openai", "anthropic"]']
     lines += [f'{key} = "{value}"' for key, value in QUICK.items() if key not in more]
     return "\n".join((*lines, more, ""))
 

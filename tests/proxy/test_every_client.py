@@ -8,7 +8,19 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.proxy.bench import CHAT, MESSAGES, Recorder, get, parsed, post, records, sidecar, status, three
+from tests.proxy.bench import (
+    CHAT,
+    MESSAGES,
+    POLICY,
+    Recorder,
+    get,
+    parsed,
+    post,
+    records,
+    sidecar,
+    status,
+    three,
+)
 from tests.proxy.test_forwarding import keyed
 from tests.upstream.scripted import run
 
@@ -140,6 +152,7 @@ def test_everything_stands_below_the_prefix_and_nothing_beside_it(tmp_path: Path
     run(test())
 
 
+OPENAI_ONLY = POLICY.replace("us  context 200k  speaks chat, completions, responses, embeddings, messages", "us  context 200k  speaks chat, completions, responses, embeddings")  # fmt: skip
 AZURE = "/openai/deployments/gpt-5.mini/chat/completions?api-version=2024-10-21"
 
 
@@ -188,10 +201,10 @@ def test_a_target_at_azure_is_reached_by_its_own_paths(tmp_path: Path) -> None:
     async def test() -> None:
         (tmp_path / "token").write_text("azure-secret")
         more = (
-            'model = "prod-gpt5"\naliases = { small = "prod-mini" }\nazure_api_version = "2024-10-21"\n'
+            'dialects = ["openai"]\nmodel = "prod-gpt5"\naliases = { small = "prod-mini" }\nazure_api_version = "2024-10-21"\n'
             f'credential = {{ file = "{tmp_path}/token", style = "api-key" }}'
         )
-        async with three(tmp_path, targets={"cloud": more}) as running:
+        async with three(tmp_path, policy=OPENAI_ONLY, targets={"cloud": more}) as running:
             cloud = running.recorders["cloud"]
             await running.ask(post("/v1/chat/completions", CHAT))
             await running.ask(
