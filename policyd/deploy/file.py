@@ -45,7 +45,9 @@ class ListenTlsFile(Table):
     @model_validator(mode="after")
     def key_and_certificate_belong_together(self) -> "ListenTlsFile":
         if self.required is not None and self.client_ca is None:
-            raise PydanticCustomError("value", "`required` asks callers for a certificate, and `client_ca` says of which authority")
+            raise PydanticCustomError(
+                "value", "`required` asks callers for a certificate, and `client_ca` says of which authority"
+            )
         if self.key.value and self.certificate:
             try:
                 load_pair(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), self.certificate, self.key.value)
@@ -148,7 +150,8 @@ class TargetFile(Table):
             )
         if self.azure_api_version is not None and "anthropic" in self.dialects:
             raise PydanticCustomError(
-                "value", "Azure OpenAI's classic API speaks one dialect: with `azure_api_version`, `dialects` is `[\"openai\"]`"
+                "value",
+                'Azure OpenAI\'s classic API speaks one dialect: with `azure_api_version`, `dialects` is `["openai"]`',
             )
         return self
 
@@ -260,7 +263,9 @@ TABLES: dict[tuple[str, ...], tuple[str, ...]] = {
 }
 _KINDS = (ApiKeysFile, JwtFile, MtlsFile, HopFile)
 TABLES |= {
-    ("identity",): tuple(sorted({f.alias or name for kind in _KINDS for name, f in kind.model_fields.items()})),
+    ("identity",): tuple(
+        sorted({f.alias or name for kind in _KINDS for name, f in kind.model_fields.items()})
+    ),
     ("identity", "jwks"): tuple(JwksFile.model_fields),
 }
 TABLES[("identity", "*")] = TABLES[("identity",)]

@@ -49,7 +49,9 @@ def test_the_smallest_file(tmp_path: Path) -> None:
     assert deployment.log is None
 
 
-@pytest.mark.parametrize(("written", "read_as"), [("/llm", "/llm"), ("/a/b-c/", "/a/b-c"), ("", ""), ("/", "")])
+@pytest.mark.parametrize(
+    ("written", "read_as"), [("/llm", "/llm"), ("/a/b-c/", "/a/b-c"), ("", ""), ("/", "")]
+)
 def test_a_prefix_of_the_paths(tmp_path: Path, written: str, read_as: str) -> None:
     loaded = read(tmp_path, SMALL + f'[listen]\nprefix = "{written}"\n')
     assert loaded.deployment is not None
