@@ -433,3 +433,30 @@ def test_an_error_about_the_request_passes_with_its_body(tmp_path: Path, code: i
             assert (answer.status, answer.body) == (code, b'{"status":%d}' % code)
 
     run(test())
+
+
+MESSAGES_AT_AZURE = """
+edition 1
+string team from identity unknown reject
+target gpt { location cloud  context 64k  speaks chat  translates messages  supports tools }
+route all to gpt
+otherwise reject "no"
+"""
+
+
+def test_a_translated_request_reaches_azure_by_its_path_too(tmp_path: Path) -> None:
+    more = 'dialects = ["openai"]\nmodel = "prod"\nazure_api_version = "2024-10-21"'
+
+    async def test() -> None:
+        async with (
+            Recorder() as gpt,
+            sidecar(tmp_path, {"gpt": gpt}, policy=MESSAGES_AT_AZURE, targets={"gpt": more}) as running,
+        ):
+            await running.ask(post("/v1/messages?beta=true", MESSAGES, anthropic_version="2023-06-01"))
+            (head,) = gpt.heads
+            assert (
+                head[0] == b"POST /openai/deployments/prod/chat/completions?api-version=2024-10-21 HTTP/1.1"
+            )
+            assert json.loads(gpt.bodies[0])["model"] == "prod"
+
+    run(test())
