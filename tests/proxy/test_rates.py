@@ -25,6 +25,14 @@ def test_requests_are_counted_and_come_back() -> None:
     assert rates.left(WINDOW + 1) == (1, None)
 
 
+def test_requests_that_came_close_together_are_forgotten_with_the_last_of_them() -> None:
+    rates = Rates(2, None)
+    rates.take(0.0, 0)
+    rates.take(0.9, 0)
+    assert rates.wait(WINDOW, 0) is not None, "the second one is not a minute old"
+    assert rates.wait(WINDOW + 1, 0) is None
+
+
 def test_a_wait_is_as_long_as_the_tokens_need() -> None:
     rates = Rates(None, 100)
     for now, tokens in ((0.0, 50), (10.0, 40)):
