@@ -78,7 +78,8 @@ class Outcome:
     """What happened. `passed` are candidates that were not asked, and why; `retry_after`: seconds after which one of the
     candidates may be asked again, as far as any said so; `taken` of the last one's minute. `refusal` is the code of the
     refusal that is still to be sent; `again`: decide once more; `cut`: the connection must be broken off; `gone`: the client
-    left; `tap` read beside the answer that passed."""
+    left; `tap` read beside the answer that passed, also for what only spans tell, where `curious`; `waited`: seconds in line
+    and between attempts."""
 
     attempts: list[Attempt] = field(default_factory=list)
     status: int | None = None
@@ -94,6 +95,7 @@ class Outcome:
     passed: list[tuple[str, WhyPassed]] = field(default_factory=list)
     retry_after: float | None = None
     taken: Taken | None = None
+    waited: float = 0.0
 
     @property
     def used(self) -> int:

@@ -219,8 +219,12 @@ class _Courier:
     async def _in_line(self, state: TargetState) -> Skipped | None:
         """Waits for a place, which is taken where nothing is said."""
         left = self._errand.deadline - self._loop.time()
-        if await state.seats.wait(self._errand.size, min(state.queue_timeout, left)):
-            return None
+        began = perf_counter()
+        try:
+            if await state.seats.wait(self._errand.size, min(state.queue_timeout, left)):
+                return None
+        finally:
+            self._outcome.waited += perf_counter() - began
         return Skipped(WhyPassed.BUSY, state.queue_timeout)
 
     def _passed(self, target: str, skipped: Skipped) -> Event:
@@ -237,7 +241,11 @@ class _Courier:
     async def rest(self, until: float) -> Event:
         """Waits with nothing in hand."""
         self.drop()
-        await asyncio.sleep(until - self._loop.time())
+        began = perf_counter()
+        try:
+            await asyncio.sleep(until - self._loop.time())
+        finally:
+            self._outcome.waited += perf_counter() - began
         return _RESTED
 
     def _permit(self, target: str) -> Permit | Refused | PolicyChanged:

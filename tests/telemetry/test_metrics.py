@@ -231,6 +231,8 @@ def test_overhead_is_what_is_left_of_a_request(tmp_path: Path) -> None:
     two = Attempt("spare", 0.0, "answered", 200, took=0.500, permitted=0.002)
     ended = finished(live, one, two, took=0.520, body_took=0.003, target="spare")
     assert ended.overhead == pytest.approx(0.520 - 0.003 - 0.009 - 0.498)
+    ended.outcome.waited = 0.004
+    assert ended.overhead == pytest.approx(0.520 - 0.003 - 0.009 - 0.498 - 0.004)
 
 
 def test_usage_that_is_not_known_is_counted_as_that(tmp_path: Path) -> None:

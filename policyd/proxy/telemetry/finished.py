@@ -64,7 +64,7 @@ class Finished:
     def overhead(self) -> float:
         """Seconds that policyd itself took."""
         away = sum((a.took or 0.0) - a.permitted for a in self.outcome.attempts)
-        return max(0.0, self.record.took - self.record.body_took - away)
+        return max(0.0, self.record.took - self.record.body_took - away - self.outcome.waited)
 
 
 def outcome_of(attempt: Attempt) -> str:
