@@ -236,6 +236,21 @@ def test_a_binding_says_how_a_translated_body_is_fitted(tmp_path: Path, lines: s
     run(test())
 
 
+def test_the_usage_of_a_translated_answer_is_in_the_log(tmp_path: Path) -> None:
+    async def test() -> None:
+        last = DELTA | {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+        spent = DELTA | {"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 1}}
+        events = b"".join(b"data: " + json.dumps(e).encode() + b"\n\n" for e in (DELTA, last, spent))
+        rack = answering(events, kind=b"text/event-stream")
+        async with three(tmp_path, rack) as (running, _):
+            answer = await running.ask(messages("m", stream=True))
+            assert answer.clean and b"message_stop" in answer.body
+        (record,) = records(tmp_path / "decisions.jsonl")
+        assert record["usage"]["input"] == 3 and record["usage"]["output"] == 1
+
+    run(test())
+
+
 def test_a_server_that_cannot_reason_is_not_told_to_leave_it(tmp_path: Path) -> None:
     async def test() -> None:
         async with three(tmp_path, answering(CHAT_ANSWER)) as (running, servers):
