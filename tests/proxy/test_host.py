@@ -13,7 +13,7 @@ from tests.upstream.scripted import run
     ("host", "served"),
     [
         ("localhost", True), ("LOCALHOST:8484", True), ("127.0.0.1:9", True), ("127.0.0.2", True), ("[::1]:8484", True),
-        ("gateway.internal:8484", True), ("", True),
+        ("gateway.internal:8484", True),
         ("evil.example", False), ("evil.example:8484", False), ("localhost.evil.example", False), ("127.0.0.1.evil.example", False),
         ("10.0.0.1", False), ("[::2]", False), ("localhost:1:2", False),
     ],

@@ -363,6 +363,29 @@ def test_a_connection_is_not_used_again_after_an_offer_of_another_protocol(tmp_p
     run(test())
 
 
+@pytest.mark.parametrize("size", [1, 40, len(BODY)], ids=["byte by byte", "in pieces", "at once"])
+def test_the_body_behind_an_offer_of_another_protocol_may_come_later(tmp_path: Path, size: int) -> None:
+    """Java's client offers HTTP/2 with every request in the clear, and sends head and body apart."""
+
+    async def test() -> None:
+        async with three(tmp_path) as running:
+            reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+            writer.write(
+                told(LENGTH, b"connection: Upgrade", b"upgrade: h2c", b"expect: 100-continue", body=b"")
+            )
+            await reader.readuntil(b"\r\n\r\n")
+            for at in range(0, len(BODY), size):
+                writer.write(BODY[at : at + size])
+                await writer.drain()
+                await asyncio.sleep(0)
+            answer = parsed(await reader.read())
+            writer.close()
+            assert (answer.status, answer.clean) == (200, True)
+            assert running.recorders["cloud"].bodies == [BODY]
+
+    run(test())
+
+
 def test_methods_that_no_endpoint_has_are_told_which_it_has(tmp_path: Path) -> None:
     async def test() -> None:
         async with three(tmp_path) as running:
