@@ -12,7 +12,7 @@ import random
 import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from time import perf_counter
 from typing import Any, Final
 
@@ -40,7 +40,7 @@ from policyd.proxy.identity import Claims, Unsettled
 from policyd.proxy.intake import Gone, Receive, Room, take_body, take_whole
 from policyd.proxy.live import Live
 from policyd.proxy.models import listing
-from policyd.proxy.order import is_fixed
+from policyd.proxy.order import Seen, is_fixed
 from policyd.proxy.outbound import (
     Headers,
     is_plain_query,
@@ -345,7 +345,7 @@ class Sidecar:
         tokens = (0, 0)
         if live.metered or not is_fixed(plan):
             tokens = tokens_of(decided, reading, len(body.raw), live.deployment.answer_reserve)
-        targets = candidates_of(plan, live, endpoint.name, body, tokens, self.road.targets.seen, self._draw)
+        targets = candidates_of(plan, live, endpoint.name, body, tokens, self._seen, self._draw)
         targets = tuple(t for t in targets if t not in barred) if barred else targets
         decision, route, tag = request.record.decision, plan.route, live.tag
 
@@ -378,6 +378,9 @@ class Sidecar:
             retry_wait=limits.retry_wait,
             acts=Flag.SERVER_TOOLS in reading.flags,
         )
+
+    def _seen(self, targets: Iterable[str]) -> Mapping[str, Seen]:
+        return self.road.targets.seen(targets, asyncio.get_running_loop().time())
 
     async def _models(self, request: Asked, live: Live, endpoint: Endpoint, claims: Claims) -> Refusal | None:
         request.record.policy, request.record.dates = live.ready.digest, live.dates

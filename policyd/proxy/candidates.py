@@ -5,7 +5,7 @@ In come a plan and the request that it is for; out goes `order`'s answer. The on
 is only worked out where the policy leaves one open, which most routes do not.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from policyd.policy.decision import Plan
 from policyd.policy.program import MAX_NUMBER
@@ -30,7 +30,7 @@ def candidates_of(
     endpoint: EndpointName,
     body: Body,
     tokens: tuple[int, int],
-    seen: Callable[[str], Seen],
+    seen: Callable[[Iterable[str]], Mapping[str, Seen]],
     draw: Callable[[], float],
 ) -> tuple[str, ...]:
     """`tokens`: of the prompt, and at most of the answer."""
@@ -38,7 +38,7 @@ def candidates_of(
         return plan.targets if len(plan.groups) == 1 else tuple(dict.fromkeys(plan.targets))
     picks = {group.pick for group in plan.groups}
     standing = Standing(
-        {t: seen(t) for t in plan.targets},
+        seen(plan.targets),
         _costs(live.prices, plan, tokens) if "cheapest" in picks else {},
         conversation_of(endpoint, body.parsed) if picks & {"any", "fastest"} else None,
     )

@@ -165,17 +165,11 @@ class TargetState:
             self.breaker.neither(trial=trial)
         self.seats.give(size)
 
-    @property
-    def ready(self) -> bool:
-        """Whether it would not be passed over, as far as that can be said without a request."""
-        return (
-            self.breaker.state is BreakerState.CLOSED
-            and not self.seats.full
-            and self._out.is_out(self.name) is None
-        )
-
-    def seen(self) -> Seen:
-        return Seen(self.seats.taken, self.first_byte, self.ready)
+    def seen(self, now: float) -> Seen:
+        """It is ready where it would not be passed over, as far as that can be said without a request. One whose trial is
+        due is: without a request it would never come back."""
+        ready = not self.seats.full and self.breaker.wait(now) is None and self._out.is_out(self.name) is None
+        return Seen(self.seats.taken, self.first_byte, ready)
 
     def view(self, now: float) -> TargetView:
         out = self._out.is_out(self.name)
@@ -219,10 +213,10 @@ class Targets:
         if state is not None:
             state.settle(taken.began, taken.tokens, spent)
 
-    def seen(self, target: str) -> Seen:
-        """What an order among equals may go by."""
-        state = self._states.get(target)
-        return Seen(0, None, False) if state is None else state.seen()
+    def seen(self, targets: Iterable[str], now: float) -> dict[str, Seen]:
+        """What an order among equals may go by. One that is not bound (any more) is not ready."""
+        states = self._states
+        return {t: Seen(0, None, False) if t not in states else states[t].seen(now) for t in targets}
 
     def view(self, now: float) -> tuple[TargetView, ...]:
         """How every target stands at this time of the loop's clock."""

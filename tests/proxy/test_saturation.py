@@ -8,6 +8,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
+
+from policyd.proxy.breaker import BreakerState
 from tests.proxy.bench import (
     CHAT,
     OK,
@@ -341,6 +344,34 @@ def test_any_goes_past_a_target_that_is_left_alone(tmp_path: Path) -> None:
 
     run(test())
     assert "passed" not in records(tmp_path / "decisions.jsonl")[-1], "it is not even considered first"
+
+
+@pytest.mark.parametrize("pick", ["any", "cheapest", "fastest"])
+def test_a_target_of_a_group_comes_back_when_it_is_well_again(tmp_path: Path, pick: str) -> None:
+    """What is left alone is tried by a request, so a group must not put it behind those that always answer."""
+    policy = PRICED.replace("cheapest", pick)
+
+    async def test() -> None:
+        brittle = {"cloud": 'breaker = { faults = 1, open = "0.05s" }'}
+        async with three(tmp_path, policy=policy, targets=brittle) as running:
+            cloud = running.recorders["cloud"]
+            cloud.answer = hanging_up
+            turn = 0
+            while view(running, "cloud").breaker is BreakerState.CLOSED:
+                await running.ask(saying_something(turn := turn + 1))
+            cloud.answer = saying(OK)
+            while view(running, "cloud").breaker is not BreakerState.CLOSED:
+                await running.ask(saying_something(turn := turn + 1))
+
+    run(test())
+
+
+def saying_something(turn: int) -> bytes:
+    """A prompt that costs less at `cloud`, of another conversation each time."""
+    text = f"{turn} " + "word " * 2000
+    return post(
+        "/v1/chat/completions", CHAT | {"max_tokens": 1, "messages": [{"role": "user", "content": text}]}
+    )
 
 
 async def hanging_up(peer: Peer, _: bytes) -> None:
