@@ -21,14 +21,17 @@ from policyd.traffic.body import Body
 from policyd.traffic.endpoints import EndpointName
 from policyd.translate.directions import DIRECTIONS, Direction, Stream
 from policyd.translate.loss import Loss, Unsayable
-from policyd.translate.marks import BEGIN, without_marked
+from policyd.translate.marks import BEGIN, REASONING_KEYS, mark_of, without_marked
 
 __all__ = ["ANTHROPIC_VERSION", "SaidBack", "Speech", "Translation", "speech_of", "unmarked"]
 
 ANTHROPIC_VERSION: Final = b"2023-06-01"
 """What a request to Anthropic's messages must name, where its caller speaks another dialect."""
 
-_MARK: Final = BEGIN.encode()
+_MARK: Final = (BEGIN + "reasoning").encode()
+assert all(mark_of(key).startswith(_MARK.decode()) for key in REASONING_KEYS), (
+    "INVARIANT: what every mark begins with"
+)
 _OF_A_DIALECT: Final = (b"anthropic-", b"openai-")
 _ABOUT_THE_BODY: Final = frozenset({b"content-length", b"content-type", b"etag", b"content-md5", b"digest"})
 _LIMITS: Final = ("max_tokens", "max_completion_tokens")

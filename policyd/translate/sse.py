@@ -44,6 +44,9 @@ class Events:
 
     def feed(self, piece: bytes) -> list[Event]:
         """Raises `Unsayable` where an event grows beyond `LARGEST_EVENT`."""
+        if piece[:6] == b"data: " and piece[-2:] == b"\n\n" and self._is_fresh() and _is_one_line(piece):
+            # What most pieces are.
+            return [Event(b"", piece[6:-2])]
         if self._skip and piece:
             piece = piece.removeprefix(b"\n")
             self._skip = False
@@ -65,6 +68,10 @@ class Events:
     def rest(self) -> bool:
         """Whether an event was begun and not ended."""
         return bool(self._held or self._data)
+
+    def _is_fresh(self) -> bool:
+        """Whether nothing of an event was seen yet. A name alone is something."""
+        return self._begun and not (self._held or self._data or self._name or self._skip)
 
     def _hold(self, piece: bytes) -> None:
         self._held.append(piece)
@@ -92,6 +99,10 @@ class Events:
             self._grow(len(value))
         elif name == b"event":
             self._name = value
+
+
+def _is_one_line(piece: bytes) -> bool:
+    return piece.find(b"\n") == len(piece) - 2 and b"\r" not in piece
 
 
 def object_of(data: bytes) -> dict[str, Any]:
