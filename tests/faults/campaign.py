@@ -85,7 +85,8 @@ async def run_campaign(campaign: Campaign, folder: Path) -> Result:
 
         process = Process(folder / "policyd.toml", evidence, admin)
         chance = Random(f"{campaign.seed} events")
-        events = Events(folder, process, places, evidence, chance, text_of, campaign.served)
+        digests = {name: ready.digest for name, ready in compiled(folder, campaign.served).items()}
+        events = Events(folder, process, places, evidence, chance, text_of, campaign.served, digests)
         events.begin()
         await process.start()
         try:

@@ -15,7 +15,7 @@ from typing import Final
 
 from tests.faults.evidence import Evidence, Generation
 from tests.faults.places import Place
-from tests.faults.policies import BROKEN, POLICIES, placings
+from tests.faults.policies import BROKEN, placings
 from tests.faults.process import Process
 
 __all__ = ["Events", "Life"]
@@ -35,7 +35,8 @@ class Events:
         evidence: Evidence,
         chance: Random,
         deployment: Life,
-        policies: Mapping[str, str] = POLICIES,
+        policies: Mapping[str, str],
+        digests: Mapping[str, str],
     ) -> None:
         self._policy = folder / "campaign.policy"
         self._deployment = folder / "policyd.toml"
@@ -45,6 +46,7 @@ class Events:
         self._chance = chance
         self._text_of = deployment
         self._policies = policies
+        self._digests = digests
         self.failures: list[str] = []
         self.first_done = asyncio.Event()
 
@@ -82,27 +84,29 @@ class Events:
         self._write(policy, placing)
         return before
 
-    async def _settled(self, since: int, before: Generation, what: str) -> None:
-        if await self._process.says("and the deployment of", since):
-            before.until = monotonic()
-        else:
-            self.failures.append(f"{what} was not taken up")
-
     async def new_policy(self) -> None:
         since = self._process.lines
         other = self._chance.choice([p for p in self._policies if p != self._now.policy])
         before = self._turn(other, self._now.placing)
         if self._chance.random() < 0.5:
             self._process.hang_up()
-        await self._settled(since, before, f"the policy {other}")
+        if await self._process.says(f"serving policy {self._digests[other]} and", since):
+            before.until = monotonic()
+        else:
+            self.failures.append(f"the policy {other} was not taken up")
 
     async def new_placing(self) -> None:
-        since = self._process.lines
+        """The policy's digest stays, so the line that says what serves may be of a load that had begun before. The line
+        behind it is not."""
         other = self._chance.choice([p for p in placings() if p != self._now.placing])
         before = self._turn(self._now.policy, other)
-        if self._chance.random() < 0.5:
+        for _ in range(2):
+            since = self._process.lines
             self._process.hang_up()
-        await self._settled(since, before, f"the placing {other}")
+            if not await self._process.says("and the deployment of", since):
+                self.failures.append(f"the placing {other} was not taken up")
+                return
+        before.until = monotonic()
 
     async def bad_policy(self) -> None:
         """It must leave what serves serving; afterwards the good text comes back."""
