@@ -142,7 +142,7 @@ def test_a_server_that_cuts_a_long_prompt_and_says_200_is_taken_out(tmp_path: Pa
 def test_a_probe_passes_the_gate_with_the_targets_credential_and_nothing_of_a_caller(tmp_path: Path) -> None:
     async def test() -> None:
         (tmp_path / "key").write_text("sk-target")
-        more = 'credential = { file = "key" }\nheaders = { x-org = "ours" }\nmodel = "m"\n'
+        more = 'dialects = ["openai", "anthropic"]\ncredential = { file = "key" }\nheaders = { x-org = "ours" }\nmodel = "m"\n'
         more += "send = { provider = { zdr = true } }\n"
         targets = {"cloud": more + "[targets.cloud.probe]\nmodels = true\ndialects = true"}
         async with three(tmp_path, probing=True, targets=targets) as running:
