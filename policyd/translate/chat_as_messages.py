@@ -75,18 +75,20 @@ def _thinking(message: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _texts(content: object) -> list[dict[str, Any]]:
-    """The text of an answer, which some servers give in parts."""
-    if content is None or content == "":
+    """The text of an answer, which some servers give in parts. Anthropic has no block of white space alone, and refuses one that
+    is sent back."""
+    if content is None:
         return []
     if isinstance(content, str):
-        return [{"type": "text", "text": content}]
+        return [{"type": "text", "text": content}] if content.strip() else []
     if not isinstance(content, list):
         raise Unsayable("the answer's content is neither a string nor a list")
     out = []
     for part in content:
         if not isinstance(part, dict) or part.get("type") != "text" or not isinstance(part.get("text"), str):
             raise Unsayable("the answer has content that is no text")
-        out.append({"type": "text", "text": part["text"]})
+        if part["text"].strip():
+            out.append({"type": "text", "text": part["text"]})
     return out
 
 

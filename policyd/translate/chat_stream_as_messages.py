@@ -27,7 +27,7 @@ class Stream:
     """One stream. After `feed` or `end` has raised, it says nothing more."""
 
     __slots__ = (
-        "_begun", "_calls", "_ended", "_events", "_index", "_kind", "_mark", "_name", "_out", "_refused", "_stop", "_thinks",
+        "_begun", "_blank", "_calls", "_ended", "_events", "_index", "_kind", "_mark", "_name", "_out", "_refused", "_stop", "_thinks",
         "_usage", "_was_called",
     )  # fmt: skip
 
@@ -39,6 +39,7 @@ class Stream:
         self._ended = False
         self._index = -1
         self._kind = ""
+        self._blank = ""
         self._mark = ""
         self._name = ""
         self._calls = Calls()
@@ -93,7 +94,8 @@ class Stream:
         delta = choice.get("delta")
         if isinstance(delta, dict):
             self._delta(delta)
-        if choice.get("finish_reason") is not None:
+        # Some servers say "" until the end.
+        if choice.get("finish_reason"):
             self._stop = choice
 
     def _delta(self, delta: _Json) -> None:
@@ -112,8 +114,7 @@ class Stream:
             if words:
                 self._living()
                 self._refused = self._refused or key == "refusal"
-                self._open("text", {"type": "text", "text": ""})
-                self._tell({"type": "text_delta", "text": words})
+                self._words(words)
         calls = delta.get("tool_calls") or []
         if not isinstance(calls, list):
             raise Unsayable("the calls of a delta are no list")
@@ -121,6 +122,17 @@ class Stream:
             self._living()
             for ready, arguments in self._calls.take(call, position):
                 self._call(ready, arguments)
+
+    def _words(self, words: str) -> None:
+        """White space waits for words: Anthropic has no block of white space alone, and refuses one that is sent back."""
+        if self._kind != "text":
+            words = self._blank + words
+            self._blank = ""
+            if words.isspace():
+                self._blank = words
+                return
+        self._open("text", {"type": "text", "text": ""})
+        self._tell({"type": "text_delta", "text": words})
 
     def _living(self) -> None:
         if self._stop is not None:
@@ -145,6 +157,7 @@ class Stream:
         self._close()
         self._index += 1
         self._kind = kind
+        self._blank = ""
         self._say("content_block_start", {"index": self._index, "content_block": block})
 
     def _flush(self) -> None:

@@ -67,6 +67,8 @@ THOUGHT = {"type": "thinking", "thinking": "hm", "signature": "policyd:reasoning
     [
         ({"content": None}, []),
         ({"content": ""}, []),
+        ({"content": "\n\n", "tool_calls": [call("{}")]}, [use({})]),
+        ({"content": [text(" "), text("\n a")]}, [text("\n a")]),
         ({"content": [text("a"), text("b")]}, [text("a"), text("b")]),
         ({"content": "a", "reasoning_content": "hm"}, [THOUGHT, text("a")]),
         ({"content": "a", "reasoning": "hm"}, [THOUGHT | {"signature": "policyd:reasoning"}, text("a")]),

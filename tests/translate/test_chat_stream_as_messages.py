@@ -182,6 +182,28 @@ def test_calls_are_told_apart_as_servers_do_it(chunks: list[Json], calls: list[t
     assert inputs(*chunks) == calls
 
 
+@pytest.mark.parametrize(
+    ("chunks", "content"),
+    [
+        ([chunk(content="\n"), chunk(content="\n"), piece("{}", 0, "a", "f")], ["tool_use"]),
+        ([chunk(content=" "), chunk(content="\n"), chunk(content="a "), chunk(content=" ")], [" \na  "]),
+        ([chunk(reasoning_content="hm"), chunk(content="\n\n"), chunk(content="a")], ["thinking", "\n\na"]),
+        ([chunk(content="\n"), chunk(reasoning_content="hm"), chunk(content="a")], ["thinking", "a"]),
+        ([chunk(content="\n")], []),
+    ],
+)
+def test_white_space_waits_for_words(chunks: list[Json], content: list[str]) -> None:
+    said = accumulated(fed(Stream(THINKS), sse([*chunks, chunk("stop")], done=True)))["content"]
+    assert [block.get("text", block["type"]) for block in said] == content
+
+
+def test_a_finish_reason_without_words_is_none_yet() -> None:
+    chunks = [chunk("", content="a"), chunk("", content="b"), chunk("stop")]
+    assert accumulated(fed(Stream(THINKS), sse(chunks)))["content"][0]["text"] == "ab"
+    with pytest.raises(Unsayable):
+        fed(Stream(THINKS), sse(chunks[:2]))
+
+
 def test_a_call_behind_another_waits_for_its_turn() -> None:
     stream = Stream(THINKS)
     out = stream.feed(sse(INTERLEAVED[:4]))
