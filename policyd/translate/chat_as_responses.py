@@ -22,7 +22,7 @@ from policyd.translate.responses_words import (
     usage_of,
 )
 
-__all__ = ["call_of", "error", "reasoning_in", "spoken", "the_choice", "whole"]
+__all__ = ["call_of", "error", "nothing_else", "reasoning_in", "spoken", "the_choice", "whole"]
 
 
 def whole(answer: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
@@ -50,6 +50,7 @@ def the_choice(answer: Json) -> Json | None:
 
 
 def _items(message: Json, response: str, names: dict[str, tuple[str, str]]) -> list[Json]:
+    nothing_else(message)
     items: list[Json] = []
     reasoning = reasoning_in(message)
     if reasoning:
@@ -74,17 +75,20 @@ def reasoning_in(message: Json) -> str:
 
 def spoken(message: Json, key: str) -> str:
     """The words of a message or a delta under a key; none where it is absent or null. Raises `Unsayable`."""
-    for unsaid in ("function_call", "audio", "annotations"):
-        if message.get(unsaid):
-            raise Unsayable("responses have no word for a part of the answer")
     words = message.get(key)
+    if isinstance(words, str):
+        return words
     if words is None:
         return ""
     if isinstance(words, list):
-        words = "".join(_part(part) for part in words)
-    if not isinstance(words, str):
-        raise Unsayable("the words of the answer are not a text")
-    return words
+        return "".join(_part(part) for part in words)
+    raise Unsayable("the words of the answer are not a text")
+
+
+def nothing_else(message: Json) -> None:
+    """Raises `Unsayable` where a message or a delta holds something that a response cannot."""
+    if message.get("function_call") or message.get("audio") or message.get("annotations"):
+        raise Unsayable("responses have no word for a part of the answer")
 
 
 def _part(part: object) -> str:

@@ -8,7 +8,7 @@ at once. The answer is complete once it said why it ended and the stream came to
 from typing import Any, Final
 
 from policyd.translate.asking import Json
-from policyd.translate.chat_as_responses import call_of, reasoning_in, spoken, the_choice
+from policyd.translate.chat_as_responses import call_of, nothing_else, reasoning_in, spoken, the_choice
 from policyd.translate.loss import Unsayable
 from policyd.translate.openai_errors import TOO_LONG, of_chat
 from policyd.translate.responses_open_items import OpenCall, OpenItem, OpenMessage, OpenReasoning, Said
@@ -75,7 +75,11 @@ class Stream:
         delta = choice.get("delta") or {}
         if not isinstance(delta, dict):
             raise Unsayable("a chunk of the answer is not what its API says")
-        out += self._said(self._words(delta) + self._called(delta.get("tool_calls") or []))
+        nothing_else(delta)
+        said = self._words(delta)
+        if delta.get("tool_calls"):
+            said += self._called(delta["tool_calls"])
+        out += self._said(said)
         if choice.get("finish_reason") is not None:
             status_of(choice["finish_reason"])
             self._finish = choice["finish_reason"]

@@ -18,16 +18,18 @@ Said: TypeAlias = list[tuple[str, Json]]
 class OpenReasoning:
     """Reasoning in words."""
 
-    __slots__ = ("_response", "_words", "done", "index")
+    __slots__ = ("_id", "_response", "_words", "done", "index")
 
     def __init__(self, response: str, index: int) -> None:
         self._response = response
+        self._id = ""
         self.index = index
         self._words: list[str] = []
         self.done: Json | None = None
 
     def begin(self) -> Said:
         item = reasoning_item(self._response, self.index, "") | {"content": [], "status": "in_progress"}
+        self._id = item["id"]
         part = {"type": "reasoning_text", "text": ""}
         return [_added(self.index, item), ("response.content_part.added", self._at() | {"part": part})]
 
@@ -45,18 +47,18 @@ class OpenReasoning:
         ]
 
     def _at(self) -> Json:
-        item = reasoning_item(self._response, self.index, "")
-        return {"item_id": item["id"], "output_index": self.index, "content_index": 0}
+        return {"item_id": self._id, "output_index": self.index, "content_index": 0}
 
 
 class OpenMessage:
     """Words for the caller: parts of text and of refusal, one open at a time."""
 
-    __slots__ = ("_key", "_parts", "_response", "_words", "done", "index")
+    __slots__ = ("_id", "_key", "_parts", "_response", "_words", "done", "index")
 
     def __init__(self, response: str, index: int) -> None:
         self._response = response
         self.index = index
+        self._id = ""
         self._key = ""
         self._words: list[str] = []
         self._parts: list[Json] = []
@@ -64,6 +66,7 @@ class OpenMessage:
 
     def begin(self) -> Said:
         item = message_item(self._response, self.index, []) | {"status": "in_progress"}
+        self._id = item["id"]
         return [_added(self.index, item)]
 
     def more(self, words: str, key: str) -> Said:
@@ -98,8 +101,7 @@ class OpenMessage:
         return [last, ("response.content_part.done", at | {"part": part})]
 
     def _at(self) -> Json:
-        item = message_item(self._response, self.index, [])
-        return {"item_id": item["id"], "output_index": self.index, "content_index": len(self._parts)}
+        return {"item_id": self._id, "output_index": self.index, "content_index": len(self._parts)}
 
 
 _PARTS: Final = {"content": text_part, "refusal": refusal_part}
@@ -108,19 +110,22 @@ _PARTS: Final = {"content": text_part, "refusal": refusal_part}
 class OpenCall:
     """A call of a function or of a custom tool; `call` is chat's, as its first piece has it."""
 
-    __slots__ = ("_call", "_key", "_named", "_response", "_words", "done", "index")
+    __slots__ = ("_call", "_id", "_key", "_named", "_response", "_words", "done", "index")
 
     def __init__(self, response: str, index: int, call: Json, named: Json) -> None:
         self._response = response
         self.index = index
         self._key = "input" if "input" in call else "arguments"
         self._call = call | {self._key: ""}
+        self._id = ""
         self._named = named
         self._words: list[str] = []
         self.done: Json | None = None
 
     def begin(self) -> Said:
-        return [_added(self.index, self._item("") | {"status": "in_progress"})]
+        item = self._item("") | {"status": "in_progress"}
+        self._id = item["id"]
+        return [_added(self.index, item)]
 
     def more(self, words: str) -> Said:
         if self.done is not None:
@@ -139,7 +144,7 @@ class OpenCall:
         return call_item(self._response, self.index, self._call | {self._key: words}, self._named)
 
     def _at(self) -> Json:
-        return {"item_id": self._item("")["id"], "output_index": self.index}
+        return {"item_id": self._id, "output_index": self.index}
 
 
 OpenItem: TypeAlias = OpenReasoning | OpenMessage | OpenCall
