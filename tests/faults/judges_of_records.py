@@ -109,7 +109,8 @@ def _against_places(
             # A pooled connection that proved stale; the outcome is why there was no other one.
             known |= {a["outcome"] for a in mine if a.get("stale")}
         # Where a pooled connection proved stale, one attempt arrived twice; and a place may have changed hands.
-        told = len(targets) == 1 and sum(a.place == arrival.place for a in came) <= len(mine)
+        sent = [a for a in mine if a["outcome"] not in _UNSENT | {"policy_changed"} or a.get("stale")]
+        told = len(targets) == 1 and sum(a.place == arrival.place for a in came) <= len(sent)
         if arrival.outcomes and not known and told:
             yield f"{[a['outcome'] for a in mine]} at {arrival.place}, which did: {arrival.fault}"
     if len(came) > 2 * len(attempts):
