@@ -24,6 +24,7 @@ from tests.proxy.bench import (
     three,
 )
 from tests.proxy.test_reliability import ASK, ONLY_CLOUD, SSE, STREAM, chunk, in_turn, view
+from tests.proxy.test_reload import change
 from tests.upstream.scripted import Peer, run, until
 
 ONE_AT_ONCE: Final = "load = { max_in_flight = 1, queue = 0 }"
@@ -164,6 +165,23 @@ def test_a_changed_policy_stops_a_request_that_waits_in_line(tmp_path: Path) -> 
             assert (answer.status, answer.code) == (403, "policy_denied")
             assert len(running.recorders["cloud"].requests) == 1
             assert view(running, "cloud").in_flight == 0
+
+    run(test())
+
+
+def test_deciding_again_gives_no_new_attempts(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with three(tmp_path, targets={"spare": IN_LINE}, extra="limits = { attempts = 2 }") as running:
+            cloud, held = running.recorders["cloud"], Held()
+            cloud.answer = hanging_up
+            tasks = await busy(running, "spare", held)
+            second = asyncio.create_task(running.ask(ASK))
+            await until(lambda: view(running, "spare").waiting == 1)
+            await change(running, "max_in_flight = 1", "max_in_flight = 2")
+            answer = await second
+            assert (answer.status, answer.code) == (503, "upstream_unavailable")
+            assert (len(cloud.requests), len(running.recorders["spare"].requests)) == (3, 1)
+            await finished(held, tasks)
 
     run(test())
 
