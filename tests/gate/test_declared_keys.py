@@ -53,6 +53,8 @@ def test_the_order_inside_a_value_does_not_matter() -> None:
         pytest.param(GOOD.replace(b"deny", b"allow"), id="another word inside"),
         pytest.param(GOOD.replace(b'"deny"', b'"deny","order":["x"]'), id="one key more inside"),
         pytest.param(GOOD.replace(b'"zdr":true,', b""), id="one key fewer inside"),
+        pytest.param(b'{"provider":{"data_collection":"allow"},' + GOOD[1:], id="twice, the good one last"),
+        pytest.param(b'{"pr\\u006fvider":{},' + GOOD[1:], id="twice, the good one last, in another spelling"),
         pytest.param(GOOD.replace(b'"model"', b'"provider":{},"model"'), id="twice"),
         pytest.param(GOOD.replace(b'"model"', b'"pr\\u006fvider":{},"model"'), id="twice, once in another spelling"),
         pytest.param(GOOD.replace(b'"deny"', b'"deny","zdr":false'), id="twice inside"),

@@ -162,6 +162,7 @@ def test_without_the_header_the_hop_says_nothing() -> None:
         pytest.param(b"", id="nothing"),
         pytest.param(XFCC + b"," + XFCC, id="two hops"),
         pytest.param(b"URI=spiffe://acme.example/evil," + XFCC, id="another one in front"),
+        pytest.param(b"Hash=0123,URI=spiffe://acme.example/agent", id="two hops with one name between them"),
         pytest.param(XFCC + b',URI="', id="a quote that never ends"),
         pytest.param(b"Hash=0123", id="no name"),
         pytest.param(b"URI=", id="an empty name"),
