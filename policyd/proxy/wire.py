@@ -125,7 +125,9 @@ _NOT_HTTP = "this is not an HTTP/1.1 request that can be read in one way only"
 _VERSION = "only HTTP/1.1 and HTTP/1.0 are spoken here"
 _HOSTS = "a request has one `Host` and says it once"
 _CODING = "a body has a `content-length`, or `transfer-encoding: chunked` and no other coding"
-_TARGET = "the request line has a path that begins with `/`: this is no forward proxy, and a fragment is never sent"
+_TARGET = (
+    "the request line has a path that begins with `/`: this is no forward proxy, and a fragment is never sent"
+)
 _CONNECT = "CONNECT asks for a tunnel, and this is no forward proxy"
 _SLOW_HEAD = "the head of the request was not complete after {:g} seconds"
 _FULL = "more connections than this deployment allows"
