@@ -80,7 +80,7 @@ class Stream:
         if delta.get("tool_calls"):
             said += self._called(delta["tool_calls"])
         out += self._said(said)
-        if choice.get("finish_reason") is not None:
+        if choice.get("finish_reason"):
             status_of(choice["finish_reason"])
             self._finish = choice["finish_reason"]
         return out
