@@ -62,6 +62,9 @@ _KNOWN: Final = frozenset(_NEUTRAL) | {
     "prompt_cache_key",
 }
 
+_THINKING_TOP_P: Final = 0.95
+"""From which on the API takes it beside thinking."""
+
 UNNAMED: Final = "answer"
 """The name of a format that has none: chat wants one, and a request that came from the messages API bears this."""
 
@@ -89,6 +92,7 @@ def _request(body: Json, most: int) -> Json:
     out |= _stops(body.get("stop"))
     out |= _tools(body)
     out |= _thinking(body.get("reasoning_effort"))
+    _thinks_freely(out)
     config = _effort(body.get("reasoning_effort")) | _format(body.get("response_format"))
     if config:
         out["output_config"] = config
@@ -192,6 +196,18 @@ def _thinking(effort: object) -> Json:
     if effort is None:
         return {}
     return {"thinking": {"type": "disabled" if effort == "none" else "adaptive"}}
+
+
+def _thinks_freely(out: Json) -> None:
+    """What the API refuses beside thinking."""
+    if out.get("thinking", {}).get("type") != "adaptive":
+        return
+    if "temperature" in out:
+        raise Lost("temperature", "the messages API sets no temperature while a model thinks")
+    if out.get("top_p", 1) < _THINKING_TOP_P:
+        raise Lost("top_p", "the messages API takes 0.95 to 1 while a model thinks")
+    if out.get("tool_choice", {}).get("type") in {"any", "tool"}:
+        raise Lost("tool_choice", "the messages API forces no tool while a model thinks")
 
 
 def _effort(effort: object) -> Json:

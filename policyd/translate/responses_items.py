@@ -17,6 +17,8 @@ _NO_COUNTERPART: Final = "chat completions have nothing like it"
 _LABELS: Final = frozenset({"type", "id", "status"})
 """Names and states that the server gave its items. They say nothing to a model."""
 
+_OUTPUTS: Final = ("function_call_output", "custom_tool_call_output")
+
 _CALL: Final[Neutral] = {"caller": ({"type": "direct"},), "async": (False,)}
 
 
@@ -28,8 +30,14 @@ def messages_of(body: dict[str, Any]) -> list[Json]:
     given = body.get("input")
     if isinstance(given, str):
         return [*out, {"role": "user", "content": given}]
+    images: list[Json] = []
     for place, item in each(given, "input"):
+        if item.get("type") in _OUTPUTS:
+            images += _output(out, item, place)
+            continue
+        _show(out, images)
         _take(out, item, place)
+    _show(out, images)
     _complete(out)
     return _joined(out)
 
@@ -46,8 +54,6 @@ def _take(out: list[Json], item: Json, place: str) -> None:
         case "custom_tool_call":
             only(item, _LABELS | {"call_id", "name", "input", "namespace"} | _CALL.keys(), place, UNKNOWN)
             _call(out, item, "custom", "input", place)
-        case "function_call_output" | "custom_tool_call_output":
-            _output(out, item, place)
         case _:
             raise Lost(at(place, "type"), "chat completions have no such item")
 
@@ -121,14 +127,32 @@ def _call(out: list[Json], item: Json, kind: str, key: str, place: str) -> None:
     message.setdefault("tool_calls", []).append(call)
 
 
-def _output(out: list[Json], item: Json, place: str) -> None:
+def _output(out: list[Json], item: Json, place: str) -> list[Json]:
+    """The result becomes a message, in which chat takes no image: a label stands there for it, and stands again before the
+    image, which is given back for the message behind all results."""
     only(item, _LABELS | {"call_id", "output"} | _CALL.keys(), place, UNKNOWN)
     asks_nothing(item, _CALL, place, _NO_COUNTERPART)
     if not out or (out[-1]["role"] != "tool" and "tool_calls" not in out[-1]):
         raise Lost(place, "this result does not follow the call of a tool")
-    content = _parts(item.get("output"), at(place, "output"), images=False)
+    content = _parts(item.get("output"), at(place, "output"), images=True)
     call = text(item.get("call_id"), at(place, "call_id"))
+    images: list[Json] = []
+    if isinstance(content, list):
+        for index, part in enumerate(content):
+            if part["type"] == "image_url":
+                label = {"type": "text", "text": f"[image {index + 1} of {call}]"}
+                images += (label, part)
+                content[index] = label
+        content = _shortest(content)
     out.append({"role": "tool", "tool_call_id": call, "content": content})
+    return images
+
+
+def _show(out: list[Json], images: list[Json]) -> None:
+    """The images of results, once no other result follows."""
+    if images:
+        out.append({"role": "user", "content": list(images)})
+        images.clear()
 
 
 def _parts(value: object, place: str, *, images: bool) -> str | list[Json]:

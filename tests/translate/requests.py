@@ -130,10 +130,17 @@ def chats(draw: st.DrawFn) -> Json:
             response_format=FORMATS,
         )
     )
+    thinks = out.get("reasoning_effort", "none") != "none"
+    if thinks:
+        out = {key: value for key, value in out.items() if key not in {"temperature", "top_p"}}
     tools = draw(st.lists(CHAT_TOOLS, max_size=2))
     if tools:
-        choices = st.sampled_from(
-            ["auto", "none", "required", {"type": "function", "function": {"name": "look"}}]
+        choices = (
+            st.sampled_from(["auto", "none"])
+            if thinks
+            else st.sampled_from(
+                ["auto", "none", "required", {"type": "function", "function": {"name": "look"}}]
+            )
         )
         out |= {"tools": tools} | draw(some(tool_choice=choices, parallel_tool_calls=st.booleans()))
     return out
@@ -277,11 +284,14 @@ def messages_requests(draw: st.DrawFn) -> Json:
         thinking = st.just({"type": "disabled"}) | st.just({"type": "adaptive"})
         out["thinking"] = draw(thinking)
         if out["thinking"]["type"] == "adaptive":
+            out = {key: value for key, value in out.items() if key not in {"temperature", "top_p"}}
             out["output_config"] = {"effort": draw(EFFORTS)}
     tools = draw(st.lists(MESSAGES_TOOLS, max_size=2))
     if tools:
         one = some(disable_parallel_tool_use=st.booleans())
-        kind = st.sampled_from([{"type": "auto"}, {"type": "any"}, {"type": "tool", "name": "look"}])
+        free = [{"type": "auto"}, {"type": "none"}]
+        forced = [] if "output_config" in out else [{"type": "any"}, {"type": "tool", "name": "look"}]
+        kind = st.sampled_from(free + forced)
         out |= {"tools": tools} | draw(some(tool_choice=st.builds(lambda a, b: a | b, kind, one)))
     return out
 
@@ -305,7 +315,8 @@ def messages_meaning(body: Json) -> Json:
         for tool in body.get("tools") or []
     ]
     choice = body.get("tool_choice", {"type": "auto"})
-    out["choice"] = choice | {"disable_parallel_tool_use": choice.get("disable_parallel_tool_use", False)}
+    one = choice.get("disable_parallel_tool_use", False) and choice["type"] != "none"
+    out["choice"] = choice | {"disable_parallel_tool_use": one}
     return out
 
 

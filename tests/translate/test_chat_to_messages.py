@@ -201,6 +201,10 @@ def test_thinking_without_a_signature_is_left_out() -> None:
         ({"user": "u", "safety_identifier": "u"}, {"metadata": {"user_id": "u"}}),
         ({"reasoning_effort": "none"}, {"thinking": {"type": "disabled"}}),
         (
+            {"reasoning_effort": "none", "temperature": 0.5},
+            {"temperature": 0.5, "thinking": {"type": "disabled"}},
+        ),
+        (
             {"reasoning_effort": "high"},
             {"thinking": {"type": "adaptive"}, "output_config": {"effort": "high"}},
         ),
@@ -325,6 +329,9 @@ def test_a_schema_of_the_answer_keeps_its_name_and_description(named: Json, sche
         ({"stream_options": {"other": 1}}, "stream_options.other"),
         ({"user": "a", "safety_identifier": "b"}, "safety_identifier"),
         ({"reasoning_effort": "minimal"}, "reasoning_effort"),
+        ({"reasoning_effort": "low", "temperature": 0.5}, "temperature"),
+        ({"reasoning_effort": "low", "top_p": 0.9}, "top_p"),
+        ({"reasoning_effort": "low", "tools": [TOOL], "tool_choice": "required"}, "tool_choice"),
         ({"reasoning_effort": ["high"]}, "reasoning_effort"),
         ({"response_format": {"type": "json_object"}}, "response_format"),
         (

@@ -149,6 +149,20 @@ def test_an_image_keeps_its_source_and_its_detail() -> None:
     ]
 
 
+def test_an_image_of_a_result_stands_behind_all_results_with_a_label_in_both_places() -> None:
+    image = {"type": "input_image", "image_url": "data:image/png;base64,QUJD"}
+    first = BACK | {"output": [{"type": "input_text", "text": "see"}, image]}
+    label = {"type": "text", "text": "[image 2 of call_1]"}
+    shown = {"type": "image_url", "image_url": {"url": "data:image/png;base64,QUJD"}}
+    for more in ([HI], []):
+        assert said(input=[HI, CALL, SECOND, first, SECOND_BACK, *more])["messages"][2:] == [
+            SAID_BACK | {"content": [{"type": "text", "text": "see"}, label]},
+            SAID_SECOND_BACK,
+            told("user", [label, shown]),
+            *more,
+        ]
+
+
 def test_a_call_of_a_custom_tool_keeps_its_text() -> None:
     call = {"type": "custom_tool_call", "call_id": "c", "name": "patch", "input": "*** Begin"}
     back = {"type": "custom_tool_call_output", "call_id": "c", "output": "done"}
@@ -298,7 +312,8 @@ def test_what_chat_lacks_is_a_loss_and_its_place_is_named(keys: Json, place: str
         ([HI, BACK], "input[1]"),
         ([HI, CALL, HI, BACK], "input[3]"),
         ([HI, CALL | {"caller": {"type": "program", "caller_id": "p"}}, BACK], "input[1].caller"),
-        ([HI, CALL, BACK | {"output": [{"type": "input_image", "image_url": "data:"}]}], "input[2].output[0].type"),
+        ([HI, CALL, BACK | {"output": [{"type": "input_image", "file_id": "f"}]}], "input[2].output[0].file_id"),
+        ([HI, CALL, BACK | {"output": [{"type": "input_file", "file_id": "f"}]}], "input[2].output[0].type"),
         ([HI, wordy("assistant", "a") | {"content": [{"type": "output_text", "text": "a", "annotations": [{}]}]}, HI],
          "input[1].content[0].annotations"),
     ],
