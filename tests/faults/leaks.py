@@ -13,11 +13,15 @@ from tests.faults.judges import Breach
 
 __all__ = ["Growth", "growth_of", "nothing_leaks"]
 
-ENOUGH: Final = 5_000
-"""Requests of a life from which its slope says something."""
+ENOUGH: Final = 30_000
+"""Requests of a life from which its second half says something: its caches are full after some twenty thousand."""
 
-MOST_GROWTH: Final = 2.0
+MOST_GROWTH: Final = 2.5
 """MB for ten thousand requests."""
+
+LOADS: Final = {"new policy": 1, "new placing": 2, "bad policy": 2, "hang-up": 1}
+LOAD: Final = 0.5
+"""MB that a load of the files may leave behind: no objects, but memory in pieces."""
 
 MOST_LEFT: Final = 6
 """Descriptors beyond those of a sidecar that has served nothing and those of connections to places."""
@@ -64,7 +68,7 @@ def nothing_leaks(evidence: Evidence) -> Iterator[Breach]:
         growth = growth_of(stretch)
         if growth is None:
             continue
-        if growth.requests >= ENOUGH and growth.slope > MOST_GROWTH:
+        if growth.requests >= ENOUGH and growth.slope > MOST_GROWTH + _by_loads(stretch, evidence):
             yield Breach(
                 "leak", 0, f"{growth.slope:.2f} MB for ten thousand requests, after {growth.requests}"
             )
@@ -95,3 +99,12 @@ def _slope(samples: Sequence[Sample]) -> float:
     y = sum(s.rss for s in samples) / count
     spread = sum((s.asked - x) ** 2 for s in samples)
     return sum((s.asked - x) * (s.rss - y) for s in samples) / spread if spread else 0.0
+
+
+def _by_loads(stretch: Stretch, evidence: Evidence) -> float:
+    """MB for ten thousand requests of the second half that loads of the files may have left."""
+    first, last = stretch.samples[0], stretch.samples[-1]
+    asked = (last.asked - first.asked) / 2
+    since = next(s.at for s in stretch.samples if s.asked - first.asked >= asked)
+    loads = sum(LOADS.get(kind, 0) for at, kind in evidence.events if since <= at <= last.at)
+    return loads * LOAD / asked * 1e4

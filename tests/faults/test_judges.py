@@ -187,7 +187,7 @@ def _no_record(case: Case) -> None:
 
 
 def _growing(case: Case) -> None:
-    case.evidence.stretches[0].samples = [Sample(n, n * 100, 10**8 + n * 10**6, 20, 5, 0) for n in range(100)]
+    case.evidence.stretches[0].samples = [Sample(n, n * 400, 10**8 + n * 10**6, 20, 5, 0) for n in range(100)]
 
 
 def _holding(case: Case) -> None:
