@@ -56,7 +56,7 @@ def test_a_websocket_is_answered_with_426_wherever_it_is_asked_for(tmp_path: Pat
 def test_a_websocket_is_known_however_it_is_spelled(tmp_path: Path, word: str) -> None:
     async def test() -> None:
         async with three(tmp_path) as running:
-            assert (await running.ask(upgrade("/v1/responses", upgrade=word))).status == 426
+            assert (await running.ask(upgrade("/v1/realtime", upgrade=word))).status == 426
 
     run(test())
 
