@@ -122,6 +122,7 @@ class TargetFile(Table):
     send: Annotated[tuple[tuple[str, str], ...], PlainValidator(send_table)] = ()
     include_usage: bool = True
     output_limit: Lit["max_tokens", "max_completion_tokens"] | None = None
+    later_system: Lit["system", "user"] = "system"
     azure_api_version: Annotated[str, PlainValidator(values.api_version)] | None = None
     counts_tokens: bool = True
     health: HealthFile | None = None

@@ -142,7 +142,7 @@ class Binding:
     top-level keys of every body, with their JSON. A cloud target may be at an address in `private_networks`. `include_usage`: the server knows `stream_options.include_usage`.
     `azure_api_version`: the server is Azure OpenAI's classic API in this version. `counts_tokens`: it answers Anthropic's
     `count_tokens`. `output_limit`: the key of a chat completion under which it takes the limit of the answer; None where its
-    host says which."""
+    host says which. `later_system`: as whose a translated chat completion says system messages inside a conversation."""
 
     name: str
     endpoint: Endpoint
@@ -159,6 +159,7 @@ class Binding:
     send: tuple[tuple[str, str], ...] = ()
     include_usage: bool = True
     output_limit: Lit["max_tokens", "max_completion_tokens"] | None = None
+    later_system: Lit["system", "user"] = "system"
     azure_api_version: str | None = None
     counts_tokens: bool = True
     health: Health | None = None

@@ -212,6 +212,7 @@ def _binding(name: str, file: TargetFile) -> Binding:
         send=file.send,
         include_usage=file.include_usage,
         output_limit=file.output_limit,
+        later_system=file.later_system,
         azure_api_version=file.azure_api_version,
         counts_tokens=file.counts_tokens,
         health=None if file.health is None else Health(**file.health.model_dump()),

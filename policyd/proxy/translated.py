@@ -20,6 +20,7 @@ from policyd.proxy.way import Garbled, Head, Way
 from policyd.traffic.body import Body
 from policyd.traffic.endpoints import EndpointName
 from policyd.translate.directions import DIRECTIONS, Direction, Stream
+from policyd.translate.later_system import as_users
 from policyd.translate.loss import Loss, Unsayable
 from policyd.translate.marks import BEGIN, REASONING_KEYS, mark_of, without_marked
 
@@ -92,13 +93,15 @@ class Translation:
 def _fitted(
     said: Mapping[str, Any], asked: Mapping[str, Any], direction: Direction, binding: Binding, speech: Speech
 ) -> dict[str, Any]:
-    """As this server takes it: without what it would refuse and does not need to hear, and with the limit of the answer
-    under its own key. Where the caller set none and one is needed, it is the most that the server answers with."""
+    """As this server takes it: without what it would refuse and does not need to hear, with system messages where it takes
+    them, and with the limit of the answer under its own key. Where the caller set none and one is needed, it is the most that the server answers with."""
     out = dict(said)
     if not binding.include_usage:
         out.pop("stream_options", None)
     if out.get("reasoning_effort") == "none" and not speech.reasons:
         del out["reasoning_effort"]
+    if direction.into == "chat" and binding.later_system == "user":
+        out["messages"] = as_users(out["messages"])
     if direction.into == "chat" and "max_tokens" in out:
         out[binding.limit_key] = out.pop("max_tokens")
     unlimited = all(asked.get(key) is None for key in _LIMITS)

@@ -236,6 +236,26 @@ def test_a_binding_says_how_a_translated_body_is_fitted(tmp_path: Path, lines: s
     run(test())
 
 
+def test_a_binding_says_as_whose_later_system_messages_are_said(tmp_path: Path) -> None:
+    async def test() -> None:
+        turns = [*HI, {"role": "system", "content": "be kind"}]
+        lines = {"rack": 'later_system = "user"'}
+        async with three(tmp_path, answering(CHAT_ANSWER), lines) as (running, servers):
+            for model in ("m", "plain"):
+                asked = {"model": model, "max_tokens": 5, "system": "s", "messages": turns}
+                assert (await running.ask(post("/v1/messages", asked))).status == 200
+            first = {"role": "system", "content": "s"}
+            kept, said = (json.loads(servers[name].bodies[0])["messages"] for name in ("plain", "rack"))
+            assert kept == [first, *turns]
+            (last,) = said[1:]
+            assert [part["text"] for part in last["content"]] == [
+                "hi",
+                "<system-reminder>\nbe kind\n</system-reminder>",
+            ]
+
+    run(test())
+
+
 def test_the_usage_of_a_translated_answer_is_in_the_log(tmp_path: Path) -> None:
     async def test() -> None:
         last = DELTA | {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
