@@ -24,9 +24,9 @@ _Said: TypeAlias = list[dict[str, Any]]
 
 _NO_COUNTERPART: Final = "chat completions have no counterpart"
 _MESSAGE: Final = frozenset({"role", "content"})
-_TEXT: Final = frozenset({"type", "text", "cache_control"})
+_TEXT: Final = frozenset({"type", "text", "cache_control", "citations"})
 _IMAGE: Final = frozenset({"type", "source", "cache_control"})
-_TOOL_USE: Final = frozenset({"type", "id", "name", "input", "cache_control"})
+_TOOL_USE: Final = frozenset({"type", "id", "name", "input", "cache_control", "caller"})
 _TOOL_RESULT: Final = frozenset({"type", "tool_use_id", "content", "is_error", "cache_control"})
 _THINKING: Final = frozenset({"type", "thinking", "signature", "cache_control"})
 _REDACTED: Final = frozenset({"type", "data", "cache_control"})
@@ -84,7 +84,7 @@ def _text_part(block: dict[str, Any], place: str) -> _Part:
     cited = block.get("citations")
     if cited is not None and cited != []:
         raise Lost(f"{place}.citations", _NO_COUNTERPART)
-    only(block, _TEXT | {"citations"}, place, _NO_COUNTERPART)
+    only(block, _TEXT, place, _NO_COUNTERPART)
     return {"type": "text", "text": text(block.get("text"), f"{place}.text")}
 
 
@@ -182,7 +182,7 @@ def _assistant(content: object, place: str) -> dict[str, Any]:
 def _call(block: dict[str, Any], place: str) -> dict[str, Any]:
     if block.get("caller") not in (None, {"type": "direct"}):
         raise Lost(f"{place}.caller", _NO_COUNTERPART)
-    only(block, _TOOL_USE | {"caller"}, place, _NO_COUNTERPART)
+    only(block, _TOOL_USE, place, _NO_COUNTERPART)
     arguments = orjson.dumps(obj(block.get("input"), f"{place}.input")).decode()
     function = {"name": text(block.get("name"), f"{place}.name"), "arguments": arguments}
     return {"id": text(block.get("id"), f"{place}.id"), "type": "function", "function": function}
