@@ -18,6 +18,7 @@ from fastapi import FastAPI, Request, Response
 from policyd import __version__
 from policyd.proxy.decision_log import LogState
 from policyd.proxy.host import is_no_name
+from policyd.proxy.identity_keys import KeysStanding
 from policyd.proxy.probe.rounds import Watched
 from policyd.proxy.reload import LoadState
 from policyd.proxy.standing import Out
@@ -33,7 +34,8 @@ __all__ = ["Standing", "admin_app", "spelled"]
 @dataclass(frozen=True, slots=True)
 class Standing:
     """How a sidecar stands: `digest` and `loaded_at` of the policy that serves, the texts it was read from (the root
-    first) and the day it was read for, how the last load and the log do, which of its targets are out."""
+    first) and the day it was read for, how the last load and the log do, which of its targets are out, the keys of callers'
+    tokens and whether nobody is known without them."""
 
     digest: str
     loaded_at: float
@@ -47,6 +49,8 @@ class Standing:
     out: Mapping[str, tuple[Out, ...]]
     watched: tuple[Watched, ...]
     monotonic: float
+    keys: tuple[KeysStanding, ...] = ()
+    needs_keys: bool = False
 
 
 def admin_app(standing: Callable[[], Standing], metrics: Callable[[], Iterable[Family]]) -> FastAPI:
@@ -61,7 +65,8 @@ def admin_app(standing: Callable[[], Standing], metrics: Callable[[], Iterable[F
     async def readyz(response: Response) -> dict[str, Any]:
         now = standing()
         served = len(now.out) < len(now.targets)
-        ready = now.log.failing is None and not now.draining and served
+        known = not now.needs_keys or any(keys.usable for keys in now.keys)
+        ready = now.log.failing is None and not now.draining and served and known
         if not ready:
             response.status_code = 503
         return {
@@ -75,6 +80,7 @@ def admin_app(standing: Callable[[], Standing], metrics: Callable[[], Iterable[F
             },
             "last_load": _load(now.load),
             "targets": targets_in_short(now.targets, now.out, now.monotonic),
+            "keys": [keys._asdict() for keys in now.keys],
         }
 
     @app.get("/metrics")

@@ -10,7 +10,7 @@ import random
 import ssl
 from collections.abc import Awaitable, Callable, Iterable
 from time import monotonic
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from policyd.deploy.model import Identity, JwtIdentity, KeySet, SeveralIdentities
 from policyd.proxy.upstream.tls import context_for, matches_pin
@@ -18,7 +18,7 @@ from policyd.proxy.upstream.tls import context_for, matches_pin
 if TYPE_CHECKING:
     from policyd.deploy.jwks import PublicKey
 
-__all__ = ["KeyRing", "NotFetched", "fetch_keys", "keep_fresh", "rings_of"]
+__all__ = ["KeyRing", "KeysStanding", "NotFetched", "fetch_keys", "keep_fresh", "needs_keys", "rings_of"]
 
 SOONEST: Final = 5.0
 """Seconds between two looks that tokens with unknown keys ask for."""
@@ -29,6 +29,14 @@ AGAIN: Final = 15.0
 FETCH_SECONDS: Final = 10.0
 LARGEST_DOCUMENT: Final = 1024 * 1024
 LOOK_SECONDS: Final = 0.5
+
+
+class KeysStanding(NamedTuple):
+    """How one key set stands: whether its keys count now, and why the last look failed, if it did."""
+
+    source: str
+    usable: bool
+    failing: str | None
 
 
 class NotFetched(Exception):
@@ -64,6 +72,11 @@ class KeyRing:
         if self.source.document is not None:
             return True
         return self._good_at is not None and self._clock() - self._good_at <= self.source.keep
+
+    def standing(self) -> KeysStanding:
+        endpoint = self.source.endpoint
+        place = "a file" if endpoint is None else f"{endpoint.scheme}://{endpoint.authority}{endpoint.prefix}"
+        return KeysStanding(place, self.usable, self.failing)
 
     def find(self, kid: str | None, algorithm: str) -> tuple["PublicKey", ...]:
         """The keys that a token with this head could be signed by; all that fit where it names none."""
@@ -120,6 +133,12 @@ def rings_of(identity: Identity, before: Iterable[KeyRing] = ()) -> dict[KeySet,
     ways = identity.ways if isinstance(identity, SeveralIdentities) else (identity,)
     sources = [way.keys for way in ways if isinstance(way, JwtIdentity) and way.keys is not None]
     return {source: known.get(source) or KeyRing(source) for source in sources}
+
+
+def needs_keys(identity: Identity) -> bool:
+    """Whether callers can be known by tokens of fetched keys and in no other way."""
+    ways = identity.ways if isinstance(identity, SeveralIdentities) else (identity,)
+    return all(isinstance(way, JwtIdentity) and way.keys is not None for way in ways)
 
 
 async def keep_fresh(rings: Callable[[], Iterable[KeyRing]], say: Callable[[str], None]) -> None:

@@ -31,7 +31,7 @@ from policyd.proxy.early import plain
 from policyd.proxy.errand import Road
 from policyd.proxy.gate import Gate
 from policyd.proxy.http_server import HttpServer
-from policyd.proxy.identity_keys import keep_fresh
+from policyd.proxy.identity_keys import keep_fresh, needs_keys
 from policyd.proxy.listen_tls import ListenerTls
 from policyd.proxy.live import Live
 from policyd.proxy.orders import Orders
@@ -153,6 +153,8 @@ class Running:
             self.out.all(),
             () if self.prober is None else tuple(self.prober.watched()),
             monotonic(),
+            tuple(ring.standing() for ring in live.rings),
+            needs_keys(live.deployment.identity),
         )
 
 

@@ -328,6 +328,43 @@ def test_without_keys_nobody_is_known(tmp_path: Path, fault: str) -> None:
     run(test())
 
 
+def test_keys_are_fetched_before_anybody_asks_and_readiness_says_whether_they_are_there(
+    tmp_path: Path,
+) -> None:
+    async def test() -> None:
+        issuer = KeyServer(jwk(rsa_key(), "k1"))
+        async with (
+            issuer.server as server,
+            three(tmp_path, identity=jwt_identity(f"https://localhost:{server.port}/keys")) as running,
+        ):
+            (ring,) = running.serving.sidecar.live.rings
+            await until(lambda: ring.usable)
+            ready = await running.admin("/readyz")
+            assert ready.status == 200
+            assert ready.json["keys"] == [
+                {"source": f"https://localhost:{server.port}/keys", "usable": True, "failing": None}
+            ]
+
+    run(test())
+
+
+def test_a_sidecar_that_can_know_nobody_is_not_ready(tmp_path: Path) -> None:
+    async def test() -> None:
+        issuer = KeyServer(jwk(rsa_key(), "k1"))
+        issuer.say = b"HTTP/1.1 500 No\r\ncontent-length: 0\r\n\r\n"
+        async with (
+            issuer.server as server,
+            three(tmp_path, identity=jwt_identity(f"https://localhost:{server.port}/keys")) as running,
+        ):
+            (ring,) = running.serving.sidecar.live.rings
+            await until(lambda: ring.failing is not None)
+            ready = await running.admin("/readyz")
+            assert (ready.status, ready.json["status"]) == (503, "not ready")
+            assert ready.json["keys"][0]["failing"] == "the answer has the status 500"
+
+    run(test())
+
+
 HOP = 'kind = "trusted-hop"\nfrom = ["{}"]\nnames = [{{ uri = "spiffe://acme.example/agent", team = "search" }}]'
 TOLD = post("/v1/chat/completions", CHAT, x_forwarded_client_cert="URI=spiffe://acme.example/agent")
 

@@ -202,3 +202,25 @@ def test_a_target_that_sends_on_must_pin_its_model(tmp_path: Path) -> None:
     assert program is not None
     assert read is not None
     assert "PD529" in {d.code for d in bind(program, read).diagnostics}
+
+
+TRANSLATED = FIRST.replace("route rest     to cloud, spare, home", "route rest     to cloud").replace(
+    "context 200k  speaks chat, completions, responses, embeddings, messages  supports tools",
+    "context 200k  max_output 8k  speaks messages  translates chat  supports tools",
+    1,
+)
+
+
+def test_a_request_that_is_translated_carries_the_declared_keys_as_well(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with three(tmp_path, policy=TRANSLATED, targets={"cloud": ZDR}) as running:
+            await running.ask(post("/v1/chat/completions", CHAT | {"store": True}))
+            await running.ask(post("/v1/chat/completions", CHAT))
+            bodies = [orjson.loads(body) for body in running.recorders["cloud"].bodies]
+            assert bodies
+            for sent in bodies:
+                assert {"max_tokens", "messages"} <= sent.keys(), "it is a messages request"
+                assert {k: sent[k] for k in DECLARED} == DECLARED
+                assert sent["model"] == "pinned"
+
+    run(test())
