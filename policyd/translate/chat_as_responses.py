@@ -39,7 +39,7 @@ def whole(answer: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
 def the_choice(answer: Json) -> Json | None:
     """The one choice of an answer or a chunk, None where a chunk has none. Raises `Unsayable` for more."""
     choices = answer.get("choices")
-    if choices == []:
+    if choices == [] or (choices is None and isinstance(answer.get("usage"), dict)):
         return None
     if not isinstance(choices, list) or len(choices) != 1 or not isinstance(choices[0], dict):
         raise Unsayable("the answer is not one choice")

@@ -160,6 +160,16 @@ def test_a_first_chunk_without_a_choice_does_not_begin_the_response() -> None:
     )
 
 
+def test_what_servers_say_in_other_ways_is_understood() -> None:
+    chunks = chat_events(answer())
+    plain = fed(Stream(ASKED), sse(chunks))
+    del chunks[-1]["choices"]
+    for chunk in chunks[:-2]:
+        chunk["choices"][0]["finish_reason"] = ""
+    chunks[-2]["choices"][0]["delta"] = None
+    assert fed(Stream(ASKED), b": keep-alive\n\n" + sse(chunks)) == plain
+
+
 def test_a_server_that_never_says_done_is_complete_once_it_said_why_it_ended() -> None:
     stream = Stream(ASKED)
     said = stream.feed(sse(chat_events(answer(), usage=False)))
