@@ -23,6 +23,9 @@ LOOK_SECONDS = 0.02
 
 KEEP_ALIVE_SECONDS = 75
 
+HANDSHAKE_SECONDS = 10.0
+"""For TLS on a listener. A client that is slower than that holds a connection that is not counted yet."""
+
 
 class HttpServer(uvicorn.Server):
     """A server that leaves the signals to the process and waits to be told instead of looking ten times a second.
@@ -45,6 +48,31 @@ class HttpServer(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn's, with a bound on handshakes: until one is over there is no protocol that could have one of its own."""
+        if self.config.ssl is None:
+            await super().startup(sockets)
+            return
+
+        def make() -> asyncio.Protocol:
+            protocol: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
+                config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+            )
+            return protocol
+
+        loop = asyncio.get_running_loop()
+        self.servers = [
+            await loop.create_server(
+                make,
+                sock=listener,
+                ssl=self.config.ssl,
+                backlog=self.config.backlog,
+                ssl_handshake_timeout=HANDSHAKE_SECONDS,
+            )
+            for listener in sockets or ()
+        ]
+        self.started = True
 
     async def main_loop(self) -> None:
         await self._told.wait()

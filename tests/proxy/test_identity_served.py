@@ -1,6 +1,7 @@
 """A sidecar that knows its callers by certificates, tokens and hops: over sockets, with everything that rotates."""
 
 import asyncio
+import contextlib
 import json
 import ssl
 from pathlib import Path
@@ -134,6 +135,26 @@ def test_a_refusal_inside_a_body_is_read_over_tls(tmp_path: Path) -> None:
             writer.write(request[:-100])
             assert (await reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 413")
             writer.close()
+
+    run(test())
+
+
+@pytest.mark.parametrize("begun", [b"", b"\x16\x03\x01"], ids=["nothing", "a part of it"])
+def test_a_handshake_that_does_not_end_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begun: bytes
+) -> None:
+    monkeypatch.setattr("policyd.proxy.http_server.HANDSHAKE_SECONDS", 0.2)
+    shop = Shop(tmp_path)
+
+    async def test() -> None:
+        async with three(tmp_path, identity=MTLS, listen=LISTEN) as running:
+            reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+            writer.write(begun)
+            async with asyncio.timeout(20):
+                with contextlib.suppress(ConnectionError):
+                    await reader.read()
+            writer.close()
+            assert (await over_tls(running.port, ASK, shop.context(shop.callers))).status == 200
 
     run(test())
 
