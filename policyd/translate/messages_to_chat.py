@@ -33,8 +33,9 @@ _KNOWN: Final = frozenset({
 })  # fmt: skip
 
 _NO_COUNTERPART: Final = "chat completions have no counterpart"
-_EFFORTS: Final = frozenset({"low", "medium", "high", "xhigh"})
-_CLEARED: Final = frozenset({"clear_thinking_20251015", "clear_tool_uses_20250919"})
+_EFFORTS: Final = ("low", "medium", "high", "xhigh", "max")
+_CLEARED: Final = ("clear_thinking_20251015", "clear_tool_uses_20250919")
+# Tuples: what a caller wrote may be a list, which no set can be asked for.
 
 
 def request(body: dict[str, Any]) -> dict[str, Any] | Loss:
@@ -122,7 +123,7 @@ def _thinking(body: dict[str, Any], out: dict[str, Any]) -> None:
     if effort is None:
         return
     if on and effort not in _EFFORTS:
-        raise Lost("output_config.effort", "chat completions have `low`, `medium`, `high` and `xhigh`")
+        raise Lost("output_config.effort", "chat completions have `low`, `medium`, `high`, `xhigh` and `max`")
     if on:
         out["reasoning_effort"] = effort
 

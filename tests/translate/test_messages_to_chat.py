@@ -108,7 +108,7 @@ def test_a_setting_is_kept_or_said_otherwise_or_goes(given: dict[str, Any], beco
         ({"metadata": "u"}, "metadata"),
         ({"thinking": {"type": "between_tools"}}, "thinking.type"),
         ({"thinking": {"type": "adaptive", "more": 1}}, "thinking.more"),
-        ({"thinking": {"type": "adaptive"}, "output_config": {"effort": "max"}}, "output_config.effort"),
+        ({"thinking": {"type": "adaptive"}, "output_config": {"effort": "most"}}, "output_config.effort"),
         ({"output_config": {"task_budget": {"type": "tokens"}}}, "output_config.task_budget"),
         ({"output_config": {"format": {"type": "regex"}}}, "output_config.format.type"),
         ({"output_config": {"format": {"type": "json_schema"}}}, "output_config.format.schema"),
