@@ -14,6 +14,7 @@ from typing import Final
 from policyd.deploy.author import Author, Pointing
 from policyd.deploy.features import check_features
 from policyd.deploy.model import AddressRule, Binding, BoundTarget, Deployment, Network
+from policyd.deploy.onward import unsaid
 from policyd.policy.builtins import DIALECT_ENDPOINTS
 from policyd.policy.program import Program, Target
 from policyd.text.diagnostic import Diagnostic, Severity, in_order
@@ -101,6 +102,19 @@ def _check_target(
         message = f"`{target.name}` sends requests onward, and its binding pins no model"
         cure = "set `model`: a server that forwards reads the place from the model's name"
         yield pointing.at(place, "PD529", message, help=cure, policy=target.span, beside=_DECLARED)
+    for wanted in unsaid(target, binding):
+        host = binding.endpoint.host
+        message = f"the policy says `{wanted.shown}` of `{target.name}`, and nothing that is sent to `{host}` says so"
+        cure = f"declare it in `[targets.{target.name}.send]`: {wanted.written}"
+        yield pointing.at(
+            place,
+            "PD544",
+            message,
+            help=cure,
+            policy=target.span,
+            beside=_DECLARED,
+            severity=Severity.WARNING,
+        )
 
 
 def _check_cloud(target: Target, binding: Binding, pointing: Pointing) -> Iterable[Diagnostic]:

@@ -189,6 +189,7 @@ _ROWS = (
     Code("PD541", _E, "identity that the listener cannot bear out"),
     Code("PD542", _E, "token that could not be verified safely"),
     Code("PD543", _E, "private address of a target in the cloud"),
+    Code("PD544", _W, "fact that nothing sent bears out"),
     # PD6xx: caps of the compiler.
     Code("PD601", _E, "condition with too many alternatives"),
     Code("PD602", _E, "too many constants on one feature"),

@@ -120,7 +120,9 @@ def test_nothing_is_on_prem_because_its_address_is_private(host: str) -> None:
         pytest.param(binding("169.254.169.254", "https"), ["PD543"], id="the metadata service"),
         pytest.param(binding("::ffff:10.1.2.3", "https"), ["PD543"], id="a private address written as IPv6"),
         pytest.param(binding("10.1.2.3", "https", private_networks=(NETWORK,)), [], id="a private link"),
-        pytest.param(binding("10.9.2.3", "https", private_networks=(NETWORK,)), ["PD543"], id="beside the private link"),
+        pytest.param(
+            binding("10.9.2.3", "https", private_networks=(NETWORK,)), ["PD543"], id="beside the private link"
+        ),
         pytest.param(binding("93.184.216.34", "https"), [], id="an address of the internet"),
         pytest.param(binding("api.example.com", plaintext_because="no"), ["PD523"], id="http with a reason"),
     ],
@@ -272,3 +274,33 @@ def test_every_cause_is_reported_at_once() -> None:
         ),
     )
     assert sorted(found) == ["PD520", "PD522", "PD523", "PD523", "PD526", "PD527", "PD529"]
+
+
+DENY, ZDR = ("provider", '{"data_collection":"deny"}'), ("provider", '{"zdr":true,"data_collection":"deny"}')
+
+
+@pytest.mark.parametrize(
+    ("host", "facts", "send", "expected"),
+    [
+        pytest.param(
+            "openrouter.ai", {"training": False}, (), ["PD544"], id="no training, and nobody says so"
+        ),
+        pytest.param("eu.openrouter.ai", {"training": False}, (), ["PD544"], id="a host below"),
+        pytest.param(
+            "openrouter.ai", {"training": False, "retention": 0}, (DENY,), ["PD544"], id="one of two"
+        ),
+        pytest.param("openrouter.ai", {"training": False, "retention": 0}, (ZDR,), [], id="both"),
+        pytest.param(
+            "openrouter.ai", {"training": False}, (("provider", '"deny"'),), ["PD544"], id="no table"
+        ),
+        pytest.param("openrouter.ai", {"training": True}, (), [], id="training"),
+        pytest.param("openrouter.ai", {"retention": 2_592_000}, (), [], id="kept for a month"),
+        pytest.param("openrouter.ai", {}, (), [], id="nothing is said"),
+        pytest.param("notopenrouter.ai", {"training": False}, (), [], id="another host"),
+    ],
+)
+def test_what_is_said_of_a_target_that_sends_on_is_sent(
+    host: str, facts: dict[str, Any], send: tuple[tuple[str, str], ...], expected: list[str]
+) -> None:
+    bound = binding(host, "https", send=send)
+    assert codes(program(target(location="cloud", onward=True, **facts)), deployment(bound)) == expected
