@@ -57,7 +57,9 @@ def _complaint(detail: ErrorDetails, author: Author) -> Diagnostic:
             message = f"{_table_name(path[:-1])} needs the key `{path[-1]}`"
             return Diagnostic(code, Severity.ERROR, message, author.span(path[:-1]))
         case "union_tag_not_found" | "union_tag_invalid":
-            message = '`identity` needs a `kind`: `"loopback"`, `"api-keys"`, `"jwt"`, `"mtls"` or `"trusted-hop"`'
+            message = (
+                '`identity` needs a `kind`: `"loopback"`, `"api-keys"`, `"jwt"`, `"mtls"` or `"trusted-hop"`'
+            )
             return Diagnostic("PD505", Severity.ERROR, message, author.span((*path, "kind")))
         case "secret_literal":
             cure = "name the environment variable or the file that holds it"

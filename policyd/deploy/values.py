@@ -178,7 +178,9 @@ def private_network(value: Any) -> Network:
     found = network(value)
     for never in NEVER_PRIVATE:
         if found.version == never.version and found.overlaps(never):
-            raise _wrong(f"`{value}` holds {never}, where no provider is: it is this machine, or what tells its credentials")
+            raise _wrong(
+                f"`{value}` holds {never}, where no provider is: it is this machine, or what tells its credentials"
+            )
     return found
 
 

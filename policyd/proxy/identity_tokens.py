@@ -170,7 +170,9 @@ def _without_keys(ring: KeyRing) -> Refusal | Unsettled:
 
 
 def _ambiguous(path: tuple[str, ...], value: object) -> Refusal:
-    kind = "a list" if isinstance(value, list) else "an object" if isinstance(value, dict) else "no plain value"
+    kind = (
+        "a list" if isinstance(value, list) else "an object" if isinstance(value, dict) else "no plain value"
+    )
     said = quoted(".".join(path))
     return refuse(
         "caller_bad_claim",
