@@ -13,7 +13,7 @@ from policyd.engine.compile import Vector
 from policyd.policy.decision import Decision, Reject
 from policyd.policy.evaluate import evaluate, holds
 from policyd.policy.program import Program, Value
-from policyd.policy.request import Request, unknown_value
+from policyd.policy.request import EVERYTHING, Request, unknown_value
 from policyd.proxy.live import Live
 from policyd.proxy.observe import Values
 from policyd.proxy.refusals import Refusal, refuse
@@ -61,7 +61,7 @@ async def decide(
         except AttributeError as error:
             missing = compiled.need_of(error)
         if missing == "findings":
-            found: Values = {"findings": await weigher.findings(reading, size)}
+            found: Values = {"findings": await _findings(live, weigher, reading, size, translation)}
         elif missing in {"tokens", "context_needed"}:
             weight = await weigher.tokens(reading, size, compiled.thresholds, live.exact)
             found = {"tokens": weight.tokens, "context_needed": weight.context_needed}
@@ -72,6 +72,22 @@ async def decide(
             raise AssertionError(f"INVARIANT: `{missing}` is known before the policy is asked")
         values |= found
         _fill(vector, compiled.slots, found)
+
+
+async def _findings(
+    live: Live, weigher: Weigher, reading: Reading, size: int, translation: Translation
+) -> frozenset[str]:
+    """Of the request as it came and of every other form in which a target may get it: what stands apart in one may stand
+    together in another, and what is escaped in one may be plain in another."""
+    found = await weigher.findings(reading, size)
+    forms = live.speech.values()
+    others = (
+        await asyncio.to_thread(translation.readings, forms) if size > LARGE else translation.readings(forms)
+    )
+    for other in others:
+        more = EVERYTHING if other.refused is not None else await weigher.findings(other, size)
+        found = EVERYTHING if found is EVERYTHING or more is EVERYTHING else found | more
+    return found
 
 
 async def _is_lost(translation: Translation, size: int) -> bool:

@@ -1,11 +1,12 @@
 """A request said in the dialect of a target that does not speak the caller's, and its answer said back.
 
 In come the body as it was scanned and a binding; out goes a `Way`, or that nothing can say the request. The one idea: what is
-sent is made of the parsed body that was scanned and of nothing else, so it holds no text that no detector saw, and the
-binding's model and keys go into it like into any body (`bound_body`). What words become is `policyd.translate`'s.
+sent is made of the parsed body that was scanned and of nothing else, and is scanned itself, as texts that stood apart may
+stand together in it; the binding's model and keys go into it like into any body (`bound_body`). What words become is
+`policyd.translate`'s.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,15 +20,20 @@ from policyd.proxy.usage_chunk import uncompressed
 from policyd.proxy.way import Garbled, Head, Way
 from policyd.traffic.body import Body
 from policyd.traffic.endpoints import EndpointName
+from policyd.traffic.read import read_request
+from policyd.traffic.reading import Reading
 from policyd.translate.directions import DIRECTIONS, Direction, Stream
 from policyd.translate.later_system import as_users
 from policyd.translate.loss import Loss, Unsayable
 from policyd.translate.marks import BEGIN, REASONING_KEYS, mark_of, without_marked
 
-__all__ = ["ANTHROPIC_VERSION", "SaidBack", "Speech", "Translation", "speech_of", "unmarked"]
+__all__ = ["ANTHROPIC_VERSION", "OF_ANTHROPIC", "SaidBack", "Speech", "Translation", "speech_of", "unmarked"]
 
 ANTHROPIC_VERSION: Final = b"2023-06-01"
 """What a request to Anthropic's messages must name, where its caller speaks another dialect."""
+
+OF_ANTHROPIC: Final = frozenset({EndpointName.MESSAGES, EndpointName.COUNT_TOKENS})
+"""Where thinking has signatures."""
 
 _MARK: Final = (BEGIN + "reasoning").encode()
 assert all(mark_of(key).startswith(_MARK.decode()) for key in REASONING_KEYS), (
@@ -62,9 +68,11 @@ def speech_of(target: Target) -> Speech:
 class Translation:
     """One request in the other dialect, made when it is first asked for. INVARIANT: the same whatever the target."""
 
-    __slots__ = ("_asked", "_direction", "_said")
+    __slots__ = ("_asked", "_body", "_direction", "_endpoint", "_said")
 
     def __init__(self, endpoint: EndpointName, body: Body) -> None:
+        self._endpoint = endpoint
+        self._body = body
         self._direction: Direction | None = DIRECTIONS.get(endpoint.value)
         self._asked = body.parsed
         self._said: dict[str, Any] | Loss | None = None
@@ -78,6 +86,19 @@ class Translation:
             else:
                 self._said = direction.request(self._asked)
         return self._said
+
+    def readings(self, speeches: Iterable[Speech]) -> tuple[Reading, ...]:
+        """The forms besides the one that came in which a target may get the request, each read like one that came so."""
+        out: list[Reading] = []
+        if self._direction is not None and any(self._endpoint.value in s.translates for s in speeches):
+            said = self.said()
+            if not isinstance(said, Loss):
+                out.append(read_request(EndpointName(self._direction.into), said))
+        if self._endpoint in OF_ANTHROPIC:
+            own = unmarked(self._body)
+            if own is not self._body:
+                out.append(read_request(self._endpoint, own.parsed))
+        return tuple(out)
 
     def way(self, binding: Binding, speech: Speech, headers: Headers, named: str) -> Way:
         """How the request is said to a target. `headers` are the caller's that may pass to it, `named` is the caller's model."""
