@@ -467,3 +467,13 @@ def test_any_text_is_answered_with_known_findings(text: str) -> None:
 def test_what_stands_around_a_secret_hides_nothing(secret: tuple[str, str], before: str, after: str) -> None:
     finding, text = secret
     assert finding in found(f"{before} {text}\n{after}")
+
+
+def test_what_is_remembered_of_many_texts_is_one_object() -> None:
+    scanner = Scanner()
+    aws = "AKIA" + letters(16, string.ascii_uppercase + "234567")
+    scanner.scan(f"a plain text with the number {number}" for number in range(50))
+    scanner.scan(f"number {number}: {aws}" for number in range(50))
+    answers = {id(found): found for found in scanner._memo._entries.values()}
+    assert len(scanner._memo) == 100
+    assert sorted(len(found) for found in answers.values()) == [0, 1]
