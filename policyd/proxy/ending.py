@@ -90,7 +90,8 @@ class _Events:
 
 _ENDS: Final = (
     re.compile(rb"\ndata: ?\[DONE\]"),
-    re.compile(rb'"finish_reason" ?: ?"'),
+    # Some servers say "" until the end.
+    re.compile(rb'"finish_reason" ?: ?"[^"]'),
     re.compile(rb"\nevent: ?(?:message_stop|response\.(?:completed|failed|incomplete)|error)\b"),
     re.compile(rb'"type" ?: ?"(?:message_stop|response\.(?:completed|failed|incomplete)|error)"'),
     re.compile(rb'\ndata: ?\{ ?"error" ?: ?[{"]'),

@@ -38,5 +38,5 @@ def retry_after(headers: Sequence[tuple[bytes, bytes]]) -> float | None:
         until = parsedate_to_datetime(said.decode("ascii"))
         now = parsedate_to_datetime(given.get(b"date", b"").decode("ascii"))
         return max(0.0, (until - now).total_seconds())
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None

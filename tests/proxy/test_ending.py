@@ -66,6 +66,10 @@ FRAMED: dict[str, tuple[bytes, bool]] = {
         b'data: {"choices":[{"finish_reason":null,"delta":{"content":"a"}}]}\n\n',
         False,
     ),
+    "a chat whose server says an empty reason until the end": (
+        b'data: {"choices":[{"finish_reason": "","delta":{"content":"a"}}]}\n\n',
+        False,
+    ),
     "a message": (SAID, True),
     "a message that is cut between events": (SAID[:23], False),
     "a response": (RESPONDED, True),

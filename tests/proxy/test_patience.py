@@ -19,6 +19,8 @@ DATE = (b"date", b"Fri, 20 Nov 2026 15:00:00 GMT")
         pytest.param([(b"retry-after", b"soon")], None, id="words"),
         pytest.param([(b"retry-after", b"-1")], None, id="less than nothing"),
         pytest.param([(b"retry-after", b"\xff")], None, id="no text"),
+        pytest.param([DATE, (b"retry-after", b"Fri, 31 Dec 99999999999999999999 00:00:00 GMT")], None, id="a year that no calendar has"),
+        pytest.param([DATE, (b"retry-after", b"Fri, 20 Nov 2026 15:00:09 +99999999999999")], None, id="a zone that no place has"),
         pytest.param([], None, id="nothing"),
     ],
 )  # fmt: skip
