@@ -38,6 +38,7 @@ from policyd.proxy.gate import Ticket
 from policyd.proxy.host import is_for
 from policyd.proxy.identity import Claims, Unsettled
 from policyd.proxy.intake import Gone, Receive, Room, take_body, take_whole
+from policyd.proxy.line import line_of_scope
 from policyd.proxy.live import Live
 from policyd.proxy.models import listing
 from policyd.proxy.order import Seen, is_fixed
@@ -54,7 +55,7 @@ from policyd.proxy.telemetry.trace import Trace
 from policyd.proxy.telemetry.traced import traced
 from policyd.proxy.translated import Translation
 from policyd.proxy.ways import ways
-from policyd.proxy.wire import Early, line_of_scope
+from policyd.proxy.wire import Early
 from policyd.traffic.body import Body, read_body
 from policyd.traffic.endpoints import Endpoint, EndpointName
 from policyd.traffic.read import read_request

@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 from policyd.proxy.errand import Outcome, Send
 from policyd.proxy.intake import Receive
+from policyd.proxy.line import Line
 from policyd.proxy.record import Record
 from policyd.proxy.refusals import Dialect
 from policyd.proxy.telemetry.trace import Trace
-from policyd.proxy.wire import Line
 from policyd.traffic.endpoints import Endpoint, allowed_methods, dialect_of, find_endpoint
 from policyd.traffic.refused import Refused
 

@@ -379,6 +379,9 @@ class _Courier:
         self._streams = _is_open_stream(headers)
         await send({"type": "http.response.start", "status": head.status, "headers": headers})
         piece, self._held = self._held, b""
+        if not piece and not answer.finished:
+            # The head leaves with the first message behind it, and that may take a while.
+            await send({"type": "http.response.body", "body": b"", "more_body": True})
         try:
             while True:
                 if not piece and not answer.finished:

@@ -9,10 +9,9 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Protocol, cast
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from policyd.proxy.listen_tls import ListenerTls
 
@@ -21,10 +20,14 @@ __all__ = ["HttpServer"]
 LOOK_SECONDS = 0.02
 """Between two looks whether the drain is over."""
 
-KEEP_ALIVE_SECONDS = 75
-
 HANDSHAKE_SECONDS = 10.0
 """For TLS on a listener. A client that is slower than that holds a connection that is not counted yet."""
+
+
+class Leaving(Protocol):
+    """What this server needs of a connection beside uvicorn's needs."""
+
+    def take_leave(self, app: Any) -> None: ...
 
 
 class HttpServer(uvicorn.Server):
@@ -87,12 +90,7 @@ class HttpServer(uvicorn.Server):
         app = _with_close(self.config.loaded_app)
         self.config.loaded_app = app
         for connection in self.server_state.connections:
-            if isinstance(connection, HttpToolsProtocol):
-                connection.app = app
-                # None until the first request; an answer that has begun has said already what becomes of the connection.
-                cycle: RequestResponseCycle | None = connection.cycle
-                if cycle is not None and not cycle.response_started:
-                    cycle.keep_alive = False
+            cast("Leaving", connection).take_leave(app)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stops listening, lets what is under way end, cancels what outlasts the drain, and waits until that has ended
@@ -137,5 +135,4 @@ def _config(app: Any, protocol: type[asyncio.Protocol]) -> uvicorn.Config:
         server_header=False,
         date_header=False,
         proxy_headers=False,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
     )

@@ -1,28 +1,32 @@
-"""The server's side of HTTP: what the sidecar needs of uvicorn's protocol and ASGI does not offer.
+"""The server's side of HTTP: the protocol of a connection, on httptools.
 
-In come limits; out goes a protocol class. It holds a connection to one request at a time whose head is whole before the
+In come limits; out goes a protocol class, which uvicorn's server makes one of for each connection. It holds a connection to one request at a time whose head is whole before the
 application sees it. What two servers in a row could read differently (two lengths, a coding besides chunks, no host or
 two, an address before the path, trailers, chunk extensions) is turned away, and so is a head beyond its bound in bytes or
 in time. What a client sends behind a request that is not answered yet is not read, and the connection ends with the
 answer. It tells the application at once when a client leaves (`Line`), gives up a client that takes no byte any more or
-sends nothing, and lets a refused client read its refusal. How a refusal is worded is not its affair (`TurnAway`).
+sends nothing, and lets a refused client read its refusal. How a request is given to the
+application and an answer is written is `line.py`'s affair, how a refusal is worded `TurnAway`'s.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, cast
 from typing import Literal as Lit
+from urllib.parse import unquote
 
-from httptools import HttpParserError, HttpParserUpgrade
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+import uvicorn
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
+from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
+from uvicorn.server import ServerState
 
 from policyd.deploy.model import Limits
 from policyd.proxy.chunk_lines import ChunkLines, end_of_head
+from policyd.proxy.line import Line
 
-__all__ = ["LINGER_SECONDS", "Early", "Line", "TurnAway", "bounded_protocol", "line_of_scope"]
-
-_LINE = "policyd.line"
+__all__ = ["LINGER_SECONDS", "Early", "TurnAway", "bounded_protocol"]
 
 LINGER_SECONDS: Final = 3.0
 """How long a connection that is closed inside a request still takes what the client sends. A client that finds its
@@ -31,49 +35,6 @@ connection reset while it sends does not read the answer that says why, and send
 
 MOST_TOLD: Final = 256
 """Connections beyond the limit that are told so at once. Any further one is closed without a word."""
-
-
-class Line:
-    """The connection that one request came on. `decision` is the id that the application gave the request, `turned_away`
-    the code by which the server ended it behind the application's back."""
-
-    __slots__ = ("_cycle", "_protocol", "decision", "turned_away")
-
-    def __init__(self, protocol: HttpToolsProtocol, cycle: RequestResponseCycle) -> None:
-        self._protocol = protocol
-        self._cycle = cycle
-        self.decision = ""
-        self.turned_away: str | None = None
-
-    @property
-    def body_is_here(self) -> bool:
-        """Whether the whole body has arrived."""
-        return not (self._cycle.more_body or self._cycle.disconnected)
-
-    def take_body(self) -> bytes:
-        """The body, once `body_is_here`; what ASGI's `receive` would give, without waiting for it."""
-        body = bytes(self._cycle.body)
-        self._cycle.body = bytearray()
-        self._cycle.message_event.clear()
-        return body
-
-    def about(self, name: str) -> Any:
-        """What asyncio knows of the connection: `peername`, `peercert`, `ssl_object`."""
-        return self._protocol.transport.get_extra_info(name)
-
-    def on_leave(self, call: Callable[[], None]) -> bool:
-        """Calls `call` when the client leaves before its answer is complete; False where it has left already. The server
-        stops reading while a large body waits to be taken, and would not notice: so it reads again."""
-        if self._cycle.disconnected:
-            return False
-        self._protocol.leaving = call  # type: ignore[attr-defined]
-        self._protocol.flow.resume_reading()
-        return True
-
-
-def line_of_scope(scope: Mapping[str, Any]) -> Line | None:
-    """The line of a request, where the server is ours."""
-    return cast("Line | None", scope.get(_LINE))
 
 
 class _Ending:
@@ -137,12 +98,12 @@ _WATCHED: Final = frozenset({b"host", b"transfer-encoding", b"expect"})
 
 def bounded_protocol(
     limits: Callable[[], Limits], turn_away: TurnAway, *, linger: float = LINGER_SECONDS
-) -> type[HttpToolsProtocol]:
-    """uvicorn's protocol on httptools under these limits, asked anew for each connection and each request. What does not
+) -> type[asyncio.Protocol]:
+    """A protocol under these limits, asked anew for each connection and each request. What does not
     end (a header, a trailer, a chunk's line) is noticed when the bytes received for it go beyond the bound. A client that
     takes no byte for `unread` seconds while there are some for it is left."""
 
-    class BoundedProtocol(HttpToolsProtocol):
+    class BoundedProtocol(asyncio.Protocol):
         _inside = False
         """between a request's first byte and its last"""
         _in_head = False
@@ -169,42 +130,109 @@ def bounded_protocol(
         _looking: asyncio.TimerHandle | None = None
         _lingering: asyncio.TimerHandle | None = None
         _head_due: asyncio.TimerHandle | None = None
+        _idle: asyncio.TimerHandle | None = None
+        _idle_since: float | None = None
+        """None while a request is read or answered"""
+        _idle_time = 0.0
+        _expects = False
         leaving: Callable[[], None] | None = None
+        line: Line | None = None
+        """the last request whose head was whole"""
 
-        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-            self._raw = transport
-            super().connection_made(cast("asyncio.Transport", _Ending(transport, self._close)))
+        def __init__(
+            self,
+            config: uvicorn.Config,
+            server_state: ServerState,
+            app_state: dict[str, Any],
+            _loop: asyncio.AbstractEventLoop | None = None,
+        ) -> None:
+            self.app = config.loaded_app
+            self.loop = _loop or asyncio.get_running_loop()
+            self.url = b""
+            self.headers: list[tuple[bytes, bytes]] = []
+            self._state = server_state
+            self._app_state = app_state
+            self._parser = HttpRequestParser(self)
+            # A request behind one that said `connection: close` is left unread, and no error.
+            self._parser.set_dangerous_leniencies(lenient_data_after_close=True)
+
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            self._raw = cast("asyncio.Transport", transport)
+            self.transport = cast("asyncio.Transport", _Ending(self._raw, self._close))
+            self.flow = FlowControl(self.transport)
+            self._about = {
+                "type": "http",
+                "asgi": {"version": "3.0", "spec_version": "2.3"},
+                "server": get_local_addr(self.transport),
+                "client": get_remote_addr(self.transport),
+                "scheme": "https" if is_ssl(self.transport) else "http",
+                "root_path": "",
+            }
+            connections = cast("set[asyncio.Protocol]", self._state.connections)
+            connections.add(self)
             now = limits()
-            beyond = len(self.connections) - now.connections
+            beyond = len(connections) - now.connections
             if beyond > 0:
                 self._deaf = self._inside = True
                 if beyond > MOST_TOLD:
-                    transport.abort()
+                    self._raw.abort()
                     return
-                transport.write(turn_away(Early("internal_overload", _FULL, b"", (), None)))
+                self._raw.write(turn_away(Early("internal_overload", _FULL, b"", (), None)))
                 self.transport.close()
                 return
-            self.timeout_keep_alive = now.idle_time  # type: ignore[assignment]
-            # The server's own timer for idle connections; it starts it only behind a first request.
-            self.timeout_keep_alive_task = self.loop.call_later(
-                now.idle_time, self.timeout_keep_alive_handler
-            )
+            self._idle_time = now.idle_time
+            self._rest()
 
         def connection_lost(self, exc: Exception | None) -> None:
             self._lost = True
-            for timer in (self._looking, self._lingering, self._head_due):
+            for timer in (self._looking, self._lingering, self._head_due, self._idle):
                 if timer is not None:
                     timer.cancel()
-            self._looking = self._lingering = self._head_due = None
-            self._unset_keepalive_if_required()
-            super().connection_lost(exc)
+            self._looking = self._lingering = self._head_due = self._idle = None
+            cast("set[asyncio.Protocol]", self._state.connections).discard(self)
+            if self.line is not None:
+                self.line.lost()
+            self.flow.resume_writing()
+            if exc is None:
+                self.transport.close()
             if self.leaving is not None:
                 self.leaving()
+
+        def shutdown(self) -> None:
+            """The server stops: the answer under way is the last."""
+            if self.line is None or self.line.response_complete:
+                self.transport.close()
+            else:
+                self.line.keep_alive = False
+
+        def take_leave(self, app: Any) -> None:
+            """The same, with another application for requests that still come."""
+            self.app = app
+            # An answer that has begun has said already what becomes of the connection.
+            if self.line is not None and not self.line.response_started:
+                self.line.keep_alive = False
+
+        # A connection that nothing is asked on. Its one timer looks when it is due, so that a request costs none.
+
+        def _rest(self) -> None:
+            self._idle_since = self.loop.time()
+            if self._idle is None:
+                self._idle = self.loop.call_later(self._idle_time, self._rested)
+
+        def _rested(self) -> None:
+            self._idle = None
+            if self._idle_since is None:
+                return
+            left = self._idle_since + self._idle_time - self.loop.time()
+            if left > 0:
+                self._idle = self.loop.call_later(left, self._rested)
+            else:
+                self.transport.close()
 
         # A client that does not read.
 
         def pause_writing(self) -> None:
-            super().pause_writing()
+            self.flow.pause_writing()
             self._look()
 
         def resume_writing(self) -> None:
@@ -213,7 +241,7 @@ def bounded_protocol(
                 self._looking = None
             if not self._lost and self.transport.is_closing() and self._raw.get_write_buffer_size():
                 self._look()
-            super().resume_writing()
+            self.flow.resume_writing()
 
         def _look(self) -> None:
             """Looks again after `unread` whether the client has taken anything of what waits for it."""
@@ -265,31 +293,32 @@ def bounded_protocol(
                 self._look()
 
         def on_response_complete(self) -> None:
-            super().on_response_complete()
+            if not self.transport.is_closing():
+                self.flow.resume_reading()
+                self._rest()
             if self._inside and self._lingering is None and not self._lost:
                 # The rest of a request that is answered already is nobody's; a short one may still end.
                 self._lingering = self.loop.call_later(linger, self._raw.close)
 
-        def send_400_response(self, msg: str) -> None:  # noqa: ARG002  the server's words say less
+        def _not_http(self) -> None:
             self._turn_away("caller_not_http", self._fault or _NOT_HTTP)
 
         def _turn_away(self, code: Lit["caller_not_http", "caller_slow"], message: str) -> None:
-            cycle = self.cycle
+            line = self.line
             if self._deaf or self.transport.is_closing():
                 return
-            begun = cycle is not None and not self._in_head and not cycle.response_complete
-            if begun and cycle.response_started:
+            if self._in_head or (line is not None and line.response_complete):
+                line = None
+            if line is not None and line.response_started:
                 # An answer has begun: a second one would be taken for another request's.
                 self.transport.close()
                 return
-            if begun:
-                # For the application the client is gone: its request will never be whole.
-                cycle.disconnected = True
-                cycle.message_event.set()
-            line = line_of_scope(cycle.scope) if begun else None
-            known = self.headers or () if self._inside else ()
+            if line is not None:
+                # Its request will never be whole.
+                line.lost()
+            known = self.headers if self._inside else ()
             self._inside = True
-            url = getattr(self, "url", b"") if self._in_head or begun else b""
+            url = self.url if self._in_head or line is not None else b""
             self.transport.write(turn_away(Early(code, message, url, known, line)))
             self._deaf = True
             self.transport.close()
@@ -309,17 +338,22 @@ def bounded_protocol(
         # What the parser says.
 
         def on_message_begin(self) -> None:
-            if self.cycle is not None and not self.cycle.response_complete:
+            if self.line is not None and not self.line.response_complete:
                 # A second request would have to wait, and reading for it: nobody would notice that the client left.
                 self._deaf = True
-                self.cycle.keep_alive = False
+                self.line.keep_alive = False
                 raise ValueError("one request at a time")
             self._inside = self._in_head = self._began = True
             self._moved = False
             self._received = self._hosts = 0
             self._coding = self._chunks = self._offered = None
             self._left = self._most = limits().header
-            super().on_message_begin()
+            self._expects = False
+            self.url = b""
+            self.headers = []
+
+        def on_url(self, url: bytes) -> None:
+            self.url += url
 
         def on_header(self, name: bytes, value: bytes) -> None:
             if not self._in_head:
@@ -330,7 +364,7 @@ def bounded_protocol(
                 if name == b"host":
                     self._hosts += 1
                 elif name == b"expect":
-                    self.expect_100_continue = value.lower() == b"100-continue"
+                    self._expects = value.lower() == b"100-continue"
                 else:
                     self._coding = value.strip(b" \t").lower() if self._coding is None else b"two"
             self.headers.append((name, value))
@@ -338,7 +372,7 @@ def bounded_protocol(
         def on_headers_complete(self) -> None:
             if self._left < len(self.url):
                 self._refuse(_TOO_LARGE)
-            version = self.parser.get_http_version()
+            version = self._parser.get_http_version()
             if version != "1.1":
                 if version != "1.0":
                     self._refuse(_VERSION)
@@ -350,27 +384,45 @@ def bounded_protocol(
                 if self._coding != b"chunked":
                     self._refuse(_CODING)
                 self._chunks = ChunkLines()
-            if self.parser.should_upgrade():
+            if self._parser.should_upgrade():
                 if self._chunks is not None:
                     self._refuse(_CODING)
                 self._offered = next((int(v) for n, v in self.headers if n == b"content-length"), 0)
             if self.url[:1] != b"/" or b"#" in self.url:
-                self._refuse(_TARGET if self.parser.get_method() != b"CONNECT" else _CONNECT)
+                self._refuse(_TARGET if self._parser.get_method() != b"CONNECT" else _CONNECT)
             self._in_head = False
             self._moved = True
             if self._head_due is not None:
                 self._head_due.cancel()
                 self._head_due = None
-            # A copy: nothing that comes later can become a header.
-            self.scope["headers"] = list(self.headers)
-            super().on_headers_complete()
-            if self._offered is not None:
-                self.cycle.keep_alive = False
-            self.scope[_LINE] = Line(self, self.cycle)  # type: ignore[literal-required]
+            path, _, query = self.url.partition(b"?")
+            plain = path.decode("ascii")
+            scope = {
+                **self._about,
+                "http_version": version,
+                "method": self._parser.get_method().decode("ascii"),
+                "path": unquote(plain) if "%" in plain else plain,
+                "raw_path": path,
+                "query_string": query,
+                # A copy: nothing that comes later can become a header.
+                "headers": list(self.headers),
+                "state": self._app_state.copy(),
+            }
+            kept = version != "1.0" and self._offered is None and self._parser.should_keep_alive()
+            self.line = line = Line(self, scope, keep_alive=kept, expects=self._expects)
+            task = self.loop.create_task(line.run(self.app))
+            self._state.tasks.add(task)
+            task.add_done_callback(self._state.tasks.discard)
 
         def on_body(self, body: bytes) -> None:
             self._moved = True
-            super().on_body(body)
+            line = self.line
+            assert line is not None  # INVARIANT: a body comes behind a head
+            if line.response_complete:
+                return
+            line.arrived(body)
+            if line.held > HIGH_WATER_LIMIT:
+                self.flow.pause_reading()
 
         def on_message_complete(self) -> None:
             if self._offered:
@@ -380,7 +432,8 @@ def bounded_protocol(
             if self._lingering is not None and not self._deaf:
                 self._lingering.cancel()
                 self._lingering = None
-            super().on_message_complete()
+            if self.line is not None and not self.line.response_complete:
+                self.line.whole()
 
         def _refuse(self, why: str) -> None:
             """httptools turns it into a parser error, which the server answers with 400."""
@@ -398,25 +451,25 @@ def bounded_protocol(
             self._received = 0 if self._moved else self._received + len(data)
             if self._chunks is not None and not self._plain(data, before):
                 self._fault = _EXTENSIONS
-                self.send_400_response("")
+                self._not_http()
             elif self._inside and self._received > self._most:
                 self._fault = _TOO_LARGE
-                self.send_400_response("")
+                self._not_http()
             elif self._in_head:
                 self._early = data[-3:] if self._began else (self._early + data)[-3:]
                 self._await_head()
-            elif not self._inside and (self.cycle is None or self.cycle.response_complete):
+            elif not self._inside and (self.line is None or self.line.response_complete):
                 self._await_head()
 
         def _parse(self, data: bytes) -> None:
-            self._unset_keepalive_if_required()
+            self._idle_since = None
             if self._offered is not None:
                 self._take_offered(data)
                 return
             try:
-                self.parser.feed_data(data)
+                self._parser.feed_data(data)
             except HttpParserError:
-                self.send_400_response("")
+                self._not_http()
             except HttpParserUpgrade as offer:
                 self._take_offered(data[offer.args[0] :])
 
