@@ -5,14 +5,19 @@ kind really is. The one idea: a provider on the internet has an address on the i
 to the network around it or to the machine's own metadata is a mistake or somebody's trick (DNS rebinding), whoever answers there.
 """
 
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 from typing import Final
 
 __all__ = ["NEVER_PRIVATE", "is_public", "plain"]
 
 _NAT64: Final = IPv6Network("64:ff9b::/96")
-_LOCAL_NAT64: Final = IPv6Network("64:ff9b:1::/48")
-_COMPATIBLE: Final = IPv6Network("::/96")
+_GIVEN_OUT: Final = IPv6Network("2000::/3")
+"""The only addresses of IPv6 that are given out on the internet. What lies outside them and is no private address by its own
+standard is one by custom: site-local (`fec0::/10`), IPv4 that a router translates (`::ffff:0:0:0/96`)."""
+
+_NOBODYS: Final = (IPv6Network("3fff::/20"), IPv4Network("192.88.99.0/24"))
+"""Documentation, and relays of 6to4, which led into other networks."""
+
 
 NEVER_PRIVATE: Final = tuple(
     ip_network(text)
@@ -41,12 +46,10 @@ def plain(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
 def is_public(address: IPv4Address | IPv6Address) -> bool:
     """Whether everybody on the internet reaches the same machine there."""
     found = plain(address)
-    if isinstance(found, IPv6Address) and (
-        found in _COMPATIBLE or found in _LOCAL_NAT64 or found.teredo is not None
-    ):
+    if isinstance(found, IPv6Address) and (found not in _GIVEN_OUT or found.teredo is not None):
         return False
     return (
         found.is_global
         and not found.is_multicast
-        and not any(found in n for n in NEVER_PRIVATE if n.version == found.version)
+        and not any(found in n for n in (*NEVER_PRIVATE, *_NOBODYS) if n.version == found.version)
     )
