@@ -79,13 +79,16 @@ class Stream:
         if chunk.get("error") or chunk.get("object") == "error":
             self._fail(chunk)
             return
-        if not self._begun:
-            self._begin(chunk)
         if isinstance(chunk.get("usage"), dict):
             self._usage = chunk["usage"]
-        choices = chunk.get("choices", [] if "usage" in chunk else None)
+        choices = chunk.get("choices")
+        if choices is None and "usage" in chunk:
+            choices = []
         if not isinstance(choices, list):
             raise Unsayable("an event of the stream has no choices")
+        if choices and not self._begun:
+            # A first one without a choice may be a filter's, under no id and no model.
+            self._begin(chunk)
         for choice in choices:
             if isinstance(choice, dict) and choice.get("index", 0) == 0:
                 self._choice(choice)
@@ -108,9 +111,7 @@ class Stream:
                 self._mark = mark_of(key)
                 self._tell({"type": "thinking_delta", "thinking": thought})
         for key in ("content", "refusal"):
-            words = delta.get(key)
-            if words is not None and not isinstance(words, str):
-                raise Unsayable("a delta of the stream has content that is no text")
+            words = _words_of(delta.get(key))
             if words:
                 self._living()
                 self._refused = self._refused or key == "refusal"
@@ -211,3 +212,15 @@ class Stream:
             raise Unsayable("the stream begins with an error")
         self._say("error", error_event(chunk))
         self._ended = True
+
+
+def _words_of(said: object) -> str:
+    """The words of a delta, which some servers say in parts."""
+    if said is None or isinstance(said, str):
+        return said or ""
+    parts = said if isinstance(said, list) else [said]
+    words = [p.get("text") for p in parts if isinstance(p, dict) and p.get("type") == "text"]
+    texts = [word for word in words if isinstance(word, str)]
+    if len(texts) != len(parts):
+        raise Unsayable("a delta of the stream has content that is no text")
+    return "".join(texts)

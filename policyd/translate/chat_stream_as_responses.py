@@ -31,6 +31,7 @@ class Stream:
         "_ended",
         "_events",
         "_finish",
+        "_given",
         "_id",
         "_items",
         "_names",
@@ -47,6 +48,7 @@ class Stream:
         self._id = ""
         self._items: list[OpenItem] = []
         self._calls: dict[int, OpenCall] = {}
+        self._given: dict[int, str] = {}
         self._finish: str | None = None
         self._usage: Json | None = None
         self._number = 0
@@ -125,8 +127,8 @@ class Stream:
         said: Said = []
         for call in calls:
             self._unfinished()
-            place = _place(call, len(self._calls))
-            if place in self._calls:
+            place = _place(call, self._given, len(self._calls))
+            if self._goes_on(call, place):
                 said += self._calls[place].more(_more(call))
                 continue
             first = call_of(call, f"call_{self._id}_{len(self._calls)}")
@@ -134,8 +136,14 @@ class Stream:
                 said += self._close("completed")
             item = OpenCall(self._id, len(self._items), first, called(first["name"], self._names))
             self._calls[place] = item
+            self._given[place] = str(call.get("id") or "")
             said += self._opened(item) + item.more(first.get("arguments") or first.get("input") or "")
         return said
+
+    def _goes_on(self, call: Json, place: int) -> bool:
+        """Whether a piece is of the call in its place. Some servers give every call the same number, and an id of its own."""
+        given, known = call.get("id"), self._given.get(place)
+        return known is not None and not (given and known and given != known)
 
     def _unfinished(self) -> None:
         if self._finish is not None:
@@ -194,11 +202,12 @@ def _code_of(failure: Json) -> str:
     return "rate_limit_exceeded" if {failure["code"], failure["type"]} & _RATE_LIMITS else "server_error"
 
 
-def _place(call: Json, known: int) -> int:
-    """Which call a piece is of. Servers that leave its number out begin each call with an id."""
+def _place(call: Json, given: dict[int, str], known: int) -> int:
+    """Which call a piece is of. Servers that leave its number out begin each call with an id, and may repeat it."""
     index = call.get("index")
     if index is None:
-        return known if call.get("id") else known - 1
+        identity = call.get("id")
+        return next((at for at, one in given.items() if one == identity), known) if identity else known - 1
     if not isinstance(index, int) or isinstance(index, bool):
         raise Unsayable("a piece of a call does not say which call it is of")
     return index

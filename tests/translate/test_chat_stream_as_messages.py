@@ -204,6 +204,21 @@ def test_a_finish_reason_without_words_is_none_yet() -> None:
         fed(Stream(THINKS), sse(chunks[:2]))
 
 
+def test_a_first_chunk_without_a_choice_does_not_begin_the_message() -> None:
+    """It says what a filter found, under no id and no model."""
+    filters = {"id": "", "object": "", "created": 0, "model": "", "choices": [], "prompt_filter_results": []}
+    said = fed(Stream(THINKS), sse([filters, chunk(content="a"), chunk("stop")]))
+    assert said == fed(Stream(THINKS), sse([chunk(content="a"), chunk("stop")]))
+
+
+def test_words_may_come_in_parts_and_a_usage_beside_no_choices() -> None:
+    parts = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
+    chunks = [chunk(content=parts), chunk("stop"), {"choices": None, "usage": USAGE}]
+    said = accumulated(fed(Stream(THINKS), sse(chunks, done=True)))
+    assert [block["text"] for block in said["content"]] == ["ab"]
+    assert said["usage"]["output_tokens"] == USAGE["completion_tokens"]
+
+
 def test_a_call_behind_another_waits_for_its_turn() -> None:
     stream = Stream(THINKS)
     out = stream.feed(sse(INTERLEAVED[:4]))
@@ -271,6 +286,7 @@ def test_a_stream_that_begins_with_an_error_says_nothing() -> None:
         [chunk(content="a"), {"choices": None}],
         [chunk(content="a"), {}],
         [chunk(content=["a"])],
+        [chunk(content=[{"type": "image", "text": "a"}])],
         [chunk(tool_calls="f")],
         [chunk(tool_calls=["f"])],
         [chunk("stop"), chunk(content="a")],

@@ -146,6 +146,18 @@ def test_calls_without_numbers_begin_with_their_ids() -> None:
     assert [item["call_id"] for item in output] == ["call_1", "call_2"]
 
 
+@pytest.mark.parametrize("index", [{"index": 0}, {}], ids=["one number for all", "no number"])
+def test_calls_with_ids_of_their_own_are_calls_of_their_own(index: Json) -> None:
+    """Some servers give every call the number 0, and some repeat a call's id in each of its pieces."""
+    other = LOOK | {"id": "call_2"}
+    more = {"id": "call_2", "function": {"arguments": ""}}
+    pieces = [delta(tool_calls=[call | index]) for call in (LOOK, other, more)]
+    finish = {"id": "c", "model": "m", "choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]}
+    output = events(fed(Stream(ASKED), sse([*pieces, finish])))[-1]["response"]["output"]
+    arguments = LOOK["function"]["arguments"]
+    assert [(item["call_id"], item["arguments"]) for item in output] == [("call_1", arguments), ("call_2", arguments)]  # fmt: skip
+
+
 def test_a_refusal_has_its_own_events() -> None:
     said = said_of(answer("stop", content="so", refusal="no"))
     assert [event["refusal"] for event in said if event["type"] == "response.refusal.done"] == ["no"]
