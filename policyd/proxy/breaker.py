@@ -21,7 +21,7 @@ from policyd.deploy.model import Breaking
 __all__ = ["Breaker", "BreakerState"]
 
 LAST: Final = 20
-"""Ends that are remembered; half of them open the breaker."""
+"""Ends that are remembered, or twice `faults` where that is more; half of them open the breaker."""
 
 FORGOTTEN_AFTER: Final = 60.0
 """Seconds after a fault in which no other came, so that it is forgotten: a fault a day is no row of faults."""
@@ -30,8 +30,6 @@ MOST_DOUBLINGS: Final = 3
 
 TRIAL_HINT: Final = 1.0
 """Seconds after which a request that came during a trial may look again."""
-
-_ALL: Final = (1 << LAST) - 1
 
 
 class BreakerState(StrEnum):
@@ -43,12 +41,24 @@ class BreakerState(StrEnum):
 class Breaker:
     """INVARIANT: at most one attempt is a trial, and only while the state is HALF_OPEN."""
 
-    __slots__ = ("_failed_trials", "_history", "_last_fault", "_row", "_rule", "_until", "state")
+    __slots__ = (
+        "_all",
+        "_failed_trials",
+        "_history",
+        "_last",
+        "_last_fault",
+        "_row",
+        "_rule",
+        "_until",
+        "state",
+    )
 
     def __init__(self, rule: Breaking) -> None:
         self.state = BreakerState.CLOSED
         self._rule = rule
         self._row = (1 << rule.faults) - 1
+        self._last = max(LAST, 2 * rule.faults)
+        self._all = (1 << self._last) - 1
         self._history = 0
         self._last_fault = 0.0
         self._until = 0.0
@@ -80,7 +90,7 @@ class Breaker:
             self.state = BreakerState.CLOSED
             self._history = self._failed_trials = 0
         elif self._history:
-            self._history = self._history << 1 & _ALL
+            self._history = self._history << 1 & self._all
 
     def fault(self, now: float, *, trial: bool) -> None:
         """The target failed."""
@@ -91,9 +101,9 @@ class Breaker:
             if now - self._last_fault > FORGOTTEN_AFTER:
                 self._history = 0
             self._last_fault = now
-            self._history = self._history << 1 & _ALL | 1
+            self._history = self._history << 1 & self._all | 1
             in_a_row = self._history & self._row == self._row
-            if in_a_row or self._history.bit_count() * 2 >= LAST:
+            if in_a_row or self._history.bit_count() * 2 >= self._last:
                 self._open(now)
 
     def neither(self, *, trial: bool) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from policyd.deploy.bindings import bind
-from policyd.deploy.model import ApiKeyIdentity, Binding, Deployment, Endpoint, Listen, Timeouts
+from policyd.deploy.model import ApiKeyIdentity, Binding, Breaking, Deployment, Endpoint, Listen, Timeouts
 from policyd.engine.compile import Compiled, emit
 from policyd.engine.matrix import Matrix, build_matrix
 from policyd.pipeline import Ready
@@ -180,5 +180,12 @@ class _OutOfTime(Weigher):
 def _binding(name: str, recorder: Recorder) -> Binding:
     port = int(recorder.url.rsplit(":", 1)[1])
     return Binding(
-        name, Endpoint("http", "127.0.0.1", port), frozenset({"openai", "anthropic"}), timeouts=SOON
+        name,
+        Endpoint("http", "127.0.0.1", port),
+        frozenset({"openai", "anthropic"}),
+        timeouts=SOON,
+        # Targets are taken down so that the next one is seen to be tried, again and again.
+        breaker=Breaking(faults=1000),
+        # What arrives is compared with what was sent, byte for byte.
+        include_usage=False,
     )

@@ -33,12 +33,22 @@ def test_faults_in_a_row_open_it_and_one_good_end_between_them_does_not() -> Non
 
 
 def test_half_of_the_last_attempts_open_it() -> None:
-    breaker = Breaker(Breaking(faults=1000))
+    breaker = Breaker(Breaking(faults=LAST // 2))
     for turn in range(LAST // 2):
         assert breaker.state is BreakerState.CLOSED, turn
         breaker.good(trial=False)
         breaker.fault(0.0, trial=False)
     assert breaker.state is BreakerState.OPEN
+
+
+def test_as_many_faults_as_the_deployment_allows_are_looked_at() -> None:
+    """More than are remembered otherwise: a deployment that allows forty faults in a row means it."""
+    patient = Breaker(Breaking(faults=40, open=10.0))
+    for at in range(39):
+        patient.fault(float(at), trial=False)
+        assert patient.wait(float(at)) is None
+    patient.fault(39.0, trial=False)
+    assert patient.wait(39.0) == 10.0
 
 
 def test_faults_that_are_far_apart_are_no_row() -> None:
