@@ -210,12 +210,14 @@ def _time(payload: Mapping[str, Any], name: str, absent: float) -> float:
 
 
 def _at(payload: Mapping[str, Any], path: tuple[str, ...]) -> Any:
+    """The claim's value. An empty one is none: issuers write it for who has no value there, and it would otherwise be a team
+    like any other, which `unknown reject` lets pass."""
     value: Any = payload
     for key in path:
         if not isinstance(value, dict):
             return None
         value = value.get(key)
-    return value
+    return None if isinstance(value, str) and not value.strip() else value
 
 
 def _text(value: object) -> str | None:

@@ -90,7 +90,9 @@ def test_claims_come_from_their_paths() -> None:
     assert known(shown) == {"team": "search", "user": "ana", "tier": "true", "level": "3"}
 
 
-@pytest.mark.parametrize("realm", [None, {}, {"team": None}, "search", 7], ids=repr)
+@pytest.mark.parametrize(
+    "realm", [None, {}, {"team": None}, {"team": ""}, {"team": " "}, "search", 7], ids=repr
+)
 def test_a_claim_that_is_not_there_is_unknown(realm: object) -> None:
     assert known(token(realm=realm)) == {"user": "ana"}
 
@@ -155,6 +157,7 @@ NOT_GOOD: dict[str, tuple[Callable[[], str], str]] = {
     "no issuer": (lambda: token(without=("iss",)), "lacks"),
     "no end": (lambda: token(without=("exp",)), "lacks"),
     "no subject, which is required": (lambda: token(without=("sub",)), "no claim `sub`"),
+    "an empty subject": (lambda: token(sub=""), "no claim `sub`"),
     "an end that is no time": (lambda: token(exp="tomorrow"), ""),
     "an end that is true": (lambda: token(exp=True), "time that is none"),
     "an end that never comes": (lambda: token(exp=10**400), "time that is none"),
