@@ -18,6 +18,7 @@ Not here: the size limit (the server stops reading before this is called), the m
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import orjson
@@ -47,9 +48,10 @@ WRAPPERS: Final = _writer_limit() - DEEPEST
 """Empty lists around a body such that orjson can write it exactly when it is not deeper than `DEEPEST`."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Body:
-    """A body without duplicate keys, at most `DEEPEST` deep: `raw` is what came and what is sent, `parsed` what it means."""
+    """A body without duplicate keys, at most `DEEPEST` deep: `raw` is what came and what is sent, `parsed` what it means. It does not
+    change (and is not frozen because one is made for every request)."""
 
     raw: bytes
     parsed: dict[str, Any]
@@ -57,7 +59,8 @@ class Body:
 
 def read_body(raw: bytes, content_type: str | None, content_encoding: str | None) -> Body | Refused:
     """The body, or why it cannot be read. The headers are given as they came, None where absent."""
-    envelope = _envelope(content_type, content_encoding)
+    known = len(content_type or "") + len(content_encoding or "") <= LONGEST_KEPT
+    envelope = (_envelope if known else _envelope.__wrapped__)(content_type, content_encoding)
     if envelope is not None:
         return envelope
     if not raw:
@@ -82,6 +85,11 @@ def read_body(raw: bytes, content_type: str | None, content_encoding: str | None
     return Body(raw, parsed)
 
 
+LONGEST_KEPT: Final = 128
+"""Characters of headers of which it is remembered what they say: a caller does not decide how much is kept."""
+
+
+@lru_cache(maxsize=256)
 def _envelope(content_type: str | None, content_encoding: str | None) -> Refused | None:
     if content_encoding is not None and content_encoding.strip().lower() not in {"", "identity"}:
         return Refused(

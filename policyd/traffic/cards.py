@@ -11,7 +11,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any, Final
 
-__all__ = ["has_card", "is_card", "luhn"]
+__all__ = ["CARD_DIGITS", "has_card", "is_card", "luhn"]
 
 MOST_CANDIDATES: Final = 2_000
 """Numbers in one text that are looked at closely. One more, and there is a card in it."""
@@ -105,6 +105,9 @@ SPREAD: Final = (
 )
 MORE_BEFORE: Final = re.compile(rb"(?:^|[^0-9])[0-9]{4}" + APART + rb"$")
 MORE_BEHIND: Final = re.compile(APART + rb"[0-9]{4}(?:$|[^0-9])")
+
+CARD_DIGITS: Final = 13
+"""A text with fewer digits has no card number in any form."""
 
 ANY: Final = rb"""(?:[0-9][ .\-,;|/"'\t\r\n]{0,12}){12,}[0-9]"""
 """Without this there is no card number in any form."""

@@ -32,6 +32,7 @@ GROUP: Final = 1024
 TELLING: Final = 10**8
 """Whole numbers from here on have the nine digits that the shortest national numbers have."""
 
+NESTED: Final = frozenset({dict, list})
 PLAIN: Final = frozenset({int, float, bool, type(None)})
 
 HEAD: Final = 192
@@ -60,10 +61,13 @@ def _lines(body: Mapping[str, Any], sealed: frozenset[int]) -> Iterator[str]:
     plain: dict[str, Any] = {}
     for key, value in body.items():
         if isinstance(value, list):
+            nested = False
             for item in value:
-                if isinstance(item, dict | list) and not _is_bare_message(item):
-                    yield compact(item, sealed)
-            if not any(isinstance(item, dict | list) for item in value):
+                if type(item) in NESTED:
+                    nested = True
+                    if not _is_bare_message(item):
+                        yield compact(item, sealed)
+            if not nested:
                 plain[key] = value
         elif isinstance(value, dict):
             yield compact({key: value}, sealed)
@@ -153,6 +157,10 @@ def _speak(value: object, sealed: frozenset[int], out: list[str]) -> None:
         for item in value:
             _speak(item, sealed, out)
     elif isinstance(value, dict):
+        if _is_bare_message(value):
+            if value["content"] and id(value["content"]) not in sealed:
+                out.append(value["content"])
+            return
         for key in SPOKEN:
             item = value.get(key)
             if item is None:

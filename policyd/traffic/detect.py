@@ -22,7 +22,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any, Final
 
-from policyd.traffic.cards import has_card
+from policyd.traffic.cards import CARD_DIGITS, has_card
 from policyd.traffic.checks import is_iban
 from policyd.traffic.memo import Memo
 from policyd.traffic.national_ids import NATIONAL_IDS, find_national_ids
@@ -168,6 +168,11 @@ def scan(texts: Iterable[str]) -> frozenset[str]:
     return _shared().scan(texts)
 
 
+DIGITS: Final = b"0123456789"
+
+IBAN_DIGITS: Final = 2
+"""Without the two check digits there is no IBAN."""
+
 SHORTEST: Final = 8
 """A shorter text holds nothing that any detector knows."""
 
@@ -180,11 +185,12 @@ def find(text: str) -> Iterator[str]:
         pattern, expression = engines.rules[index]
         if _holds(pattern, expression, data):
             yield pattern.finding
-    if has_card(data):
+    digits = len(data) - len(data.translate(None, DIGITS))
+    if digits >= CARD_DIGITS and has_card(data):
         yield CARD
-    if _any_candidate(engines.ibans, data, is_iban):
+    if digits >= IBAN_DIGITS and _any_candidate(engines.ibans, data, is_iban):
         yield IBAN
-    yield from find_national_ids(data)
+    yield from find_national_ids(data, digits)
 
 
 def _possible(engines: _Engines, data: bytes) -> set[int]:

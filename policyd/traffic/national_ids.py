@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 __all__ = ["NATIONAL_IDS", "find_national_ids"]
 
@@ -51,12 +51,14 @@ RULES: Final = (
     Rule("national-id.gb-nino", r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?[0-9]{2} ?[0-9]{2} ?[0-9]{2} ?[A-D]", "", r"national insurance|\bnino\b|\bni (?:no|number)"),
 )  # fmt: skip
 
+_Compiled: TypeAlias = tuple[Rule, Any, Any]
+
 NATIONAL_IDS: Final = frozenset(rule.finding for rule in RULES)
 
 
 @lru_cache(maxsize=1)
-def _compiled() -> tuple[Any, tuple[tuple[Rule, Any, Any], ...]]:
-    """Any rule's words at once, which most texts have none of, and each rule's own expressions."""
+def _compiled() -> tuple[Any, tuple[_Compiled, ...], tuple[_Compiled, ...]]:
+    """Any rule's words at once, which most texts have none of, each rule's own expressions, and those of lettered rules."""
     import re2  # type: ignore[import-untyped]  # noqa: PLC0415
 
     options = re2.Options()
@@ -66,7 +68,7 @@ def _compiled() -> tuple[Any, tuple[tuple[Rule, Any, Any], ...]]:
         return re2.compile(expression.encode("ascii"), options)
 
     anything = compiled("(?i)" + "|".join(rule.words for rule in RULES if rule.words))
-    return anything, tuple(
+    rules = tuple(
         (
             rule,
             compiled(rf"(?:^|[^0-9A-Za-z_.\-])({rule.expression})(?:$|[^0-9A-Za-z_])"),
@@ -74,6 +76,7 @@ def _compiled() -> tuple[Any, tuple[tuple[Rule, Any, Any], ...]]:
         )
         for rule in RULES
     )
+    return anything, rules, tuple(one for one in rules if one[0].lettered)
 
 
 @lru_cache(maxsize=32)
@@ -82,16 +85,13 @@ def _validator(module: str) -> Callable[[str], object]:
     return valid
 
 
-def find_national_ids(data: bytes) -> Iterator[str]:
-    """The kinds of national id in a text. More candidates than the cap count as found."""
+def find_national_ids(data: bytes, digits: int) -> Iterator[str]:
+    """The kinds of national id in a text that has so many digits. More candidates than the cap count as found."""
     if len(data) < SHORTEST:
         return
-    few = len(data) - len(data.translate(None, b"0123456789")) < FEWEST_DIGITS
-    anything, rules = _compiled()
+    anything, rules, lettered = _compiled()
     worded: bool | None = None
-    for rule, expression, words in rules:
-        if few and not rule.lettered:
-            continue
+    for rule, expression, words in lettered if digits < FEWEST_DIGITS else rules:
         if words is not None:
             if worded is None:
                 worded = anything.search(data) is not None

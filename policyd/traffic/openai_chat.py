@@ -21,14 +21,21 @@ MESSAGE_KEYS: Final = frozenset({
     "reasoning_content", "reasoning", "reasoning_details", "prefix", "partial", "cache_control", "id", "weight",
 })  # fmt: skip
 
+_BARE: Final = frozenset({"role", "content", "name"})
+"""What most messages have, and nothing that says more than words."""
+
 DETAIL_KEYS: Final = frozenset({"type", "text", "summary", "signature", "format", "index", "id"})
 
 CALL_KEYS: Final = frozenset({"id", "type", "index", "function", "custom"})
 
-JSON_KEYS: Final = (
+JSON_KEYS: Final = frozenset({
     "guided_json", "guided_regex", "guided_choice", "guided_grammar", "structured_outputs", "json_schema", "grammar",
-)  # fmt: skip
+})  # fmt: skip
 """Keys by which model servers are asked to constrain the answer."""
+
+REASONING_KEYS: Final = frozenset(
+    {"reasoning_effort", "reasoning", "thinking", "enable_thinking", "thinking_budget"}
+)
 
 OUTPUT_LIMITS: Final = ("max_completion_tokens", "max_tokens")
 
@@ -53,9 +60,10 @@ def read_chat(body: Mapping[str, Any]) -> Reading:
     if isinstance(prediction, dict):
         read_content(draft, prediction.get("content"), "prediction.content")
     asks_for_json(draft, body.get("response_format"), "response_format")
-    for key in JSON_KEYS:
-        if is_set(body.get(key)):
-            draft.flag(Flag.JSON, key)
+    if not JSON_KEYS.isdisjoint(body):
+        for key in sorted(JSON_KEYS & body.keys()):
+            if is_set(body[key]):
+                draft.flag(Flag.JSON, key)
     asks_to_reason(draft)
     return draft.done()
 
@@ -71,8 +79,10 @@ def asks_for_json(draft: Draft, form: object, place: str) -> None:
 def asks_to_reason(draft: Draft) -> None:
     """The keys by which OpenAI, OpenRouter and model servers turn reasoning on."""
     body = draft.body
-    for key in ("reasoning_effort", "reasoning", "thinking", "enable_thinking", "thinking_budget"):
-        value = body.get(key)
+    if REASONING_KEYS.isdisjoint(body):
+        return
+    for key in sorted(REASONING_KEYS & body.keys()):
+        value = body[key]
         if isinstance(value, dict):
             off = (
                 value.get("type") == "disabled"
@@ -97,12 +107,14 @@ def _message(draft: Draft, message: Any, place: str) -> None:
     read_content(draft, message.get("content"), f"{place}.content")
     if role in ("tool", "function"):
         draft.flag(Flag.TOOLS, place)
+    check_cache(draft, message, place)
+    if message.keys() <= _BARE:
+        return
     if is_set(message.get("function_call")):
         draft.flag(Flag.TOOLS, place)
     calls = message.get("tool_calls")
     if calls is not None:
         _calls(draft, calls, f"{place}.tool_calls")
-    check_cache(draft, message, place)
     if is_set(message.get("annotations")):
         read_annotations(draft, message["annotations"], f"{place}.annotations")
     if is_set(message.get("audio")):

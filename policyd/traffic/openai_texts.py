@@ -30,7 +30,7 @@ def read_completions(body: Mapping[str, Any]) -> Reading:
     _texts(draft, "prompt")
     draft.text("suffix") if body.get("suffix") is not None else ""
     asks_for_json(draft, body.get("response_format"), "response_format")
-    for key in JSON_KEYS:
+    for key in sorted(JSON_KEYS & body.keys()):
         if is_set(body.get(key)):
             draft.flag(Flag.JSON, key)
     asks_to_reason(draft)

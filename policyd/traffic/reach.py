@@ -211,6 +211,7 @@ def _folded(key: str) -> str:
 _BY_KEY: Final[dict[str, tuple[ReachKey, ...]]] = {
     key: tuple(row for row in REACH_KEYS if row.key == key) for key in {row.key for row in REACH_KEYS}
 }
+_ABSENT_COUNTS: Final = tuple(row for row in REACH_KEYS if row.absent_counts)
 _EXACT: Final = frozenset(_BY_KEY) | READ_KEYS
 _FOLDED: Final[dict[str, str]] = {_folded(key): key for key in sorted(_EXACT)}
 
@@ -256,15 +257,14 @@ def apply_reach(draft: Draft, endpoint: EndpointName) -> None:
                 if (row.only is None or endpoint in row.only) and asks(row, value):
                     _apply(draft, row)
                     break
+        elif key.lower().startswith(REFUSED_PREFIXES):
+            prefix = next(p for p in REFUSED_PREFIXES if key.lower().startswith(p))
+            if not key.startswith(prefix) or (value is not None and value is not False):
+                _refuse(draft, prefix + "…", "names an account, a place or a log of another service")
         else:
-            prefix = next((p for p in REFUSED_PREFIXES if key.lower().startswith(p)), None)
-            if prefix is not None:
-                if not key.startswith(prefix) or (value is not None and value is not False):
-                    _refuse(draft, prefix + "…", "names an account, a place or a log of another service")
-            else:
-                check_spelling(draft, key, "")
-    for row in REACH_KEYS:
-        if row.absent_counts and row.only is not None and endpoint in row.only and row.key not in body:
+            check_spelling(draft, key, "")
+    for row in _ABSENT_COUNTS:
+        if row.only is not None and endpoint in row.only and row.key not in body:
             _apply(draft, row)
     _apply_compound(draft)
 

@@ -46,9 +46,10 @@ class Flag(StrEnum):
     OPAQUE = "opaque"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Reading:
-    """The derived features of one request. With `refused` set, the request must not be decided or sent.
+    """The derived features of one request. With `refused` set, the request must not be decided or sent. It does not change
+    (and is not frozen because one is made for every request).
 
     `countable` is False where the receiving server adds content that is not in the request (stored conversations,
     file ids, documents by URL) or where its length in tokens cannot be bounded (PDF, audio): the feature `tokens` is

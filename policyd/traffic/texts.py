@@ -39,7 +39,8 @@ def collect_texts(
     out: list[str] = list(decoded)
     short: dict[str, None] = {}
     _collect(body, sealed, out, short, 0)
-    out.extend(seams(list(decoded)))
+    if decoded:
+        out.extend(seams(list(decoded)))
     out.extend(outlines(body, sealed))
     # What is short shares a text, because each text costs the detectors a look-up.
     small = list(short)

@@ -83,6 +83,8 @@ NUMBERS: Final = frozenset({int, float, bool, type(None)})
 MAY_HOLD: Final = frozenset({"context", "instructions"})
 """Keys that are words inside messages and may hold an object or a list at the top."""
 
+_ONLY_WORDS: Final = WORDS - MAY_HOLD
+
 SHOWN: Final = 12
 """Characters of an unknown key in the reasons of a reading."""
 
@@ -102,10 +104,11 @@ def read_top_level(draft: Draft, endpoint: EndpointName, *read: str) -> None:
     documented ones."""
     apply_reach(draft, endpoint)
     body = draft.body
-    for key in (body.keys() & WORDS) - MAY_HOLD:
-        if isinstance(body[key], dict | list):
-            loose_content(draft, key, body[key], key)
-            draft.opaque(key)
+    if not _ONLY_WORDS.isdisjoint(body):
+        for key in body.keys() & _ONLY_WORDS:
+            if isinstance(body[key], dict | list):
+                loose_content(draft, key, body[key], key)
+                draft.opaque(key)
     if body.keys() <= DOCUMENTED[endpoint]:
         return
     settled = DOCUMENTED[endpoint] | ELSEWHERE | KNOWN_MEANING
