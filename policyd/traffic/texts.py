@@ -71,10 +71,12 @@ def _collect(
                 if isinstance(item, str):
                     if len(item) <= SHORT:
                         short[item] = None
+                        if "\\" not in item:
+                            continue
+                    elif id(item) in sealed:
                         continue
-                    if id(item) in sealed:
-                        continue
-                    out.append(item)
+                    else:
+                        out.append(item)
                     if inner < INNER_DEPTH and "\\" in item:
                         found = _inner_json(item)
                         if found is not None:

@@ -11,6 +11,7 @@ from policyd.traffic.images import BOUNDED_IMAGE_TOKENS, LARGE_IMAGE_TOKENS, SCA
 from policyd.traffic.read import read_request
 from policyd.traffic.reading import Reading
 from policyd.traffic.refused import CallerFault
+from policyd.traffic.texts import SHORT
 from tests.traffic import bodies
 
 CHAT, RESPONSES, MESSAGES = EndpointName.CHAT, EndpointName.RESPONSES, EndpointName.MESSAGES
@@ -479,6 +480,14 @@ def test_escapes_inside_a_tool_calls_arguments_are_undone_for_the_detectors() ->
         ]
     }
     assert "AKIAIOSFODNN7EXAMPLE" in "\n".join(read(CHAT, body).texts)
+
+
+@pytest.mark.parametrize("arguments", ['"411111111111111\\u0031"', '{"":"50180000000\\u0039"}'])
+def test_escapes_are_undone_in_short_arguments_too(arguments: str) -> None:
+    assert len(arguments) <= SHORT
+    call = {"type": "function", "function": {"name": "f", "arguments": arguments}}
+    texts = "\n".join(read(CHAT, {"messages": [{"role": "assistant", "tool_calls": [call]}]}).texts)
+    assert "4111111111111111" in texts or "501800000009" in texts
 
 
 def test_long_numbers_are_texts() -> None:
