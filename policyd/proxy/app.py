@@ -13,6 +13,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from time import perf_counter
 from typing import Any, Final
 
@@ -32,7 +33,7 @@ from policyd.proxy.counting import COUNTED_HERE, carried, count
 from policyd.proxy.decide import Decided, decide, refusal_of
 from policyd.proxy.decision_log import DecisionLog
 from policyd.proxy.early import bytes_of, refusal_for
-from policyd.proxy.errand import LARGE, Errand, Outcome, Road, Send
+from policyd.proxy.errand import LARGE, LAST_WORDS_SECONDS, Errand, Outcome, Road, Send
 from policyd.proxy.forward import forward
 from policyd.proxy.gate import Ticket
 from policyd.proxy.host import is_for
@@ -185,6 +186,12 @@ class Sidecar:
         except Gone:
             request.outcome.gone = True
             return
+        except asyncio.CancelledError:
+            if not request.answered and request.outcome.status is None:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(LAST_WORDS_SECONDS):
+                        await send_refusal(request, refuse("internal_stopped", "the sidecar was stopped"))
+            raise
         except Exception as error:
             # The last resort: refused, and told without any content.
             _complain(request.record.decision, error)

@@ -16,12 +16,15 @@ from policyd.proxy.upstream.protocol import Upstream
 from policyd.proxy.usage import Tap
 from policyd.proxy.way import Way
 
-__all__ = ["LARGE", "Attempt", "Errand", "Outcome", "Road", "Send"]
+__all__ = ["LARGE", "LAST_WORDS_SECONDS", "Attempt", "Errand", "Outcome", "Road", "Send"]
 
 Send: TypeAlias = Callable[[dict[str, Any]], Awaitable[None]]
 
 LARGE = 128 * 1024
 """Bytes of a body from which reading, rewriting and checking it leave the event loop: about half a millisecond each."""
+
+LAST_WORDS_SECONDS = 1.0
+"""How long a client that does not take its answer is told that the sidecar stops."""
 
 
 @dataclass(slots=True)

@@ -8,6 +8,7 @@ the gate's, whether it is asked now that of `targets`.
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from time import perf_counter
 from typing import Final, assert_never
 
@@ -37,7 +38,7 @@ from policyd.proxy.conversation import (
     step,
 )
 from policyd.proxy.ending import Ending, ending_for
-from policyd.proxy.errand import LARGE, Attempt, Errand, Outcome, Road, Send
+from policyd.proxy.errand import LARGE, LAST_WORDS_SECONDS, Attempt, Errand, Outcome, Road, Send
 from policyd.proxy.gate import GateClosed, Permit, PolicyChanged, Refused
 from policyd.proxy.opening import begins_with_error, is_no_error
 from policyd.proxy.outbound import Headers, answer_headers
@@ -103,6 +104,9 @@ async def forward(
         courier.say_nothing()
         outcome.cut = None if outcome.gone else "internal_stopped"
         if not outcome.gone:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LAST_WORDS_SECONDS):
+                    await courier.tell("internal_stopped")
             raise
     finally:
         courier.drop("client_gone" if outcome.gone else "dropped")
@@ -162,6 +166,8 @@ class _Courier:
     async def attempt(self, target: str) -> Event:
         """Waits for a place at the target, asks the gate, then the target, up to the head of its answer."""
         self.drop()
+        # What an answer said of its usage that came to nothing is not the next one's.
+        self._tap = self._outcome.tap = None
         errand, loop = self._errand, self._loop
         now = loop.time()
         if now >= errand.deadline:

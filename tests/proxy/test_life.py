@@ -10,7 +10,20 @@ from pathlib import Path
 import pytest
 
 from policyd.proxy.decision_log import DecisionLog
-from tests.proxy.bench import CHAT, MESSAGES, OK, POLICY, Recorder, hanging, post, records, sidecar, three
+from tests.proxy.bench import (
+    CHAT,
+    MESSAGES,
+    OK,
+    POLICY,
+    Answer,
+    Recorder,
+    hanging,
+    parsed,
+    post,
+    records,
+    sidecar,
+    three,
+)
 from tests.proxy.test_failover import SSE, chunk
 from tests.upstream.scripted import Peer, run, until
 
@@ -259,12 +272,44 @@ def test_an_answer_that_outlasts_the_drain_is_cut_and_recorded(tmp_path: Path) -
             writer.write(post("/v1/chat/completions", CHAT))
             await reader.readuntil(b"data: {}")
             rest = asyncio.create_task(reader.read())
-        assert not (await rest).endswith(b"0\r\n\r\n")
+        told = await rest
+        assert b"[policyd internal_stopped" in told and not told.endswith(b"0\r\n\r\n")
         writer.close()
 
     run(test())
     (record,) = records(tmp_path / "decisions.jsonl")
     assert record["outcome"] == "internal_stopped"
+
+
+@pytest.mark.parametrize("sent", [20, -1], ids=["inside its body", "before its target answers"])
+def test_a_request_that_outlasts_the_drain_unanswered_is_told_in_its_dialect(
+    tmp_path: Path, sent: int
+) -> None:
+    request = post("/v1/messages", MESSAGES) if sent < 0 else post("/v1/messages", MESSAGES)[:-sent]
+    answers: list[Answer] = []
+
+    async def test() -> None:
+        arrived = asyncio.Event()
+
+        async def silent(peer: Peer, _: bytes) -> None:
+            arrived.set()
+            await hanging(peer, b"")
+
+        async with three(tmp_path, drain_seconds=0.1) as running:
+            running.recorders["cloud"].answer = silent
+            reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+            writer.write(request)
+            await (arrived.wait() if sent < 0 else until(lambda: running.serving.sidecar.held > 0))
+        answers.append(parsed(await reader.read()))
+        writer.close()
+
+    run(test())
+    (answer,) = answers
+    assert (answer.status, answer.clean, answer.code) == (503, True, "internal_stopped")
+    assert answer.json["type"] == "error" and b"retry-after" in answer.headers
+    (record,) = records(tmp_path / "decisions.jsonl")
+    assert (record["status"], record["outcome"]) == (503, "internal_stopped")
+    assert record["bytes_out"] == len(answer.body)
 
 
 def test_an_error_of_ours_is_refused_and_told_without_content(

@@ -313,3 +313,17 @@ def test_a_response_is_said_as_a_chat_completion(tmp_path: Path) -> None:
             assert json.loads(servers["rack"].bodies[0]) == {"model": "m", "messages": HI}
 
     run(test())
+
+
+def test_the_usage_of_an_answer_that_came_to_nothing_is_not_the_next_target_s(tmp_path: Path) -> None:
+    strange = CHAT_ANSWER | {"choices": [CHAT_ANSWER["choices"][0] | {"finish_reason": "strange"}]}  # type: ignore[index]
+
+    async def test() -> None:
+        async with three(tmp_path, answering(strange)) as (running, servers):
+            servers["claude"].answer = closing
+            assert (await running.ask(messages("both"))).status == 503
+
+    run(test())
+    (record,) = records(tmp_path / "decisions.jsonl")
+    assert [attempt["outcome"] for attempt in record["attempts"]] == ["malformed", "reset"]
+    assert "usage" not in record
