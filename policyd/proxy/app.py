@@ -27,6 +27,7 @@ from policyd.proxy.answering import (
     send_whole,
 )
 from policyd.proxy.asked import Asked, Envelope, Watch, endpoint_of, envelope_of
+from policyd.proxy.barred import barred
 from policyd.proxy.candidates import candidates_of, tokens_of, tokens_spent
 from policyd.proxy.conversation import MOST_DECISIONS
 from policyd.proxy.counting import COUNTED_HERE, carried, count
@@ -61,17 +62,12 @@ from policyd.traffic.body import Body, read_body
 from policyd.traffic.endpoints import Endpoint, EndpointName
 from policyd.traffic.read import read_request
 from policyd.traffic.reading import Flag, Reading
-from policyd.traffic.refused import CallerFault, Refused, quoted
+from policyd.traffic.refused import CallerFault, Refused
 from policyd.traffic.rewrite import named
-from policyd.traffic.top_level import unknown_top_level_keys
 
 __all__ = ["Sidecar"]
 
 _NOBODY: Final[Claims] = {}
-_NONE: Final[frozenset[str]] = frozenset()
-
-MOST_KEYS: Final = 8
-"""Keys that a refusal names."""
 
 
 class Sidecar:
@@ -290,11 +286,11 @@ class Sidecar:
                 return decided
             if isinstance(decided.decision, Reject):
                 return await refusal_of(live, decided, translation)
-            barred = _barred(live, decided.decision, endpoint.name, body, reading)
-            if isinstance(barred, Refusal):
-                return barred
+            out = barred(live, decided.decision, endpoint.name, body, reading)
+            if isinstance(out, Refusal):
+                return out
             errand = self._errand(
-                request, endpoint, live, decided, body, reading, translation, decisions, barred, began
+                request, endpoint, live, decided, body, reading, translation, decisions, out, began
             )
             request.outcome.again = False
             if endpoint.name is EndpointName.COUNT_TOKENS:
@@ -344,17 +340,18 @@ class Sidecar:
         reading: Reading,
         translation: Translation,
         decisions: int,
-        barred: frozenset[str],
+        out: frozenset[str],
         began: float,
     ) -> Errand:
-        """`began` is when the body was whole: neither deadline nor attempts are renewed by deciding again."""
+        """`out` are targets of the plan that may not have it. `began` is when the body was whole: neither deadline nor attempts
+        are renewed by deciding again."""
         plan, limits = decided.decision, live.limits
         assert isinstance(plan, Plan)  # INVARIANT: a rejection is no errand
         tokens = (0, 0)
         if live.metered or not is_fixed(plan):
             tokens = tokens_of(decided, reading, len(body.raw), live.deployment.answer_reserve)
         targets = candidates_of(plan, live, endpoint.name, body, tokens, self._seen, self._draw)
-        targets = tuple(t for t in targets if t not in barred) if barred else targets
+        targets = tuple(t for t in targets if t not in out) if out else targets
         decision, route, tag = request.record.decision, plan.route, live.tag
 
         headers = onward_headers(request.headers, live.sight.headers)
@@ -372,7 +369,7 @@ class Sidecar:
         seconds = max([live.bindings[t].timeouts.total for t in targets])
         return Errand(
             # The plan's own targets: what chose their order is among what the gate checks.
-            ticket=Ticket(decision, live.serving.digest, frozenset(plan.targets) - barred),
+            ticket=Ticket(decision, live.serving.digest, frozenset(plan.targets) - out),
             targets=targets,
             bindings=live.bindings,
             way_to=way_to,
@@ -403,24 +400,6 @@ class Sidecar:
         headers += own_headers(request.record.decision, live.tag, None, None, 0)
         await send_whole(request, 200, headers, body)
         return None
-
-
-def _barred(
-    live: Live, plan: Plan, endpoint: EndpointName, body: Body, reading: Reading
-) -> frozenset[str] | Refusal:
-    """The plan's targets that may not have this body: where a target sends requests on, a key that its API does not have,
-    at the top or inside messages and tools, could say to where. A refusal where no other is left."""
-    onward = live.onward.intersection(plan.targets) if live.onward else live.onward
-    keys = (*unknown_top_level_keys(endpoint, body.parsed), *reading.unknown) if onward else ()
-    if not keys:
-        return _NONE
-    if len(onward) < len(set(plan.targets)):
-        return onward
-    shown = ", ".join(quoted(key) for key in keys[:MOST_KEYS]) + (", …" if len(keys) > MOST_KEYS else "")
-    return refuse(
-        "caller_unknown_key",
-        f"the API does not have {shown}, and every target that the policy allows sends requests on: leave it out",
-    )
 
 
 async def _identified(request: Asked, live: Live) -> Claims | Refusal:

@@ -134,6 +134,51 @@ def test_no_retry_and_no_failover_leaves_a_declared_key_out(tmp_path: Path, faul
     run(test())
 
 
+SAYS_WHERE: dict[str, object] = {
+    "to which log": {"langfuse_host": "https://elsewhere.example", "langfuse_public_key": "p"},
+    "to which deployment": {"tags": ["far"]},
+    "as JSON in a string": '{"tags":["far"]}',
+    "as a list": [{"tags": ["far"]}],
+}
+
+
+@pytest.mark.parametrize("metadata", SAYS_WHERE.values(), ids=SAYS_WHERE.keys())
+def test_metadata_of_a_callers_own_bars_a_target_that_sends_on(tmp_path: Path, metadata: object) -> None:
+    """Gateways choose a deployment by what stands in `metadata`, and send what they log to a host that it names."""
+
+    async def test() -> None:
+        async with three(tmp_path, policy=FIRST, targets=PINNED) as running:
+            for path in ("/v1/chat/completions", "/v1/responses", "/v1/messages"):
+                answer = await running.ask(post(path, ASKED[path] | {"metadata": metadata}))
+                assert (answer.status, answer.headers[b"x-policyd-target"]) == (200, b"spare")
+            assert running.recorders["cloud"].connections == 0
+
+    run(test())
+
+
+def test_metadata_that_says_nothing_more_than_the_api_has_reaches_it(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with three(tmp_path, policy=ONLY, targets=PINNED) as running:
+            for path, metadata in (("/v1/messages", {"user_id": "u"}), ("/v1/chat/completions", {})):
+                answer = await running.ask(post(path, ASKED[path] | {"metadata": metadata}))
+                assert answer.status == 200
+
+    run(test())
+
+
+def test_metadata_that_the_binding_declares_stands_in_place_of_the_callers(tmp_path: Path) -> None:
+    declared = {"cloud": 'model = "pinned"\n[targets.cloud.send]\nmetadata = { tags = ["near"] }'}
+
+    async def test() -> None:
+        async with three(tmp_path, policy=ONLY, targets=declared) as running:
+            answer = await running.ask(post("/v1/chat/completions", CHAT | {"metadata": {"tags": ["far"]}}))
+            assert answer.status == 200
+            (sent,) = running.recorders["cloud"].bodies
+            assert orjson.loads(sent)["metadata"] == {"tags": ["near"]}
+
+    run(test())
+
+
 INSIDE = {
     "a message of chat": ("/v1/chat/completions", {"messages": [{"role": "user", "content": "hi", "providerOptions": {"a": 1}}]}),
     "a part of chat": ("/v1/chat/completions", {"messages": [{"role": "user", "content": [{"type": "text", "text": "hi", "route": "x"}]}]}),
