@@ -32,7 +32,7 @@ from policyd.policy.program import Program
 from policyd.policy.request import Request
 from policyd.text.diagnostic import Diagnostic
 
-__all__ = ["Compiled", "Decide", "Vector", "compile_program", "emit", "need_of"]
+__all__ = ["Compiled", "Decide", "Vector", "compile_program", "emit"]
 
 
 class Vector:
@@ -54,6 +54,8 @@ class Compiled:
     decide: Decide = field(repr=False)
     slots: Mapping[str, str] = field(repr=False)
     """feature to slot"""
+    features: Mapping[str, str] = field(repr=False)
+    """slot to feature"""
     vector_type: type[Vector] = field(repr=False)
     thresholds: Mapping[str, tuple[int, ...]] = field(repr=False)
     """number feature to the values from which on it decides differently: a counter may stop beyond the last"""
@@ -76,15 +78,10 @@ class Compiled:
 
     def need_of(self, error: AttributeError) -> str:
         """The feature that `decide` asked for. An error of any other origin is raised again."""
-        return need_of(self.slots, error)
-
-
-def need_of(slots: Mapping[str, str], error: AttributeError) -> str:
-    if isinstance(error.obj, Vector):
-        for feature, slot in slots.items():
-            if slot == error.name:
-                return feature
-    raise error
+        feature = self.features.get(error.name or "") if isinstance(error.obj, Vector) else None
+        if feature is None:
+            raise error
+        return feature
 
 
 def compile_program(program: Program) -> Compiled | tuple[Diagnostic, ...]:
@@ -116,6 +113,7 @@ def emit(matrix: Matrix) -> Compiled:
         matrix=matrix,
         decide=decide,  # type: ignore[arg-type]
         slots=MappingProxyType(slots),
+        features=MappingProxyType({slot: feature for feature, slot in slots.items()}),
         vector_type=vector_type,
         thresholds=MappingProxyType(_thresholds(matrix)),
         source=writer.source,

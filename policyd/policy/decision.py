@@ -4,7 +4,7 @@
 outcomes (`outcome_of`) with the part of the trace it had to look at.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal as Lit
 from typing import TypeAlias
 
@@ -39,10 +39,11 @@ class Plan:
     groups: tuple[Candidates, ...]
     removed: tuple[Removal, ...] = ()
     passed_over: tuple[str, ...] = ()
+    targets: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    """all of them in order: plans are kept and asked often"""
 
-    @property
-    def targets(self) -> tuple[str, ...]:
-        return tuple(t for g in self.groups for t in g.targets)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "targets", tuple(t for g in self.groups for t in g.targets))
 
 
 @dataclass(frozen=True, slots=True)

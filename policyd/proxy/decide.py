@@ -8,6 +8,7 @@ scanned. What cannot be computed is unknown, which is the strictest value; it is
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import repeat
 
 from policyd.engine.compile import Vector
 from policyd.policy.decision import Decision, Reject
@@ -34,9 +35,10 @@ MOST_NAMED = 12
 """Targets whose removal a refusal tells."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Decided:
-    """A decision, every value it could have looked at, and the token features that only their bounds were known of."""
+    """A decision, every value it could have looked at, and the token features that only their bounds were known of. It does
+    not change (and is not frozen because one is made for every request)."""
 
     decision: Decision
     values: Values
@@ -103,8 +105,8 @@ def decide_known(live: Live, values: Mapping[str, Value]) -> Decision:
 
 
 def _fill(vector: Vector, slots: Mapping[str, str], values: Mapping[str, Value]) -> None:
-    for name, value in values.items():
-        setattr(vector, slots[name], value)
+    # `setattr` gives None, so this puts them all in, without a step of Python for each.
+    any(map(setattr, repeat(vector), map(slots.__getitem__, values), values.values()))
 
 
 async def refusal_of(live: Live, decided: Decided, translation: Translation) -> Refusal:

@@ -71,7 +71,9 @@ class DecisionLog:
         """One line with its line break, on a reserved place."""
         self._reserved -= 1
         self._lines.append(line)
-        self._wake.set()
+        # The writer clears it before it takes what waits, so a line that finds it set is taken.
+        if not self._wake.is_set():
+            self._wake.set()
 
     def close(self, *, seconds: float = 5.0) -> int:
         """Writes what waits and returns how many lines could not be written in that time."""

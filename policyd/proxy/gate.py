@@ -229,8 +229,9 @@ class Gate:
             return Refused(Reason.UNBOUND, f"the deployment does not bind `{target_name}`")
         if type(body) is not bytes:
             return Refused(Reason.MALFORMED, "the body can still change: it is not bytes")
+        prefix = target.binding.endpoint.prefix
         refusal = (
-            _refuse_path(target, method, path)
+            (_refuse_path if len(path) <= _LONGEST_KEPT else _refuse_path.__wrapped__)(prefix, method, path)
             or _refuse_headers(serving.policy_headers, headers)
             or _refuse_model(target, method, body)
             or _refuse_azure(target, method, path, body)
@@ -311,11 +312,15 @@ def _own_lines(target: BoundTarget) -> list[bytes]:
     return lines
 
 
-def _refuse_path(target: BoundTarget, method: bytes, path: bytes) -> Refused | None:
+_LONGEST_KEPT: Final = 128
+"""Bytes of a name or a path that is remembered: a caller does not decide how much is kept."""
+
+
+@lru_cache(maxsize=4096)
+def _refuse_path(prefix: str, method: bytes, path: bytes) -> Refused | None:
     if method not in _METHODS:
         return Refused(Reason.MALFORMED, "the method is not GET, HEAD or POST")
-    prefix = target.binding.endpoint.prefix.encode("ascii")
-    if not _PATH.fullmatch(path) or not path.startswith(prefix + b"/"):
+    if not _PATH.fullmatch(path) or not path.startswith(prefix.encode("ascii") + b"/"):
         return Refused(Reason.MALFORMED, "the path is not a plain path below the target's")
     bare, _, query = path.partition(b"?")
     if b"%" in bare or b"//" in bare or b"\\" in bare or b"/." in bare:
@@ -356,14 +361,10 @@ def _refuse_headers(
 
 def _refuse_trace(headers: Sequence[tuple[bytes, bytes]]) -> Refused | None:
     """A trace's ids and nothing else: one header, every digit of it."""
-    traces = [value for name, value in headers if name.lower() == b"traceparent"]
+    traces = [value for name, value in headers if len(name) == 11 and name.lower() == b"traceparent"]
     if len(traces) > 1 or (traces and not _TRACEPARENT.fullmatch(traces[0])):
         return Refused(Reason.MALFORMED, "the header `traceparent` is not one that policyd writes")
     return None
-
-
-_LONGEST_KEPT: Final = 128
-"""Bytes of a name that is remembered: a caller does not decide how much is kept."""
 
 
 @lru_cache(maxsize=4096)

@@ -49,7 +49,10 @@ def _believes_this_machine(way: OneIdentity) -> bool:
 
 def is_for(headers: Iterable[tuple[bytes, bytes]], hosts: frozenset[bytes]) -> bool:
     """Whether every `Host` of these headers (lower-case names) is loopback or one of `hosts`."""
-    return all(len(value) <= LONGEST and _is_ours(value, hosts) for name, value in headers if name == b"host")
+    for name, value in headers:
+        if name == b"host" and not (len(value) <= LONGEST and _is_ours(value, hosts)):
+            return False
+    return True
 
 
 def is_no_name(value: str) -> bool:

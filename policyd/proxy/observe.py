@@ -30,8 +30,6 @@ LONGEST_KEPT: Final = 256
 MOST_CALLERS: Final = 4096
 """Callers whose admitted identity is remembered; who came first is forgotten first."""
 
-_FLAGS: Final = tuple((flag, flag.value) for flag in Flag)
-
 
 def policy_headers(program: Program) -> frozenset[bytes]:
     """Lower-case names of the headers that the policy reads, as features or as labels."""
@@ -57,6 +55,17 @@ def _admit_text(feature: Feature, raw: bytes) -> Value | Inadmissible:
     except UnicodeDecodeError:
         return Inadmissible(feature.name, 400, f"the header `{feature.where.key}` is not UTF-8")
     return admit_value(feature, text)
+
+
+@lru_cache(maxsize=1024)
+def _admit_model(feature: Feature, name: str) -> Value | Inadmissible:
+    return admit_value(feature, name)
+
+
+@lru_cache(maxsize=1 << len(Flag))
+def _of_flags(flags: frozenset[Flag]) -> Values:
+    """Not to be changed: it is everybody's."""
+    return {flag.value: flag in flags for flag in Flag}
 
 
 class Sight:
@@ -142,11 +151,11 @@ class Sight:
 
     def of_body(self, reading: Reading) -> Values | Refusal:
         """The features that reading the body gives without counting or scanning."""
-        model = admit_value(self.model, reading.model)
+        admitted = _admit_model if len(reading.model) <= LONGEST_KEPT else _admit_model.__wrapped__
+        model = admitted(self.model, reading.model)
         if isinstance(model, Inadmissible):
             return _inadmissible(model)
-        flags = reading.flags
-        values: Values = {name: flag in flags for flag, name in _FLAGS}
+        values = dict(_of_flags(reading.flags))
         values["model"] = model
         values["messages"] = reading.messages
         # A client that sets no maximum allows any: the value is then unknown, which is the largest.

@@ -69,7 +69,8 @@ class Standing:
 
 def is_fixed(plan: Plan) -> bool:
     """Whether the policy leaves nothing to choose."""
-    return all(group.pick == "order" for group in plan.groups)
+    groups = plan.groups
+    return groups[0].pick == "order" if len(groups) == 1 else all(group.pick == "order" for group in groups)
 
 
 def in_order_to_try(plan: Plan, standing: Standing, draw: Callable[[], float]) -> tuple[str, ...]:

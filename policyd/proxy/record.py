@@ -69,7 +69,8 @@ class Record:
 def line_of(record: Record) -> bytes:
     """The record as one line of JSON with its line break."""
     features: dict[str, Any] = {
-        name: value if value.__class__ in _PLAIN else shown(value) for name, value in record.features.items()
+        name: value if value.__class__ in _PLAIN else _text(value) if value.__class__ is str else shown(value)
+        for name, value in record.features.items()
     }
     model = features.get("model")
     if isinstance(model, str) and len(model) > LONGEST_MODEL:
