@@ -63,8 +63,12 @@ _LIKE_A_CREDENTIAL: Final = re.compile(
 )
 """A word in a lower-case name by which it carries a credential, whoever invented the name."""
 
-_FOR_A_GATEWAY: Final = re.compile(rb"(?:x-policyd|x-portkey|x-litellm|helicone|cf-aig|x-openrouter|x-bf)-")
-"""Headers that send a request on, at a gateway that knows them, to another place than the policy chose."""
+_FOR_A_GATEWAY: Final = re.compile(
+    rb"(?:x-policyd|x-portkey|x-litellm|helicone|cf-aig|x-openrouter|x-bf"
+    rb"|x-gateway|x-llm-d|x-prefiller|x-encoder|x-kv-cache|x-data-parallel|x-worker|x-dynamo|x-smg|x-sgl|x-ai-eg|x-higress|x-envoy"
+    rb"|azureml|x-amzn-sagemaker|serve-multiplexed)-"
+)
+"""Headers that send a request on, at a gateway that knows them, to another place or model than the policy chose."""
 
 _TRACEPARENT: Final = re.compile(rb"00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]")
 

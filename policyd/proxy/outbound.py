@@ -54,6 +54,9 @@ _DROPPED_PREFIXES: Final = (
     b"x-client-cert", b"x-ssl-client", b"ssl-client-",
     # By these a gateway that knows them sends a request to another place than the policy chose.
     b"x-portkey-", b"x-litellm-", b"helicone-", b"cf-aig-", b"x-openrouter-", b"x-bf-",
+    # By these what stands before model servers chooses another model or machine, or sends the prompt to one that is named.
+    b"x-gateway-", b"x-llm-d-", b"x-prefiller-", b"x-encoder-", b"x-kv-cache-", b"x-data-parallel-", b"x-worker-", b"x-dynamo-",
+    b"x-smg-", b"x-sgl-", b"x-ai-eg-", b"x-higress-", b"x-envoy-", b"azureml-", b"x-amzn-sagemaker-", b"serve-multiplexed-",
 )  # fmt: skip
 
 _CREDENTIAL_WORDS: Final = frozenset(

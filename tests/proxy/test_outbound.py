@@ -111,7 +111,25 @@ ROUTING = [
     b"cf-aig-metadata",
     b"x-bf-vk",
     b"x_portkey-config",
+    b"x-prefiller-host-port",
+    b"x-prefiller-url",
+    b"x-encoder-hosts-ports",
+    b"x-data-parallel-host-port",
+    b"x-gateway-model-name-rewrite",
+    b"x-gateway-destination-endpoint-subset",
+    b"x-llm-d-model-name-rewrite",
+    b"x-envoy-original-dst-host",
+    b"x_envoy_original_dst_host",
+    b"x-ai-eg-model",
+    b"x-higress-llm-model",
+    b"azureml-model-deployment",
+    b"x-amzn-sagemaker-target-variant",
+    b"serve_multiplexed_model_id",
+    b"x-worker-instance-id",
+    b"x-smg-target-worker",
 ]
+"""By these the proxies, routers and sidecars that stand before model servers choose a model or a machine, and one of them sends
+the prompt to the host that its header names."""
 HARMLESS = [
     b"x-max-tokens",
     b"x-stainless-lang",
