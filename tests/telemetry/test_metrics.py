@@ -18,6 +18,7 @@ from policyd.proxy.telemetry.finished import Finished
 from policyd.proxy.telemetry.series import Spread
 from policyd.proxy.telemetry.tally import Tally
 from policyd.proxy.usage import Told, Usage
+from tests.proxy import test_translated as translated
 from tests.proxy.bench import (
     CHAT,
     LOOPBACK,
@@ -121,6 +122,23 @@ def test_every_request_is_counted_once_by_what_became_of_it(tmp_path: Path) -> N
             )
             await until(lambda: running.serving.log.state.written == 4)
             assert value(await scraped(running), "policyd_log_lines_total", policyd_result="written") == 4
+
+    run(test())
+
+
+def test_a_translated_request_is_counted_once_for_whose_api_was_asked(tmp_path: Path) -> None:
+    async def test() -> None:
+        speaks = {"rack": 'dialects = ["openai"]'}
+        async with translated.three(tmp_path, status(500), speaks) as (running, servers):
+            await running.ask(translated.messages("both"))
+            servers["rack"].answer = translated.answering(translated.CHAT_ANSWER)
+            await running.ask(translated.messages("both"))
+            samples = await scraped(running)
+        for target, provider in (("claude", "anthropic"), ("rack", "openai")):
+            used = {"policyd_target": target, "gen_ai_provider_name": provider}
+            assert value(samples, "gen_ai_client_operation_duration_seconds_count", **used) == 1
+            assert value(samples, "gen_ai_client_token_usage_sum", **used) == 4
+        assert value(samples, "policyd_attempts_total", policyd_target="rack") == 2
 
     run(test())
 

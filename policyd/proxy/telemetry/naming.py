@@ -113,5 +113,6 @@ def _provider(binding: Binding, endpoint: str) -> str:
     for suffix, provider in _PROVIDERS:
         if host == suffix or host.endswith((suffix,) if suffix[0] == "." else (f".{suffix}", f"-{suffix}")):
             return provider
-    anthropic = endpoint in {"messages", "count_tokens"} or "openai" not in binding.dialects
-    return "anthropic" if anthropic else "openai"
+    # One that has a single dialect speaks it whatever the caller does.
+    asked = "anthropic" if endpoint in {"messages", "count_tokens"} else "openai"
+    return asked if asked in binding.dialects else next(iter(binding.dialects))
