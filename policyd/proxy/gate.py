@@ -333,7 +333,10 @@ def _refuse_path(prefix: str, method: bytes, path: bytes) -> Refused | None:
             return Refused(Reason.MALFORMED, "the path has empty or dotted segments")
     if query:
         keys = {_plain_key(pair.partition(b"=")[0]) for pair in re.split(b"[&;]", query)}
-        if keys & CREDENTIAL_QUERY_KEYS or any(_LIKE_A_CREDENTIAL.search(key) for key in keys):
+        # Google's servers read `$key` and `$httpHeaders` as the headers that they stand for.
+        if keys & CREDENTIAL_QUERY_KEYS or any(
+            _LIKE_A_CREDENTIAL.search(key) or key[:1] == b"$" for key in keys
+        ):
             return Refused(Reason.CREDENTIAL, "the query holds a credential of the caller")
     return None
 

@@ -32,7 +32,8 @@ _HOP: Final = frozenset(
 _TRUSTED_HOP: Final = frozenset(
     {
         b"via", b"true-client-ip", b"x-client-ip", b"x-forwarded", b"x-ssl-client-cert", b"x-client-cert",
-        b"x-remote-user", b"x-envoy-original-path", b"x-csrf-token",
+        b"x-remote-user", b"x-envoy-original-path", b"x-csrf-token", b"x-webauth-user", b"x-authenticated-user", b"x-endpoint-api-userinfo",
+        b"x-apigateway-api-userinfo", b"cf-connecting-ip", b"fly-client-ip", b"dpop", b"x-goog-user-project",
     }
 )  # fmt: skip
 
@@ -51,6 +52,7 @@ _DROPPED_PREFIXES: Final = (
     b"x-amzn-oidc-",
     b"x-ms-client-principal",
     b"cf-access-",
+    b"x-authentik-", b"x-consumer-", b"tailscale-user-",
     b"x-client-cert", b"x-ssl-client", b"ssl-client-",
     # By these a gateway that knows them sends a request to another place than the policy chose.
     b"x-portkey-", b"x-litellm-", b"helicone-", b"cf-aig-", b"x-openrouter-", b"x-bf-",
@@ -160,7 +162,10 @@ def _is_credential(pair: bytes) -> bool:
     name = unquote_to_bytes(pair.split(b"=", 1)[0].replace(b"+", b" ")).decode("latin-1")
     # Some servers cut a key off at a NUL, and some read `key[]` as a list.
     plain = re.split(r"[\[\0]", name)[0]
-    return any(n.strip().lower() in _QUERY_CREDENTIALS or _like_a_credential(n) for n in (name, plain))
+    # `$key`, `$httpHeaders`, `$httpMethod`, `$userProject`: Google's servers read them as the headers that they stand for.
+    return plain.strip().startswith("$") or any(
+        n.strip().lower() in _QUERY_CREDENTIALS or _like_a_credential(n) for n in (name, plain)
+    )
 
 
 def answer_headers(headers: Sequence[tuple[bytes, bytes]], ours: Headers) -> Headers:

@@ -242,7 +242,17 @@ def test_a_path_outside_the_targets_prefix(path: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", [b"key=x", b"a=b&api_key=x", b"API-Key=x", b"a;access_token=x", b"%6bey=x", b"token"]
+    "query",
+    [
+        b"key=x",
+        b"a=b&api_key=x",
+        b"API-Key=x",
+        b"a;access_token=x",
+        b"%6bey=x",
+        b"token",
+        b"$key=x",
+        b"%24httpHeaders=x",
+    ],
 )
 def test_a_credential_in_the_query(query: bytes) -> None:
     assert refused(path=b"/v1/chat/completions?" + query) is Reason.CREDENTIAL

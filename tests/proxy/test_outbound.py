@@ -38,7 +38,8 @@ def test_everything_that_the_gate_would_refuse_is_taken_out(name: bytes) -> None
 @pytest.mark.parametrize(
     "name",
     [b"x-forwarded-for", b"x-forwarded-user", b"forwarded", b"baggage", b"x-policyd-target", b"x-http-method-override",
-     b"x-original-url", b"x-real-ip", b"via"],
+     b"x-original-url", b"x-real-ip", b"via", b"x-goog-user-project", b"dpop", b"x-endpoint-api-userinfo", b"x-authentik-username",
+     b"x-consumer-username", b"tailscale-user-login", b"x-webauth-user", b"cf-connecting-ip", b"x_authenticated_user"],
 )  # fmt: skip
 def test_headers_about_the_hop_and_overrides_are_taken_out(name: bytes) -> None:
     assert onward_headers([(name, b"x"), *PASSING], frozenset()) == PASSING
@@ -66,6 +67,8 @@ def test_headers_that_connection_names_are_taken_out_wherever_they_stand() -> No
         (b"a=1;api_key=SECRET;b=2", b"a=1;b=2"),
         (b"a=%20&&b", b"a=%20&&b"),
         (b"monkey=1&token=SECRET&tokens=5", b"monkey=1&tokens=5"),
+        (b"a=1&$key=SECRET&%24userProject=p", b"a=1"),
+        (b"$httpHeaders=Authorization:x&$httpMethod=GET&b=$2", b"b=$2"),
     ],
 )
 def test_query(query: bytes, onward: bytes) -> None:
