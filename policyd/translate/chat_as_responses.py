@@ -6,6 +6,8 @@ items here, in the order reasoning, words, calls. What the caller asked comes ba
 
 from typing import Any
 
+import orjson
+
 from policyd.translate.asking import Json
 from policyd.translate.loss import Unsayable
 from policyd.translate.openai_errors import in_words, of_chat, parsed, said
@@ -22,7 +24,7 @@ from policyd.translate.responses_words import (
     usage_of,
 )
 
-__all__ = ["call_of", "error", "nothing_else", "reasoning_in", "spoken", "the_choice", "whole"]
+__all__ = ["call_of", "error", "nothing_else", "reasoning_in", "spoken", "the_choice", "whole", "written"]
 
 
 def whole(answer: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
@@ -106,14 +108,17 @@ def call_of(call: object, otherwise: str) -> Json:
     if not isinstance(call, dict) or not isinstance(inner, dict):
         raise Unsayable("responses have no word for a call in the answer")
     key = "arguments" if kind == "function" else "input"
-    out = {
-        "id": call.get("id") or otherwise,
-        "name": inner.get("name"),
-        key: "" if inner.get(key) is None else inner[key],
-    }
+    out = {"id": call.get("id") or otherwise, "name": inner.get("name"), key: written(inner.get(key))}
     if not all(isinstance(value, str) for value in out.values()) or not out["name"]:
         raise Unsayable("a call in the answer has no name")
     return out
+
+
+def written(arguments: object) -> object:
+    """Arguments as the text of JSON that they should be; some servers give the object itself."""
+    if arguments is None:
+        return ""
+    return orjson.dumps(arguments).decode() if isinstance(arguments, dict) else arguments
 
 
 def error(status: int, body: bytes) -> tuple[int, bytes]:

@@ -8,7 +8,14 @@ at once. The answer is complete once it said why it ended and the stream came to
 from typing import Any, Final
 
 from policyd.translate.asking import Json
-from policyd.translate.chat_as_responses import call_of, nothing_else, reasoning_in, spoken, the_choice
+from policyd.translate.chat_as_responses import (
+    call_of,
+    nothing_else,
+    reasoning_in,
+    spoken,
+    the_choice,
+    written,
+)
 from policyd.translate.loss import Unsayable
 from policyd.translate.openai_errors import TOO_LONG, of_chat
 from policyd.translate.responses_open_items import OpenCall, OpenItem, OpenMessage, OpenReasoning, Said
@@ -59,7 +66,10 @@ class Stream:
         for event in self._events.feed(piece):
             if self._ended:
                 break
-            out += self._complete() if event.data == DONE else self._chunk(object_of(event.data))
+            if event.name == b"ping":
+                continue
+            done = event.data.strip() == DONE
+            out += self._complete() if done else self._chunk(object_of(event.data))
         return bytes(out)
 
     def end(self) -> bytes:
@@ -215,11 +225,8 @@ def _place(call: Json, given: dict[int, str], known: int) -> int:
 
 def _more(call: Json) -> str:
     inner = call.get("custom") if isinstance(call.get("custom"), dict) else call.get("function")
-    words = (
-        (inner.get("input") if "input" in inner else inner.get("arguments"))
-        if isinstance(inner, dict)
-        else None
-    )
-    if words is not None and not isinstance(words, str):
+    inner = inner if isinstance(inner, dict) else {}
+    words = written(inner.get("input") if "input" in inner else inner.get("arguments"))
+    if not isinstance(words, str):
         raise Unsayable("the arguments of a call are not a text")
-    return words or ""
+    return words

@@ -174,7 +174,7 @@ def test_an_answer_without_usage_has_none() -> None:
         answer("tool_calls", tool_calls=[{"id": "c", "type": "function"}]),
         answer("tool_calls", tool_calls=[LOOK | {"id": 5}]),
         answer("tool_calls", tool_calls=[LOOK | {"type": "other"}]),
-        answer("tool_calls", tool_calls=[LOOK | {"function": {"name": "f", "arguments": {}}}]),
+        answer("tool_calls", tool_calls=[LOOK | {"function": {"name": "f", "arguments": [1]}}]),
         answer() | {"choices": []},
         answer() | {"choices": answer()["choices"] * 2},
         answer() | {"choices": [answer()["choices"][0] | {"index": 1}]},

@@ -179,7 +179,17 @@ def test_what_servers_say_in_other_ways_is_understood() -> None:
     for chunk in chunks[:-2]:
         chunk["choices"][0]["finish_reason"] = ""
     chunks[-2]["choices"][0]["delta"] = None
-    assert fed(Stream(ASKED), b": keep-alive\n\n" + sse(chunks)) == plain
+    assert fed(Stream(ASKED), b": keep-alive\n\nevent: ping\ndata: {}\n\n" + sse(chunks) + b"data:  [DONE] \n\n") == plain  # fmt: skip
+
+
+def test_arguments_that_are_an_object_are_written_as_json() -> None:
+    function = LOOK["function"] | {"arguments": {"a": 1}}
+    call = LOOK | {"function": function}
+    finish = END | {"choices": [END["choices"][0] | {"finish_reason": "tool_calls"}]}
+    (item,) = events(fed(Stream(ASKED), sse([delta(tool_calls=[call]), finish])))[-1]["response"]["output"]
+    assert item["arguments"] == '{"a":1}'
+    (item,) = whole(answer("tool_calls", content=None, tool_calls=[call]), ASKED)["output"]
+    assert item["arguments"] == '{"a":1}'
 
 
 def test_a_server_that_never_says_done_is_complete_once_it_said_why_it_ended() -> None:
