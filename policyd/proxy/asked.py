@@ -59,7 +59,7 @@ class Watch:
     __slots__ = ("_task", "_watching", "gone", "over")
 
     def __init__(self, line: Line | None, receive: Receive) -> None:
-        task = asyncio.current_task()
+        task = asyncio.current_task() if line is None else line.task
         assert task is not None  # INVARIANT: an ASGI application runs in a task
         self._task = task
         self.gone = False

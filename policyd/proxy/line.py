@@ -41,11 +41,12 @@ class Peer(Protocol):
 
 class Line:
     """`decision` is the id that the application gave the request, `turned_away` the code by which the server ended it behind
-    the application's back. `held` counts the bytes of the body that wait to be taken."""
+    the application's back. `task` is the one that `run` runs in. `held` counts the bytes of the body that wait to be taken."""
 
     __slots__ = (
         "_chunked", "_head", "_is_head", "_left", "_news", "_owes_continue", "_peer", "_pieces", "_scope", "_waiter", "decision",
-        "disconnected", "held", "keep_alive", "more_body", "response_complete", "response_started", "turned_away",
+        "disconnected", "held", "keep_alive", "more_body", "response_complete", "response_started", "task",
+        "turned_away",
     )  # fmt: skip
 
     def __init__(self, peer: Peer, scope: dict[str, Any], *, keep_alive: bool, expects: bool) -> None:
@@ -65,6 +66,7 @@ class Line:
         self.disconnected = False
         self.response_started = False
         self.response_complete = False
+        self.task: asyncio.Task[None] | None = None
         self.decision = ""
         self.turned_away: str | None = None
         scope[_KEY] = self

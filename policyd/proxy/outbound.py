@@ -9,7 +9,7 @@ the target's own one is added where the request is built for that target.
 import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from itertools import pairwise
+from itertools import compress, pairwise
 from typing import Final, TypeAlias
 from urllib.parse import unquote_to_bytes
 
@@ -80,6 +80,9 @@ _QUERY_CREDENTIALS: Final = frozenset(key.decode() for key in CREDENTIAL_QUERY_K
     "auth_token", "subscription-key", "ocp-apim-subscription-key", "x-amz-signature", "x-amz-credential", "code",
 }  # fmt: skip
 
+MOST_KEPT: Final = 32
+"""Names of a request's headers of which it is remembered together which may pass, if they are short."""
+
 LONGEST_KEPT: Final = 128
 """Bytes of a header's name of which it is remembered what it is: a caller does not decide how much is kept."""
 
@@ -97,20 +100,29 @@ by which an SDK is told to send again whatever the status."""
 
 def onward_headers(headers: Iterable[tuple[bytes, bytes]], policy_headers: frozenset[bytes]) -> Headers:
     """The request headers that a target may see. `policy_headers`: every header that the policy reads."""
-    out: Headers = []
-    named: set[bytes] | None = None
-    for pair in headers:
-        name = pair[0]
-        if name in _DROPPED:
-            if name == b"connection" and pair[1].lower() not in {b"keep-alive", b"close"}:
-                named = {token.strip().lower() for token in pair[1].split(b",")} | (named or set())
-            continue
-        if name in policy_headers or (_is_private if len(name) <= LONGEST_KEPT else _is_private.__wrapped__)(
-            name
-        ):
-            continue
-        out.append(pair)
-    return out if named is None else [pair for pair in out if pair[0] not in named]
+    given = list(headers)
+    names = tuple([name for name, _ in given])
+    short = len(names) <= MOST_KEPT and len(b"".join(names)) <= MOST_KEPT * LONGEST_KEPT // 8
+    out = list(compress(given, (_passing if short else _passing.__wrapped__)(names, policy_headers)))
+    if b"connection" in names:
+        named = {
+            t.strip() for name, value in given if name == b"connection" for t in value.lower().split(b",")
+        }
+        out = [pair for pair in out if pair[0] not in named]
+    return out
+
+
+@lru_cache(maxsize=1024)
+def _passing(names: tuple[bytes, ...], policy_headers: frozenset[bytes]) -> tuple[bool, ...]:
+    """Of headers with these names, which may pass. Clients send the same ones with every request."""
+    return tuple(
+        not (
+            name in _DROPPED
+            or name in policy_headers
+            or (_is_private if len(name) <= LONGEST_KEPT else _is_private.__wrapped__)(name)
+        )
+        for name in names
+    )
 
 
 @lru_cache(maxsize=4096)

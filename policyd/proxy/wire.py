@@ -410,7 +410,7 @@ def bounded_protocol(
             }
             kept = version != "1.0" and self._offered is None and self._parser.should_keep_alive()
             self.line = line = Line(self, scope, keep_alive=kept, expects=self._expects)
-            task = self.loop.create_task(line.run(self.app))
+            line.task = task = self.loop.create_task(line.run(self.app))
             self._state.tasks.add(task)
             task.add_done_callback(self._state.tasks.discard)
 

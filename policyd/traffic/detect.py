@@ -25,7 +25,7 @@ from typing import Any, Final
 from policyd.traffic.cards import CARD_DIGITS, has_card
 from policyd.traffic.checks import is_iban
 from policyd.traffic.memo import Memo
-from policyd.traffic.national_ids import NATIONAL_IDS, find_national_ids
+from policyd.traffic.national_ids import FEWEST_DIGITS, LETTERED, NATIONAL_IDS, find_national_ids
 from policyd.traffic.patterns import PATTERNS, Pattern
 
 __all__ = ["MOST_CANDIDATES", "DetectorFailed", "Scanner", "known_findings", "scan", "visible"]
@@ -80,12 +80,14 @@ def visible(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Engines:
-    """The compiled tables. `rules_of[k]` are the patterns that the automaton's keyword `k` allows."""
+    """The compiled tables. `rules_of[k]` are the patterns that the automaton's keyword `k` allows. What `lettered` does not
+    match holds no IBAN, and a national id only with enough digits."""
 
     automaton: Any
     rules_of: tuple[tuple[int, ...], ...]
     rules: tuple[tuple[Pattern, Any], ...]
     ibans: Any
+    lettered: Any
     longest_keyword: int
 
 
@@ -108,6 +110,7 @@ def _engines() -> _Engines:
         rules_of=tuple(tuple(i for i, p in enumerate(PATTERNS) if k in p.keywords) for k in keywords),
         rules=tuple((p, compiled(p.expression)) for p in PATTERNS),
         ibans=compiled(IBAN_SHAPE),
+        lettered=compiled("|".join((IBAN_SHAPE, *LETTERED))),
         longest_keyword=max(len(k) for k in keywords),
     )
 
@@ -170,9 +173,6 @@ def scan(texts: Iterable[str]) -> frozenset[str]:
 
 DIGITS: Final = b"0123456789"
 
-IBAN_DIGITS: Final = 2
-"""Without the two check digits there is no IBAN."""
-
 SHORTEST: Final = 8
 """A shorter text holds nothing that any detector knows."""
 
@@ -188,9 +188,11 @@ def find(text: str) -> Iterator[str]:
     digits = len(data) - len(data.translate(None, DIGITS))
     if digits >= CARD_DIGITS and has_card(data):
         yield CARD
-    if digits >= IBAN_DIGITS and _any_candidate(engines.ibans, data, is_iban):
+    lettered = engines.lettered.search(data) is not None
+    if lettered and _any_candidate(engines.ibans, data, is_iban):
         yield IBAN
-    yield from find_national_ids(data, digits)
+    if lettered or digits >= FEWEST_DIGITS:
+        yield from find_national_ids(data)
 
 
 def _possible(engines: _Engines, data: bytes) -> set[int]:

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
-__all__ = ["NATIONAL_IDS", "find_national_ids"]
+__all__ = ["FEWEST_DIGITS", "LETTERED", "NATIONAL_IDS", "find_national_ids"]
 
 MOST_CANDIDATES: Final = 2_000
 CONTEXT: Final = 80
@@ -51,14 +51,19 @@ RULES: Final = (
     Rule("national-id.gb-nino", r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?[0-9]{2} ?[0-9]{2} ?[0-9]{2} ?[A-D]", "", r"national insurance|\bnino\b|\bni (?:no|number)"),
 )  # fmt: skip
 
-_Compiled: TypeAlias = tuple[Rule, Any, Any]
+
+def _alone(rule: Rule) -> str:
+    return rf"(?:^|[^0-9A-Za-z_.\-])({rule.expression})(?:$|[^0-9A-Za-z_])"
+
+
+LETTERED: Final = tuple(_alone(rule) for rule in RULES if rule.lettered)
 
 NATIONAL_IDS: Final = frozenset(rule.finding for rule in RULES)
 
 
 @lru_cache(maxsize=1)
-def _compiled() -> tuple[Any, tuple[_Compiled, ...], tuple[_Compiled, ...]]:
-    """Any rule's words at once, which most texts have none of, each rule's own expressions, and those of lettered rules."""
+def _compiled() -> tuple[Any, tuple[tuple[Rule, Any, Any], ...]]:
+    """Any rule's words at once, which most texts have none of, and each rule's own expressions."""
     import re2  # type: ignore[import-untyped]  # noqa: PLC0415
 
     options = re2.Options()
@@ -68,15 +73,14 @@ def _compiled() -> tuple[Any, tuple[_Compiled, ...], tuple[_Compiled, ...]]:
         return re2.compile(expression.encode("ascii"), options)
 
     anything = compiled("(?i)" + "|".join(rule.words for rule in RULES if rule.words))
-    rules = tuple(
+    return anything, tuple(
         (
             rule,
-            compiled(rf"(?:^|[^0-9A-Za-z_.\-])({rule.expression})(?:$|[^0-9A-Za-z_])"),
+            compiled(_alone(rule)),
             compiled(f"(?i){rule.words}") if rule.words else None,
         )
         for rule in RULES
     )
-    return anything, rules, tuple(one for one in rules if one[0].lettered)
 
 
 @lru_cache(maxsize=32)
@@ -85,13 +89,14 @@ def _validator(module: str) -> Callable[[str], object]:
     return valid
 
 
-def find_national_ids(data: bytes, digits: int) -> Iterator[str]:
-    """The kinds of national id in a text that has so many digits. More candidates than the cap count as found."""
+def find_national_ids(data: bytes) -> Iterator[str]:
+    """The kinds of national id in a text. More candidates than the cap count as found. A text with fewer than
+    `FEWEST_DIGITS` that matches nothing of `LETTERED` has none, and need not be asked for."""
     if len(data) < SHORTEST:
         return
-    anything, rules, lettered = _compiled()
+    anything, rules = _compiled()
     worded: bool | None = None
-    for rule, expression, words in lettered if digits < FEWEST_DIGITS else rules:
+    for rule, expression, words in rules:
         if words is not None:
             if worded is None:
                 worded = anything.search(data) is not None

@@ -111,7 +111,7 @@ SERVICES: Final = (
     _token("secret.square", r"sq0(?:atp|csp)-[0-9A-Za-z_-]{22,43}", "sq0atp-", "sq0csp-"),
     _token("secret.paypal", r"access_token\$(?:production|sandbox)\$[0-9a-z]{16}\$[0-9a-f]{32}", "access_token$"),
     _token("secret.shopify", r"shp(?:at|ca|pa|ss|ua)_[a-fA-F0-9]{32}", "shpat_", "shpca_", "shppa_", "shpss_", "shpua_"),
-    _token("secret.twilio", r"(?:^|[^A-Za-z0-9])SK[0-9a-f]{32}(?:[^A-Za-z0-9]|$)", "sk"),
+    _token("secret.twilio", r"(?:^|[^A-Za-z0-9])SK[0-9a-f]{32}(?:[^A-Za-z0-9]|$)", *("sk" + digit for digit in "0123456789abcdef")),
     _token("secret.sendgrid", r"SG\.[A-Za-z0-9_-]{16,32}\.[A-Za-z0-9_-]{32,64}", "sg."),
     _token("secret.mailgun", r"(?:^|[^A-Za-z0-9])key-[0-9a-f]{32}(?:[^A-Za-z0-9]|$)", "key-"),
     _token("secret.mailchimp", r"(?:^|[^A-Za-z0-9])[0-9a-f]{32}-us[0-9]{1,2}(?:[^A-Za-z0-9]|$)", "-us"),

@@ -15,6 +15,7 @@ from policyd.traffic.body import Body, outside_strings
 __all__ = ["named", "put_values", "with_model"]
 
 _TOKEN: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\]]', re.DOTALL)
+_LETTERS: Final = re.compile(r"[a-z_]+")
 _COLON: Final = re.compile(rb"[ \t\r\n]*:[ \t\r\n]*")
 _SCALAR: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[a-z0-9.+\-E]+', re.DOTALL)
 
@@ -49,10 +50,15 @@ def put_values(body: Body, values: Mapping[str, bytes]) -> bytes:
 
 
 def _span(raw: bytes, key: str) -> tuple[int, int]:
-    """Where the value of a top-level key stands. A quote that is not escaped and that the key follows opens a string
-    (behind one that closes there is only punctuation), so each stretch between two of them starts outside strings,
-    and counting the depth from one to the next reads the body once."""
+    """Where the value of a top-level key stands. Letters are escaped with `\\u00` and in no other way, so without that the
+    key is spelt as it is, and where its spelling occurs once, that is it. Otherwise: a quote that is not escaped and that
+    the key follows opens a string (behind one that closes there is only punctuation), so each stretch between two of them
+    starts outside strings, and counting the depth from one to the next reads the body once."""
     quoted = orjson.dumps(key)
+    if _LETTERS.fullmatch(key) and b"\\u00" not in raw and raw.count(quoted) == 1:
+        colon = _COLON.match(raw, raw.index(quoted) + len(quoted))
+        assert colon is not None  # INVARIANT: the key is one of the body's own
+        return colon.end(), _end_of_value(raw, colon.end())
     depth = 0
     before = 0
     for place in _unescaped(raw, quoted):

@@ -35,6 +35,7 @@ LENGTHS: Final = {
     "policyd.proxy.observe._admit_text": "values of at most 256 bytes",
     "policyd.proxy.observe._of_flags": "sets of a closed vocabulary",
     "policyd.proxy.outbound._is_private": "names of at most 128 bytes",
+    "policyd.proxy.outbound._passing": "at most 32 names of together at most 512 bytes, and the policy's own",
     "policyd.proxy.record._day": "days of the calendar",
     "policyd.proxy.record._printed": "texts of at most 201 characters",
     "policyd.proxy.telemetry.otlp._named": "attributes of spans: names of the policy and the deployment, and ids",
