@@ -180,6 +180,11 @@ def _claims_by(
 def _claims(
     names: Names, by_name: Mapping[tuple[str, str], Claims], wanted: tuple[tuple[str, NameKind], ...]
 ) -> Claims | Refusal:
+    if len(names.uri) > 1 and any(uri.startswith("spiffe:") for uri in names.uri):
+        return refuse(
+            "caller_bad_claim",
+            f"the certificate has {len(names.uri)} URIs, and a SPIFFE ID stands alone, so who is asking is not said",
+        )
     claims: dict[str, str] = {}
     for name, kind in wanted:
         values: tuple[str, ...] = getattr(names, kind)

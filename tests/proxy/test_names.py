@@ -111,6 +111,18 @@ def test_two_names_of_a_kind_make_no_claim() -> None:
     assert found.code == "caller_bad_claim"
 
 
+def test_two_spiffe_ids_are_nobody_though_one_is_known() -> None:
+    """An X.509-SVID has exactly one (SPIFFE, section 2): whoever could put a second one in would be anybody."""
+    held = certificate(("URI", AGENT.name), ("URI", "spiffe://acme.example/other"))
+    found = by_certificate(held, AGENT)
+    assert isinstance(found, Refusal)
+    assert found.code == "caller_bad_claim"
+    by_names = HopIdentity(HOP.header, HOP.networks, False, HOP.names, ())
+    told = by_hop(b"URI=spiffe://acme.example/other;URI=spiffe://acme.example/agent", "10.1.0.7", by_names)
+    assert isinstance(told, Refusal)
+    assert told.code == "caller_bad_claim"
+
+
 def test_a_connection_that_another_authority_verified_identifies_nobody() -> None:
     found = by_certificate(certificate(("URI", AGENT.name)), AGENT, ca="the old one")
     assert isinstance(found, Refusal)
