@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from itertools import repeat
 
 from policyd.engine.compile import Vector
+from policyd.policy.condition import features_of
 from policyd.policy.decision import Decision, Reject
 from policyd.policy.evaluate import evaluate, holds
 from policyd.policy.program import Program, Value
@@ -127,22 +128,25 @@ async def refusal_of(live: Live, decided: Decided, translation: Translation) -> 
     if rejected.by != ("otherwise",):
         return refuse("policy_denied", "; ".join(rejected.reasons), by=rejected.by, status=rejected.status)
     guards = tuple(dict.fromkeys(g for r in rejected.removed for g in r.guards))
-    message = "; ".join((*rejected.reasons, *_because(program, rejected, request)))
+    because = _because(program, rejected, request, Request(decided.values))
+    message = "; ".join((*rejected.reasons, *because))
     refusal = refuse("policy_denied", message, by=guards or rejected.by, status=rejected.status)
     # INVARIANT: where the guard is named the translation was tried, so this waits for nothing.
     lost = translation.said() if "translates" in guards else None
     return replace(refusal, detail=f"`{lost.place}`: {lost.why}") if isinstance(lost, Loss) else refusal
 
 
-def _because(program: Program, rejected: Reject, request: Request | None) -> list[str]:
+def _because(program: Program, rejected: Reject, whole: Request | None, known: Request) -> list[str]:
     """Which guard removed which targets, and why. Capabilities share their guards' names, so a reason counts only for the
-    targets that its guard hits and, where the request is known, if it holds."""
+    targets that its guard hits and, where all that it reads is known, if it holds. `whole` is the request where every
+    feature is known, `known` what of it is."""
     by: dict[tuple[str, str], list[str]] = {}
     for removal in rejected.removed:
         for guard in program.guards:
             if guard.name not in removal.guards or removal.target not in guard.hits:
                 continue
-            if request is None or holds(program, guard.condition, request):
+            unread = whole is None and not features_of(guard.condition) <= known.values.keys()
+            if unread or holds(program, guard.condition, whole or known):
                 by.setdefault((guard.name, guard.because), []).append(removal.target)
     out = []
     for (guard_name, because), targets in by.items():

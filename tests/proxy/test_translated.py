@@ -327,3 +327,15 @@ def test_the_usage_of_an_answer_that_came_to_nothing_is_not_the_next_target_s(tm
     (record,) = records(tmp_path / "decisions.jsonl")
     assert [attempt["outcome"] for attempt in record["attempts"]] == ["malformed", "reset"]
     assert "usage" not in record
+
+
+def test_a_refusal_names_what_the_request_has_and_not_all_that_the_target_lacks(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with three(tmp_path, answering(CHAT_ANSWER)) as (running, _):
+            answer = await running.ask(post("/v1/responses", {"model": "m", "input": "hi"}))
+            assert (answer.status, answer.code) == (403, "policy_denied")
+            told = answer.json["error"]["message"]
+            assert "`stored`" in told
+            assert "`json`" not in told and "`server_tools`" not in told
+
+    run(test())
