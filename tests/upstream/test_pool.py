@@ -1,10 +1,12 @@
 """Connections: reuse, the limit, fairness, staleness, and that no two targets ever share one."""
 
 import asyncio
+import ssl
 from dataclasses import replace
 
 import pytest
 
+from policyd.deploy.model import Endpoint, Tls
 from policyd.proxy.gate import Gate, GateClosed, PolicyChanged, Reason, Refused, Serving
 from policyd.proxy.upstream.errors import Kind, UpstreamBroken, UpstreamUnreachable
 from tests.upstream.scripted import OK, PATIENT, Client, Peer, Scripted, answering, run, target, until
@@ -412,6 +414,21 @@ def test_a_target_that_did_not_change_keeps_its_connections() -> None:
             again = target(server.port)
             client.gate.publish(Serving("digest", {"a": again}))
             client.upstream.rebind([again])
+            assert await client.fetch() == (200, b"ok")
+            assert server.connections == 1
+
+    run(main())
+
+
+def test_targets_of_which_one_cannot_be_made_change_nothing() -> None:
+    """Half of them would be neither what served nor what is to serve."""
+
+    async def main() -> None:
+        async with Scripted(answering(OK)) as server, Client(target(server.port)) as client:
+            assert await client.fetch() == (200, b"ok")
+            unmade = target(9, name="b", endpoint=Endpoint("https", "localhost", 9), tls=Tls(ca="no PEM"))
+            with pytest.raises(ssl.SSLError):
+                client.upstream.rebind([target(9), unmade])
             assert await client.fetch() == (200, b"ok")
             assert server.connections == 1
 

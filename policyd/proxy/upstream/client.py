@@ -87,18 +87,16 @@ class HttpUpstream:
         return self._pools.get(name)
 
     def rebind(self, targets: Iterable[BoundTarget]) -> None:
+        """The targets from now on. Where a pool cannot be made, everything stays as it was."""
         pools: dict[str, Pool] = {}
         for target in targets:
-            known = self._pools.pop(target.name, None)
-            if known is not None and known.target == target:
-                pools[target.name] = known
-                continue
-            if known is not None:
-                self._retire(known)
-            pools[target.name] = Pool(target, self._loop)
-        for pool in self._pools.values():
-            self._retire(pool)
-        self._pools = pools
+            known = self._pools.get(target.name)
+            kept = known is not None and known.target == target
+            pools[target.name] = known if known is not None and kept else Pool(target, self._loop)
+        before, self._pools = self._pools, pools
+        for name, pool in before.items():
+            if pools.get(name) is not pool:
+                self._retire(pool)
 
     async def open(self, permit: Permit, *, deadline: float | None = None) -> HttpExchange:
         if type(permit) is not Permit:
