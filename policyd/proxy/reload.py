@@ -87,11 +87,15 @@ def _bring_up_or_say(path: Path, environ: Mapping[str, str], now: float, before:
     try:
         return bring_up(path, environ, now, before=before)
     except Exception as error:
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        where = f"{type(error).__name__} at {os.path.basename(frame.filename)}:{frame.lineno}"
-        message = f"policyd failed while it loaded these files ({where})"
-        cure = "this is a mistake in policyd, not in the files; report it"
-        return NotLive((Diagnostic("PD605", Severity.ERROR, message, None, help=cure),), ())
+        return NotLive((_our_mistake(error),), ())
+
+
+def _our_mistake(error: Exception) -> Diagnostic:
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{type(error).__name__} at {os.path.basename(frame.filename)}:{frame.lineno}"
+    message = f"policyd failed while it loaded these files ({where})"
+    cure = "this is a mistake in policyd, not in the files; report it"
+    return Diagnostic("PD605", Severity.ERROR, message, None, help=cure)
 
 
 class Reloader:
@@ -144,15 +148,24 @@ class Reloader:
         found = await self._aside(_bring_up_or_say, self._path, self._environ, self._clock(), self._live)
         state = replace(self.state, at=self._clock())
         if isinstance(found, Live):
+            found = self._published(found)
+        if isinstance(found, Live):
             files: Iterable[str] = found.files
-            self._live = found
-            self._publish(found)
             self.state = replace(state, reloads=state.reloads + 1, failed=())
         else:
             files = dict.fromkeys((*self._live.files, *found.files))
             self.state = replace(state, failures=state.failures + 1, failed=found.diagnostics)
         self._seen = {path: before.get(path, _mark(path)) for path in files}
         self._tell(self.state, self._live)
+
+    def _published(self, live: Live) -> Live | NotLive:
+        """What serves from now on; where the swap fails, the old goes on, and so does the watching."""
+        try:
+            self._publish(live)
+        except Exception as error:
+            return NotLive((_our_mistake(error),), live.files)
+        self._live = live
+        return live
 
     async def _aside(self, work: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, partial(work, *args, **options))

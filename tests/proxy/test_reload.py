@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from policyd.deploy.keys import hash_key
+from policyd.proxy.live import Live
+from policyd.proxy.reload import LoadState, Reloader
 from tests.proxy.bench import CHAT, OK, Answer, Recorder, Running, exchange, hanging, post, three
 from tests.upstream.scripted import Peer, run, until
 
@@ -56,6 +58,34 @@ def test_a_key_that_is_revoked_while_the_body_comes_is_refused(tmp_path: Path) -
             assert (await reader.read()).startswith(b"HTTP/1.1 401")
             writer.close()
             assert running.sent_anywhere() == 0
+
+    run(test())
+
+
+def test_a_swap_that_fails_is_told_and_the_next_change_is_seen(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with three(tmp_path) as running:
+            told: list[LoadState] = []
+            swapped: list[Live] = []
+
+            def publish(live: Live) -> None:
+                if not told:
+                    raise OSError("no authorities on this machine")
+                swapped.append(live)
+
+            serving = running.serving.sidecar.live
+            reloader = Reloader(
+                running.deployment, {}, serving, publish, lambda state, _: told.append(state), seconds=60
+            )
+            watching = asyncio.create_task(reloader.run())
+            reloader.ask()
+            await until(lambda: len(told) == 1)
+            assert [d.code for d in told[0].failed] == ["PD605"]
+            reloader.ask()
+            await until(lambda: len(told) == 2)
+            assert not told[1].failed
+            assert len(swapped) == 1
+            watching.cancel()
 
     run(test())
 
