@@ -52,7 +52,7 @@ from policyd.proxy.targets import (
     verdict_on_fault,
     verdict_on_status,
 )
-from policyd.proxy.upstream.errors import Kind, UpstreamBroken, UpstreamError
+from policyd.proxy.upstream.errors import UNSENT, Kind, UpstreamBroken, UpstreamError
 from policyd.proxy.upstream.protocol import Exchange
 from policyd.proxy.usage import Tap, tap_for
 from policyd.proxy.way import Garbled, Head, Reply
@@ -166,8 +166,8 @@ class _Courier:
     async def attempt(self, target: str) -> Event:
         """Waits for a place at the target, asks the gate, then the target, up to the head of its answer."""
         self.drop()
-        # What an answer said of its usage that came to nothing is not the next one's.
-        self._tap = self._outcome.tap = None
+        # What an answer that came to nothing said of its usage, or took of a minute, is not the next one's.
+        self._tap = self._outcome.tap = self._outcome.taken = None
         errand, loop = self._errand, self._loop
         now = loop.time()
         if now >= errand.deadline:
@@ -209,9 +209,12 @@ class _Courier:
             self._answer = await self._road.upstream.open(permit, deadline=errand.deadline)
         except UpstreamError as error:
             attempt.stale = error.stale
+            if error.kind in UNSENT:
+                self._unsent(attempt)
             return self._fault(attempt, error)
         except GateClosed as closed:
             attempt.stale = closed.stale
+            self._unsent(attempt)
             return self._closed(attempt, closed.outcome)
         attempt.status = status = self._answer.status
         attempt.outcome = "answered"
@@ -221,6 +224,13 @@ class _Courier:
         seconds = retry_after(self._answer.headers)
         self._outcome.may_come_back(seconds)
         return Answered(status, None if seconds is None else self._again_at(seconds))
+
+    def _unsent(self, attempt: Attempt) -> None:
+        """Gives back what was taken of the target's minute, where nothing arrived there."""
+        taken, state = self._outcome.taken, self._state
+        if taken is not None and state is not None and state.metered and not attempt.stale:
+            state.give_back(taken.began, taken.tokens)
+            self._outcome.taken = None
 
     async def _in_line(self, state: TargetState) -> Skipped | None:
         """Waits for a place, which is taken where nothing is said."""

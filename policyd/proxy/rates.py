@@ -61,12 +61,18 @@ class Rates:
 
     def settle(self, began: float, reserved: int, spent: int) -> None:
         """A request that was taken at `began` for `reserved` tokens had `spent`. What is forgotten already stays so."""
-        for piece in reversed(self._slices):
-            if piece.began <= began:
-                if began - piece.began < _SLICE:
-                    piece.tokens += spent - reserved
-                    self._tokens += spent - reserved
-                return
+        piece = self._slice_of(began)
+        if piece is not None:
+            piece.tokens += spent - reserved
+            self._tokens += spent - reserved
+
+    def give_back(self, began: float, tokens: int) -> None:
+        """A request that was taken at `began` for so many tokens was never sent."""
+        piece = self._slice_of(began)
+        if piece is not None:
+            piece.requests -= 1
+            self._requests -= 1
+            self.settle(began, tokens, 0)
 
     def left(self, now: float) -> tuple[int | None, int | None]:
         """Requests and tokens that the target may still have now; None where they are not bounded."""
@@ -76,6 +82,12 @@ class Rates:
             None if requests is None else max(0, requests - self._requests),
             None if tokens is None else max(0, tokens - self._tokens),
         )
+
+    def _slice_of(self, began: float) -> _Slice | None:
+        for piece in reversed(self._slices):
+            if piece.began <= began:
+                return piece if began - piece.began < _SLICE else None
+        return None
 
     def _fits(self, requests: int, sum_: int, tokens: int) -> bool:
         if self._most_requests is not None and requests >= self._most_requests:

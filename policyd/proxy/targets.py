@@ -149,6 +149,11 @@ class TargetState:
         if self._rates is not None:
             self._rates.settle(began, reserved, spent)
 
+    def give_back(self, began: float, reserved: int) -> None:
+        """Nothing of an attempt that began at `began` was sent."""
+        if self._rates is not None:
+            self._rates.give_back(began, reserved)
+
     def answering(self, seconds: float, *, trial: bool) -> None:
         """The first byte of an answer came after so long. A trial is over with it: an answer may take minutes."""
         self.first_byte = smoothed(self.first_byte, seconds)

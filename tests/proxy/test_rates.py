@@ -62,6 +62,17 @@ def test_what_was_had_takes_the_place_of_what_was_reserved() -> None:
     assert rates.left(61.0) == (None, 90)
 
 
+def test_what_was_never_sent_is_given_back() -> None:
+    rates = Rates(3, 100)
+    rates.take(0.0, 60)
+    rates.take(0.5, 30)
+    rates.give_back(0.5, 30)
+    assert rates.left(1.0) == (2, 40)
+    rates.give_back(-9.0, 30)
+    assert rates.left(1.0) == (2, 40), "what is forgotten stays so"
+    assert rates.left(WINDOW + 2) == (3, 100)
+
+
 @given(
     st.lists(st.tuples(st.floats(0, 40), st.integers(0, 60)), max_size=60),
     st.integers(1, 5),

@@ -21,6 +21,7 @@ from tests.proxy.bench import (
     post,
     records,
     saying,
+    status,
     three,
 )
 from tests.proxy.test_reliability import ASK, ONLY_CLOUD, SSE, STREAM, chunk, in_turn, view
@@ -197,6 +198,20 @@ def test_a_target_gets_so_many_requests_in_a_minute(tmp_path: Path) -> None:
     assert records(tmp_path / "decisions.jsonl")[3]["passed"] == {"cloud": "rate"}
 
 
+def test_a_target_that_could_not_be_reached_had_nothing_of_its_minute(tmp_path: Path) -> None:
+    async def test() -> None:
+        load = "load = { requests_per_minute = 2, tokens_per_minute = 1000 }"
+        async with three(tmp_path, urls={"cloud": "http://127.0.0.1:1"}, targets={"cloud": load}) as running:
+            for _ in range(4):
+                assert chosen(await running.ask(ASK)) == b"spare"
+            told = view(running, "cloud")
+            assert (told.requests_left, told.tokens_left) == (2, 1000)
+
+    run(test())
+    for record in records(tmp_path / "decisions.jsonl"):
+        assert [attempt["outcome"] for attempt in record["attempts"]] == ["refused", "answered"]
+
+
 def test_a_target_gets_so_many_tokens_in_a_minute(tmp_path: Path) -> None:
     async def test() -> None:
         rates = {"cloud": "load = { tokens_per_minute = 1000 }"}
@@ -229,6 +244,25 @@ def test_what_a_target_says_it_had_is_what_counts(tmp_path: Path) -> None:
             for turn in range(3):
                 assert chosen(await running.ask(ask)) == b"cloud"
                 await until(lambda turn=turn: view(running, "cloud").tokens_left == 950 - 50 * turn)  # type: ignore[misc]
+
+    run(test())
+
+
+def test_what_another_target_had_settles_nothing(tmp_path: Path) -> None:
+    body = b'{"choices":[],"usage":{"prompt_tokens":2,"completion_tokens":3,"total_tokens":5}}'
+    short = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b"
+
+    async def test() -> None:
+        rates = {"cloud": "load = { tokens_per_minute = 1000 }"}
+        async with three(tmp_path, targets=rates) as running:
+            running.recorders["cloud"].answer = status(500)
+            running.recorders["spare"].answer = saying(short % (len(body), body))
+            assert (
+                chosen(await running.ask(post("/v1/chat/completions", CHAT | {"max_tokens": 800})))
+                == b"spare"
+            )
+            await until(lambda: bool(running.log_path.read_bytes()))
+            assert view(running, "cloud").tokens_left in range(100, 201)
 
     run(test())
 
