@@ -17,9 +17,14 @@ def azure_address(version: str, path: bytes, query: bytes, model: str) -> tuple[
     """`path` begins with `/v1`. INVARIANT: `model` can stand in a path; the deployment file's reader has looked."""
     rest = path.removeprefix(b"/v1")
     there = b"/openai/deployments/" + model.encode() + rest if path in _NAMED else b"/openai" + rest
-    kept = without_version(query)
+    kept = b"&".join(pair for pair in query.split(b"&") if pair and not _is_like_a_version(pair))
     said = _VERSION + b"=" + version.encode()
     return there, said + b"&" + kept if kept else said
+
+
+def _is_like_a_version(pair: bytes) -> bool:
+    """Whether somebody could read another version there, in any spelling; the gate lets none through."""
+    return b"version" in pair.lower() or b"%" in pair.partition(b"=")[0]
 
 
 def without_version(query: bytes) -> bytes:

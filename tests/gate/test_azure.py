@@ -41,6 +41,7 @@ def asked(path: bytes, model: str = "gpt-5", method: bytes = b"POST") -> Any:
         (b"/v1/completions", b"a=1", (b"/openai/deployments/gpt-5/completions", b"api-version=2024-10-21&a=1")),
         (b"/v1/embeddings", b"api-version=old", (b"/openai/deployments/gpt-5/embeddings", b"api-version=2024-10-21")),
         (b"/v1/responses", b"", (b"/openai/responses", b"api-version=2024-10-21")),
+        (b"/v1/responses", b"Api-Version=1&a=1&api%2Dversion=2&conversion=3", (b"/openai/responses", b"api-version=2024-10-21&a=1")),
     ],
 )  # fmt: skip
 def test_the_address_of_a_request_at_azure(path: bytes, query: bytes, there: tuple[bytes, bytes]) -> None:
