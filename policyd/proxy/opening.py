@@ -25,7 +25,8 @@ _AT_FAULT: Final = frozenset(
         "context_length_exceeded",
     }
 )
-_AT_FAULT_CODES: Final = frozenset({400, 403, 404, 413, 422})
+_AT_FAULT_CODES: Final = frozenset({"400", "403", "404", "413", "422"})
+"""As text: some gateways say the number so."""
 _END: Final = re.compile(rb"\r\n\r\n|\n\n|\r\r")
 _WHOLE: Final = re.compile(rb'\s*\{\s*"error"\s*:\s*\{')
 _GLANCE: Final = 64
@@ -72,4 +73,4 @@ def _is_error(data: bytes) -> bool:
     about = error if isinstance(error, dict) else said
     if about.get("type") in _AT_FAULT or about.get("code") in _AT_FAULT:
         return False
-    return about.get("code") not in _AT_FAULT_CODES
+    return str(about.get("code")) not in _AT_FAULT_CODES

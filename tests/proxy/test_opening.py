@@ -19,6 +19,7 @@ EVENTS = {
     "the word in a text": (b'data: {"choices":[{"delta":{"content":"\\"error\\""}}],"error":null}\n\n', False),
     "the request is at fault": (b'data: {"error":{"type":"invalid_request_error","message":"m"}}\n\n', False),
     "the request is at fault, by a number": (b'data: {"error":{"code":400}}\n\n', False),
+    "the request is at fault, by a number in a text": (b'data: {"error":{"type":"None","code":"400"}}\n\n', False),
     "no JSON": (b'data: "error" of sorts\n\n', False),
     "JSON that is no object": (b'data: ["error"]\n\n', False),
     "a comment only": (b": processing\n\n", None),
