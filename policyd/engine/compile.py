@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from policyd.engine.axes import BoolAxis, NameAxis, NumberAxis
 from policyd.engine.leaves import LeafWriter
@@ -28,7 +28,7 @@ from policyd.engine.source import Writer
 from policyd.engine.tree import Branch, Leaf, Node, plan_tree
 from policyd.policy.decision import Decision
 from policyd.policy.digest import digest
-from policyd.policy.program import Program
+from policyd.policy.program import Program, Value
 from policyd.policy.request import Request
 from policyd.text.diagnostic import Diagnostic
 
@@ -42,6 +42,7 @@ class Vector:
 
 
 Decide: TypeAlias = Callable[[Vector], Decision]
+Fill: TypeAlias = Callable[[Vector, Mapping[str, Value]], None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,6 +57,8 @@ class Compiled:
     """feature to slot"""
     features: Mapping[str, str] = field(repr=False)
     """slot to feature"""
+    fill: Fill = field(repr=False)
+    """puts what is known of a request's values into a vector"""
     vector_type: type[Vector] = field(repr=False)
     thresholds: Mapping[str, tuple[int, ...]] = field(repr=False)
     """number feature to the values from which on it decides differently: a counter may stop beyond the last"""
@@ -64,8 +67,7 @@ class Compiled:
     def vector(self, request: Request) -> Vector:
         """A vector with every slot filled."""
         vector = self.vector_type()
-        for feature, slot in self.slots.items():
-            setattr(vector, slot, request.values[feature])
+        self.fill(vector, {feature: request.values[feature] for feature in self.slots})
         return vector
 
     def settled(self, feature: str, low: int, high: int) -> bool:
@@ -114,10 +116,25 @@ def emit(matrix: Matrix) -> Compiled:
         decide=decide,  # type: ignore[arg-type]
         slots=MappingProxyType(slots),
         features=MappingProxyType({slot: feature for feature, slot in slots.items()}),
+        fill=_filling(slots),
         vector_type=vector_type,
         thresholds=MappingProxyType(_thresholds(matrix)),
         source=writer.source,
     )
+
+
+def _filling(slots: Mapping[str, str]) -> Fill:
+    """Written out, a line for each feature: every request is put into a vector, and `setattr` is four times as slow."""
+    lines = ["def fill(vector, values):", "    get = values.get"]
+    for feature, slot in slots.items():
+        lines += [
+            f"    value = get({feature!r}, MISSING)",
+            f"    if value is not MISSING: vector.{slot} = value",
+        ]
+    namespace: dict[str, Any] = {"MISSING": object()}
+    exec("\n".join(lines), namespace)
+    fill: Fill = namespace["fill"]
+    return fill
 
 
 def _thresholds(matrix: Matrix) -> dict[str, tuple[int, ...]]:

@@ -8,9 +8,7 @@ scanned. What cannot be computed is unknown, which is the strictest value; it is
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from itertools import repeat
 
-from policyd.engine.compile import Vector
 from policyd.policy.condition import features_of
 from policyd.policy.decision import Decision, Reject
 from policyd.policy.evaluate import evaluate, holds
@@ -57,7 +55,7 @@ async def decide(
         values["tokens"], values["context_needed"] = weight.tokens, weight.context_needed
         between = weight.between
     vector = compiled.vector_type()
-    _fill(vector, compiled.slots, values)
+    compiled.fill(vector, values)
     while True:
         try:
             return Decided(compiled.decide(vector), values, between)
@@ -74,7 +72,8 @@ async def decide(
         else:
             raise AssertionError(f"INVARIANT: `{missing}` is known before the policy is asked")
         values |= found
-        _fill(vector, compiled.slots, found)
+        for name, value in found.items():
+            setattr(vector, compiled.slots[name], value)
 
 
 async def _findings(
@@ -100,14 +99,10 @@ async def _is_lost(translation: Translation, size: int) -> bool:
 
 def decide_known(live: Live, values: Mapping[str, Value]) -> Decision:
     """The decision on a vector that is complete."""
-    vector = live.ready.compiled.vector_type()
-    _fill(vector, live.ready.compiled.slots, values)
-    return live.ready.compiled.decide(vector)
-
-
-def _fill(vector: Vector, slots: Mapping[str, str], values: Mapping[str, Value]) -> None:
-    # `setattr` gives None, so this puts them all in, without a step of Python for each.
-    any(map(setattr, repeat(vector), map(slots.__getitem__, values), values.values()))
+    compiled = live.ready.compiled
+    vector = compiled.vector_type()
+    compiled.fill(vector, values)
+    return compiled.decide(vector)
 
 
 async def refusal_of(live: Live, decided: Decided, translation: Translation) -> Refusal:

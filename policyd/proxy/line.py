@@ -124,8 +124,9 @@ class Line:
 
     async def run(self, app: Any) -> None:
         """One answer, whatever the application does: an error or a cancellation ends the request and not the server."""
+        scope, self._scope = self._scope, {}
         try:
-            await app(self._scope, self.receive, self.send)
+            await app(scope, self.receive, self.send)
         except BaseException:
             if self.response_started:
                 self._break_off()
