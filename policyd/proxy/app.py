@@ -229,7 +229,7 @@ class Sidecar:
                 "caller_bad_query",
                 "the query has a character that must be written as %XX, or none that a query has",
             )
-        claims = await _identified(request, live)
+        claims = await _identified(request, live, request.record.at)
         if isinstance(claims, Refusal):
             return claims
         if endpoint.name is EndpointName.MODELS:
@@ -276,9 +276,9 @@ class Sidecar:
         translation = Translation(endpoint.name, body)
         for decisions in range(1, MOST_DECISIONS + 1):
             live = self.live
-            # Asked again: while the body came or another policy was asked, a key may have been revoked.
+            # Asked again: while the body came or another policy was asked, a key may have been revoked or have ended.
             request.record.decided = None
-            claims = await _identified(request, live)
+            claims = await _identified(request, live, self._clock())
             if isinstance(claims, Refusal):
                 return claims
             decided = await _decide(request, live, endpoint, claims, reading, translation)
@@ -402,11 +402,11 @@ class Sidecar:
         return None
 
 
-async def _identified(request: Asked, live: Live) -> Claims | Refusal:
-    claims = live.identify(request.headers, request.line, request.record.at)
+async def _identified(request: Asked, live: Live, at: float) -> Claims | Refusal:
+    claims = live.identify(request.headers, request.line, at)
     if isinstance(claims, Unsettled):
         await claims.settle()
-        again = live.identify(request.headers, request.line, request.record.at)
+        again = live.identify(request.headers, request.line, at)
         claims = claims.refusal if isinstance(again, Unsettled) else again
     request.record.caller = _NOBODY if isinstance(claims, Refusal) else claims
     return claims

@@ -1,6 +1,7 @@
 """A deployment file that changes under a running sidecar: everything in it takes effect at once, or nothing does."""
 
 import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,26 @@ def test_a_key_that_is_revoked_while_the_body_comes_is_refused(tmp_path: Path) -
             sidecar = running.serving.sidecar
             await until(lambda: sidecar._room.held > 0)
             await change(running, hash_key("old"), hash_key("new"))
+            writer.write(request[-3:])
+            assert (await reader.read()).startswith(b"HTTP/1.1 401")
+            writer.close()
+            assert running.sent_anywhere() == 0
+
+    run(test())
+
+
+def test_a_key_that_ends_while_the_body_comes_is_refused(tmp_path: Path) -> None:
+    ends = KEYS.replace('team = "search"', 'team = "search", until = 2026-11-20T12:00:00Z')
+    now = [datetime(2026, 11, 20, 11, 59, 59, tzinfo=UTC).timestamp()]
+
+    async def test() -> None:
+        async with three(tmp_path, identity=ends, clock=lambda: now[0]) as running:
+            request = post("/v1/chat/completions", CHAT, authorization="Bearer old")
+            reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+            writer.write(request[:-3])
+            sidecar = running.serving.sidecar
+            await until(lambda: sidecar._room.held > 0)
+            now[0] += 2
             writer.write(request[-3:])
             assert (await reader.read()).startswith(b"HTTP/1.1 401")
             writer.close()
