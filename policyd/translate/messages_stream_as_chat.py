@@ -28,6 +28,7 @@ class Stream:
         "_finish",
         "_head",
         "_index",
+        "_model",
         "_open",
         "_refusal",
         "_thought",
@@ -40,6 +41,7 @@ class Stream:
         options = asked.get("stream_options")
         self._wants = isinstance(options, dict) and options.get("include_usage") is True
         self._events = Events()
+        self._model = str(asked.get("model") or "")
         self._head: Json | None = None
         self._open: Json | None = None
         self._index = -1
@@ -67,7 +69,7 @@ class Stream:
             case "message_start":
                 return self._start(event)
             case "content_block_start":
-                return self._block(event)
+                return self._unannounced(event) + self._block(event)
             case "content_block_delta":
                 return self._delta(event)
             case "content_block_stop":
@@ -92,6 +94,13 @@ class Stream:
         }
         self._counted(message.get("usage"))
         return self._chunk({"role": "assistant", "content": ""})
+
+    def _unannounced(self, event: Json) -> bytes:
+        """llama.cpp's server leaves `message_start` out where the first token of an answer is no whole character, as
+        those of many scripts are. The first block then begins the message; what it was to say of itself is not known."""
+        if self._head is not None or event.get("index") != 0:
+            return b""
+        return self._start({"message": {"id": "msg_unnamed", "model": self._model}})
 
     def _block(self, event: Json) -> bytes:
         block = event.get("content_block")

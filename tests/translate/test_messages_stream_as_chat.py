@@ -159,6 +159,7 @@ END: Json = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usa
     "events",
     [
         [BLOCK],
+        [BLOCK | {"index": 1}, DELTA | {"index": 1}, CLOSE | {"index": 1}, END, STOP],
         [STOP],
         [END],
         [START, START],
@@ -185,6 +186,17 @@ END: Json = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usa
 def test_a_stream_in_another_order_or_of_other_parts_is_unsayable(events: list[Json]) -> None:
     with pytest.raises(Unsayable):
         fed(Stream(ASKED), sse(events, named=True))
+
+
+def test_a_first_block_begins_a_message_that_nothing_announced() -> None:
+    """llama.cpp's server leaves `message_start` out where its first token is no whole character."""
+    events = messages_events(answer(TEXT))
+    assert events[0]["type"] == "message_start"
+    said = chunks(said_of(events[1:], ASKED))
+    announced = chunks(said_of(events, ASKED))
+    assert [c["choices"] for c in said] == [c["choices"] for c in announced]
+    assert {(c["id"], c["model"]) for c in said} == {("msg_unnamed", "m")}
+    assert said[-1]["usage"]["completion_tokens"] == announced[-1]["usage"]["completion_tokens"]
 
 
 @pytest.mark.parametrize("data", [b"data: {\n\n", b"data: []\n\n", b"data: \xff\n\n"])
