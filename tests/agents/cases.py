@@ -7,7 +7,7 @@ import pytest
 from tests.agents.programs import AGENTS, Agent
 from tests.agents.stack import Stack
 
-__all__ = ["CARD", "REASON", "SECRET", "conversation", "each_of"]
+__all__ = ["CARD", "REASON", "SECRET", "conversation", "each_of", "stayed"]
 
 SECRET: Final = "AKIAQ3EGRLJ7NMVPX2TD"
 CARD: Final = "4111 1111 1111 1111"
@@ -30,3 +30,11 @@ def each_of(*agents: Agent) -> pytest.MarkDecorator:
 def conversation(stack: Stack) -> list[dict[str, Any]]:
     """The records of requests with content, in the order in which they were written."""
     return [record for record in stack.records() if record["endpoint"] not in {"models", "unknown"}]
+
+
+def stayed(records: list[dict[str, Any]]) -> bool:
+    """Whether the rack answered, and nobody else had anything. A side call that the agent gave up, because the answer that
+    it waited for was there, may have ended before the rack began."""
+    tried = {attempt["target"] for record in records for attempt in record["attempts"]}
+    ends = {(record["status"], record["outcome"]) for record in records if record["outcome"] != "client_gone"}
+    return tried == {"rack"} and ends == {(200, "answered")}

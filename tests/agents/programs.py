@@ -21,7 +21,7 @@ from policyd.demo.asked import ToolCall
 __all__ = ["AGENTS", "KEY", "Agent", "Said", "run_agent"]
 
 KEY: Final = "key-of-the-web-team"
-LONGEST_S: Final = 240.0
+LONGEST_S: Final = 150.0
 """A random model on two busy cores takes some ten seconds for an agent's 85 KB."""
 
 COLOURS: Final = re.compile(r"\x1b\[[0-9;]*m")

@@ -10,7 +10,7 @@ from typing import Final
 
 import pytest
 
-from tests.agents.cases import CARD, REASON, SECRET, conversation, each_of
+from tests.agents.cases import CARD, REASON, SECRET, conversation, each_of, stayed
 from tests.agents.cloud import SAID
 from tests.agents.programs import Agent, run_agent
 from tests.agents.stack import Stack, sidecar
@@ -40,7 +40,7 @@ def test_everyday_work_goes_to_the_provider(agent: Agent, stack: Stack, tmp_path
 def test_a_key_in_the_prompt_keeps_everything_at_home(agent: Agent, stack: Stack, tmp_path: Path) -> None:
     said = run_agent(agent, tmp_path, stack.url, f"What is {SECRET}?")
     records = conversation(stack)
-    assert records and all(r["target"] == "rack" and r["status"] == 200 for r in records), (said, records)
+    assert stayed(records), (said, records)
     assert all("stays_home" in who for r in records for who in r["removed"].values() if who != ["speaks"])
     assert stack.arrived(SECRET) == 0 and not any(cloud.arrived for cloud in stack.clouds.values())
 
@@ -59,7 +59,7 @@ def test_a_key_in_a_file_that_it_reads_brings_the_conversation_home(
     said = run_agent(agent, tmp_path, stack.url, "Read settings.txt and tell me the region")
     records = conversation(stack)
     found = [r for r in records if "secret.aws" in r["features"]["findings"]]
-    assert found and all(r["target"] == "rack" and r["status"] == 200 for r in found), (said, records)
+    assert stayed(found), (said, records)
     assert stack.arrived(SECRET) == 0
     if agent.reads is not None:
         assert any(r["target"] in stack.clouds for r in records), "the conversation began in the cloud"
