@@ -70,9 +70,9 @@ _CREDENTIAL_WORDS: Final = frozenset(
 _CREDENTIAL_PAIRS: Final = frozenset({("api", "key"), ("api", "keys"), ("access", "key")})
 """Words of a name, in a row, by which it carries a credential, whoever invented the name. Counts (`max-tokens`) do not."""
 
-_ONWARD_KNOWN: Final = frozenset(
-    {b"accept", b"content-type", b"user-agent", b"anthropic-version", b"anthropic-beta"}
-)
+_ONWARD_KNOWN: Final = frozenset({b"accept", b"content-type", b"anthropic-version", b"anthropic-beta"})
+_OUR_AGENT: Final = (b"user-agent", b"policyd")
+"""In place of the caller's: gateways can be set to choose a deployment by it, and some refuse a request without one."""
 _ONWARD_QUERY: Final = frozenset({b"beta=true", b"beta=false"})
 
 _QUERY_CREDENTIALS: Final = frozenset(key.decode() for key in CREDENTIAL_QUERY_KEYS) | {
@@ -145,7 +145,8 @@ def _like_a_credential(name: str) -> bool:
 
 def known_headers(headers: Headers) -> Headers:
     """Of headers that may pass, those that a target may see which sends requests on."""
-    return [p for p in headers if p[0] in _ONWARD_KNOWN or p[0].startswith(b"x-stainless-")]
+    known = [p for p in headers if p[0] in _ONWARD_KNOWN or p[0].startswith(b"x-stainless-")]
+    return [*known, _OUR_AGENT]
 
 
 def known_query(query: bytes) -> bytes:

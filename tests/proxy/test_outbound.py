@@ -225,7 +225,9 @@ def test_a_query_with_other_characters_is_not_plain(query: bytes) -> None:
 
 def test_a_target_that_sends_requests_on_sees_known_headers_only() -> None:
     sent = [*PASSING, (b"x-stainless-os", b"Linux"), (b"accept", b"*/*"), (b"x-custom", b"1")]
-    assert [name for name, _ in known_headers(sent)] == [
-        b"content-type", b"anthropic-version", b"anthropic-beta", b"anthropic-beta", b"user-agent", b"x-stainless-os", b"accept",
+    known = known_headers(sent)
+    assert [name for name, _ in known] == [
+        b"content-type", b"anthropic-version", b"anthropic-beta", b"anthropic-beta", b"x-stainless-os", b"accept", b"user-agent",
     ]  # fmt: skip
+    assert dict(known)[b"user-agent"] == b"policyd"
     assert known_query(b"beta=true&route=elsewhere") == b"beta=true"
