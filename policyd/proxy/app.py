@@ -7,7 +7,6 @@ It does not decide (the policy does), choose among equals (`order`), or permit (
 """
 
 import asyncio
-import os
 import random
 import sys
 import time
@@ -32,6 +31,7 @@ from policyd.proxy.candidates import candidates_of, tokens_of, tokens_spent
 from policyd.proxy.conversation import MOST_DECISIONS
 from policyd.proxy.counting import COUNTED_HERE, carried, count
 from policyd.proxy.decide import Decided, decide, refusal_of
+from policyd.proxy.decision_ids import decision_ids
 from policyd.proxy.decision_log import DecisionLog
 from policyd.proxy.early import bytes_of, refusal_for
 from policyd.proxy.errand import LARGE, LAST_WORDS_SECONDS, Errand, Outcome, Road, Send
@@ -91,6 +91,7 @@ class Sidecar:
         self._draw = draw
         self._room = Room(live.limits.in_flight)
         self._under_way = 0
+        self._new_id = decision_ids()
 
     @property
     def held(self) -> int:
@@ -105,7 +106,7 @@ class Sidecar:
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        record = Record(os.urandom(12).hex(), self._clock(), self.live.ready.digest, "unknown")
+        record = Record(self._new_id(), self._clock(), self.live.ready.digest, "unknown")
         request = Asked(
             scope["method"],
             scope["raw_path"].decode("ascii"),
@@ -153,7 +154,7 @@ class Sidecar:
             return bytes_of(early, refusal, line.decision, tag)
         if line is not None:
             line.turned_away = refusal.code
-        record = Record(os.urandom(12).hex(), self._clock(), self.live.ready.digest, "unknown")
+        record = Record(self._new_id(), self._clock(), self.live.ready.digest, "unknown")
         if refusal.code != "internal_overload" and self._log.reserve():
             record.status, record.outcome, record.said = refusal.status, refusal.code, for_the_log(refusal)
             self._log.write(line_of(record))

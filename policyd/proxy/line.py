@@ -122,23 +122,24 @@ class Line:
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
 
-    async def run(self, app: Any) -> None:
-        """One answer, whatever the application does: an error or a cancellation ends the request and not the server."""
+    async def run(self, app: Any, running: set[asyncio.Task[None]]) -> None:
+        """One answer, whatever the application does: an error or a cancellation ends the request and not the server. Its task
+        is one of `running` until then."""
         scope, self._scope = self._scope, {}
         try:
             await app(scope, self.receive, self.send)
+            silent = self.response_complete or self.disconnected
         except BaseException:
-            if self.response_started:
+            silent = False
+        try:
+            if self.response_started and not silent:
                 self._break_off()
-            else:
+            elif not silent:
                 await self._say_error()
-            return
-        if self.response_complete or self.disconnected:
-            return
-        if self.response_started:
-            self._break_off()
-        else:
-            await self._say_error()
+        finally:
+            if self.task is not None:
+                running.discard(self.task)
+                self.task = None
 
     def _break_off(self) -> None:
         head, self._head = self._head, b""

@@ -75,10 +75,11 @@ def line_of(record: Record) -> bytes:
     model = features.get("model")
     if isinstance(model, str) and len(model) > LONGEST_MODEL:
         features["model"] = model[:LONGEST_MODEL] + "…"
-    for name in record.dates & features.keys():
-        features[name] = _day(features[name])
-    for name in _UNBOUNDED & features.keys():
-        if features[name] == MAX_NUMBER:
+    for name in record.dates:
+        if name in features:
+            features[name] = _day(features[name])
+    for name in _UNBOUNDED:
+        if features.get(name) == MAX_NUMBER:
             features[name] = None
     for name, (low, high) in record.between.items():
         features[name] = {"at_least": low, "at_most": high}

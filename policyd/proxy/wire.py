@@ -410,9 +410,8 @@ def bounded_protocol(
             }
             kept = version != "1.0" and self._offered is None and self._parser.should_keep_alive()
             self.line = line = Line(self, scope, keep_alive=kept, expects=self._expects)
-            line.task = task = self.loop.create_task(line.run(self.app))
-            self._state.tasks.add(task)
-            task.add_done_callback(self._state.tasks.discard)
+            line.task = self.loop.create_task(line.run(self.app, self._state.tasks))
+            self._state.tasks.add(line.task)
 
         def on_body(self, body: bytes) -> None:
             self._moved = True
