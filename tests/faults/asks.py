@@ -72,8 +72,8 @@ def ask(number: int, chance: Random) -> Ask:
     lasting = chance.random() < 0.5
     headers = {
         "host": "sidecar.internal",
-        # First, so that whatever part of a request arrives somewhere says whose it is.
-        "user-agent": marker,
+        # First, so that whatever part of a request arrives somewhere says whose it is; under a name that reaches those that send on, too.
+        "x-stainless-mark": marker,
         **_credential(team, dialect, chance),
         "content-type": "application/json",
         "x-ticket": f"n{number}",
