@@ -36,17 +36,21 @@ LONGEST_START_S: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """`clouds` by the target's name. `log` grows while the stack serves."""
+    """`clouds` by the target's name."""
 
     port: int
     clouds: Mapping[str, Cloud]
     log: Path
+    serving: subprocess.Popen[bytes]
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
     def records(self) -> list[dict[str, Any]]:
+        """The decision log. It is complete once the sidecar has ended, so this ends it."""
+        self.serving.terminate()
+        self.serving.wait(LONGEST_START_S)
         return [json.loads(line) for line in self.log.read_text().splitlines()] if self.log.exists() else []
 
     def arrived(self, text: str) -> int:
@@ -61,8 +65,8 @@ def llama_server() -> Iterator[str]:
     port = free_port()
     options = f"--alias coder --host 127.0.0.1 --port {port} -c {2 * CONTEXT} --jinja --parallel 2 --threads 2 --predict 48"
     environment = {**os.environ, "LD_LIBRARY_PATH": str(Path(LLAMA).parent)}
-    with _process([LLAMA, "-m", MODEL, *options.split()], environment, None) as alive:
-        _await(lambda: _answers(f"http://127.0.0.1:{port}/health"), alive)
+    with _process([LLAMA, "-m", MODEL, *options.split()], environment, None) as running:
+        _await(lambda: _answers(f"http://127.0.0.1:{port}/health"), running)
         yield f"http://127.0.0.1:{port}"
 
 
@@ -73,8 +77,8 @@ def transformers_server() -> Iterator[str]:
     port = free_port()
     environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
     command = [TRANSFORMERS, "serve", TRANSFORMERS_MODEL, "--device", "cpu", "--port", str(port)]
-    with _process(command, environment, None) as alive:
-        _await(lambda: _answers(f"http://127.0.0.1:{port}/health"), alive)
+    with _process(command, environment, None) as running:
+        _await(lambda: _answers(f"http://127.0.0.1:{port}/health"), running)
         yield f"http://127.0.0.1:{port}"
 
 
@@ -93,9 +97,9 @@ def sidecar(folder: Path, deployment: Path, *, rack: str, clouds: tuple[str, ...
             **{f"{name.upper()}_API_KEY": f"provider-key-of-{name}" for name in clouds},
         }
         command = [str(Path(sys.executable).with_name("policyd")), "serve", str(deployment)]
-        with _process(command, {**os.environ, **overriding}, folder / "serve.log") as alive:
-            _await(lambda: _answers(f"http://127.0.0.1:{admin}/readyz"), alive)
-            yield Stack(port, standins, log)
+        with _process(command, {**os.environ, **overriding}, folder / "serve.log") as running:
+            _await(lambda: _answers(f"http://127.0.0.1:{admin}/readyz"), running)
+            yield Stack(port, standins, log, running)
 
 
 @contextmanager
@@ -111,14 +115,14 @@ def _serving_all(clouds: Mapping[str, Cloud]) -> Iterator[dict[str, str]]:
 @contextmanager
 def _process(
     command: list[str], environment: Mapping[str, str], output: Path | None
-) -> Iterator[Callable[[], bool]]:
-    """Runs a program as long as the block lasts; gives whether it is alive."""
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Runs a program as long as the block lasts."""
     with (
         open(output or os.devnull, "wb") as told,
         subprocess.Popen(command, env=environment, stdout=told, stderr=told) as running,
     ):
         try:
-            yield lambda: running.poll() is None
+            yield running
         finally:
             running.terminate()
             try:
@@ -127,10 +131,10 @@ def _process(
                 running.kill()
 
 
-def _await(condition: Callable[[], bool], alive: Callable[[], bool]) -> None:
+def _await(condition: Callable[[], bool], running: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + LONGEST_START_S
     while not condition():
-        assert alive(), "the program ended before it was ready"
+        assert running.poll() is None, "the program ended before it was ready"
         assert time.monotonic() < deadline, "the program did not become ready"
         time.sleep(0.05)
 
