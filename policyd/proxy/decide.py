@@ -9,10 +9,11 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from policyd.engine.compile import Compiled
 from policyd.policy.condition import features_of
 from policyd.policy.decision import Decision, Reject
 from policyd.policy.evaluate import evaluate, holds
-from policyd.policy.program import Program, Value
+from policyd.policy.program import MAX_NUMBER, Program, Value
 from policyd.policy.request import EVERYTHING, Request, unknown_value
 from policyd.proxy.live import Live
 from policyd.proxy.observe import Values
@@ -26,6 +27,9 @@ __all__ = ["Decided", "decide", "decide_known", "refusal_of"]
 
 MOST_RULES = 2_000
 """Rules up to which a rejection is explained in full by the reference: some milliseconds in a thread."""
+
+MOST_MARKS = 64
+"""Numbers of tokens for which the policy is asked before they are counted."""
 
 LARGE = 128 * 1024
 """Bytes of a body from which translating it leaves the event loop."""
@@ -61,10 +65,18 @@ async def decide(
             return Decided(compiled.decide(vector), values, between)
         except AttributeError as error:
             missing = compiled.need_of(error)
+        thresholds: Mapping[str, tuple[int, ...]] = compiled.thresholds
+        if missing in {"tokens", "context_needed"} and not live.exact:
+            marks = weigher.marks(reading, size, thresholds)
+            telling = _telling(compiled, values, reading.extra_tokens, *marks)
+            if isinstance(telling, str):
+                missing = telling
+            else:
+                thresholds = {"tokens": telling}
         if missing == "findings":
             found: Values = {"findings": await _findings(live, weigher, reading, size, translation)}
         elif missing in {"tokens", "context_needed"}:
-            weight = await weigher.tokens(reading, size, compiled.thresholds, live.exact)
+            weight = await weigher.tokens(reading, size, thresholds, live.exact)
             found = {"tokens": weight.tokens, "context_needed": weight.context_needed}
             between = weight.between
         elif missing == "untranslatable":
@@ -74,6 +86,30 @@ async def decide(
         values |= found
         for name, value in found.items():
             setattr(vector, compiled.slots[name], value)
+
+
+def _telling(
+    compiled: Compiled, values: Values, least: int, answer: int, marks: tuple[int, ...]
+) -> tuple[int, ...] | str:
+    """Of the numbers of tokens from which on the policy may decide differently, those at which it does for this request:
+    asking it for each costs far less than counting. Or another feature that it has to know first. `least` and the `answer`
+    are tokens that the request has in any case."""
+    if len(marks) > MOST_MARKS:
+        return marks
+    found: list[int] = []
+    before: Decision | None = None
+    for at in (least, *marks):
+        vector = compiled.vector_type()
+        weight = {"tokens": min(at, MAX_NUMBER), "context_needed": min(at + answer, MAX_NUMBER)}
+        compiled.fill(vector, {**values, **weight})
+        try:
+            decision = compiled.decide(vector)
+        except AttributeError as error:
+            return compiled.need_of(error)
+        if before is not None and decision != before:
+            found.append(at)
+        before = decision
+    return tuple(found)
 
 
 async def _findings(
@@ -113,6 +149,8 @@ async def refusal_of(live: Live, decided: Decided, translation: Translation) -> 
     program = live.ready.program
     if (
         live.read <= decided.values.keys()
+        # What was not counted may be on either side of a number that another rule asks for.
+        and all(live.ready.compiled.settled(name, *bounds) for name, bounds in decided.between.items())
         and len(program.routes) + len(program.guards) + len(program.denies) <= MOST_RULES
     ):
         rest = {f.name: unknown_value(f) for f in program.features if f.name not in decided.values}

@@ -82,6 +82,16 @@ class Weigher:
         }
         return Weight(high, min(high + answer, MAX_NUMBER), between)
 
+    def marks(
+        self, reading: Reading, size: int, thresholds: Mapping[str, tuple[int, ...]]
+    ) -> tuple[int, tuple[int, ...]]:
+        """What the answer may take of the context, and the numbers of tokens from which on the policy may decide differently,
+        as far as a body of this size reaches."""
+        answer = self._answer(reading)
+        marks = _marks(thresholds, answer)
+        first = bisect_right(marks, reading.extra_tokens)
+        return answer, marks[first : bisect_right(marks, 4 * size + reading.extra_tokens)]
+
     async def tokens(
         self, reading: Reading, size: int, thresholds: Mapping[str, tuple[int, ...]], exact: frozenset[str]
     ) -> Weight:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -16,7 +17,8 @@ from policyd.traffic.endpoints import EndpointName
 from policyd.traffic.read import read_request
 from policyd.traffic.reading import Reading
 from policyd.traffic.tokens import count_till_limit
-from tests.proxy.bench import CHAT, SECRET
+from tests.proxy.bench import CHAT, SECRET, post, records, three
+from tests.upstream.scripted import run
 
 NOTHING: frozenset[str] = frozenset()
 
@@ -121,3 +123,21 @@ def test_findings_bring_the_names_above_them() -> None:
     found = asyncio.run(Weigher(100).findings(reading(saying(SECRET)), 100))
     assert "secret" in found
     assert any(name.startswith("secret.") for name in found)
+
+
+@pytest.mark.parametrize(("team", "counted"), [("cloud-only", False), ("search", True)])
+def test_nothing_is_counted_where_the_number_changes_nothing_for_this_request(
+    tmp_path: Path, team: str, counted: bool
+) -> None:
+    """The route `long` asks for 100k, and who is of `cloud-only` never comes to it."""
+
+    async def test() -> None:
+        async with three(tmp_path, identity=f'kind = "loopback"\nteam = "{team}"') as running:
+            answer = await running.ask(post("/v1/chat/completions", saying("word " * 24_000)))
+            assert answer.status == 200
+
+    run(test())
+    (record,) = records(tmp_path / "decisions.jsonl")
+    tokens = record["features"]["tokens"]
+    assert isinstance(tokens, int) is counted
+    assert counted or tokens["at_most"] > 100_000
