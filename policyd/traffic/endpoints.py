@@ -75,6 +75,17 @@ AZURE_NAMED: Final = re.compile(
     r"/openai/deployments/([A-Za-z0-9_][A-Za-z0-9_.:@-]*)(/chat/completions|/completions|/embeddings)",
     re.ASCII,
 )
+_AZURE_SERVED: Final = (
+    *(f"{AZURE}{path}" for path, (_, dialect) in POSTS.items() if dialect is Dialect.OPENAI),
+    f"{AZURE}/v1/models",
+    f"{AZURE}/deployments/MODEL/chat/completions",
+    f"{AZURE}/deployments/MODEL/completions",
+    f"{AZURE}/deployments/MODEL/embeddings",
+    f"{AZURE}/responses",
+    f"{AZURE}/models",
+)
+"""The same as a person is told them."""
+
 BASES: Final = frozenset({"/v1", "/openai", "/openai/v1"})
 """What base URLs of clients end in, with or without a slash behind it: they may be probed."""
 
@@ -99,7 +110,7 @@ def find_endpoint(
     """The endpoint of a method and a raw path without its query. `prefix` is the deployment's, such as `/llm`: with one,
     only paths below it are known. `header_names` are lower-case."""
     if not path.startswith(prefix):
-        return _unknown(path)
+        return _unknown(path, prefix)
     below = path.removeprefix(prefix)
     if method == "POST" and below in _POSTED:
         return _POSTED[below]
@@ -128,7 +139,7 @@ def find_endpoint(
             return _method(path, "GET")
         speaks = Dialect.OPENAI if azure else dialect_of(header_names)
         return Endpoint(EndpointName.MODELS, speaks, known, model.group(1) if model else None, azure=azure)
-    return _unknown(path)
+    return _unknown(path, prefix)
 
 
 def allowed_methods(path: str, prefix: str = "") -> str:
@@ -164,8 +175,10 @@ def _plain(below: str) -> tuple[str, str | None, bool]:
     return "/v1" + named.group(2), named.group(1), True
 
 
-def _unknown(path: str) -> Refused:
-    served = ", ".join((*POSTS, MODELS))
+def _unknown(path: str, prefix: str) -> Refused:
+    """The paths that are named are whole, and of Azure's form to whom asks in it."""
+    azure = path.removeprefix(prefix).startswith(AZURE)
+    served = ", ".join(prefix + known for known in (_AZURE_SERVED if azure else (*POSTS, MODELS)))
     return Refused(
         CallerFault.UNKNOWN_PATH, f"the path {quoted(path)} is not served here; served are {served}"
     )

@@ -174,3 +174,26 @@ def test_no_odd_name_is_taken_for_a_deployment(name: str) -> None:
     found = find_endpoint("POST", f"/openai/deployments/{name}/embeddings")
     plain = bool(name) and name[0] != "." and set(name) <= set("v12e.ab")
     assert isinstance(found, Endpoint) == plain
+
+
+@pytest.mark.parametrize("prefix", ["", "/llm"])
+@pytest.mark.parametrize(
+    "path", ["/v1/chat", "/chat/completions", "/openai/deployments/gpt-5", "/openai/chat/completions"]
+)
+def test_the_paths_that_a_404_names_are_served_as_it_names_them(path: str, prefix: str) -> None:
+    """A caller copies one of them into its base URL: with the prefix, and in the form that it asked in."""
+    found = find_endpoint("POST", prefix + path, prefix=prefix)
+    assert isinstance(found, Refused)
+    assert found.fault is CallerFault.UNKNOWN_PATH
+    named = found.message.rpartition("served are ")[2].split(", ")
+    assert len(named) >= 7
+    assert all(one.startswith(f"{prefix}/openai/") == path.startswith("/openai") for one in named)
+    for one in named:
+        method = "GET" if one.endswith("/models") else "POST"
+        assert isinstance(find_endpoint(method, one, prefix=prefix), Endpoint), one
+
+
+def test_a_404_outside_the_prefix_names_paths_with_it() -> None:
+    found = find_endpoint("POST", "/v1/chat/completions", prefix="/llm")
+    assert isinstance(found, Refused)
+    assert "served are /llm/v1/chat/completions, " in found.message
