@@ -118,10 +118,12 @@ async def _findings(
     """Of the request as it came and of every other form in which a target may get it: what stands apart in one may stand
     together in another, and what is escaped in one may be plain in another."""
     found = await weigher.findings(reading, size)
-    forms = live.speech.values()
-    others = (
-        await asyncio.to_thread(translation.readings, forms) if size > LARGE else translation.readings(forms)
-    )
+    if not translation.may_differ(live.translated):
+        return found
+    if size > LARGE:
+        others = await asyncio.to_thread(translation.readings, live.translated)
+    else:
+        others = translation.readings(live.translated)
     for other in others:
         more = EVERYTHING if other.refused is not None else await weigher.findings(other, size)
         found = EVERYTHING if found is EVERYTHING or more is EVERYTHING else found | more

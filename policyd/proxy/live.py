@@ -32,7 +32,7 @@ class Live:
     whose number itself matters, because a split hashes it; `metered`: a target has a bound on tokens; `read` every feature that the policy reads, `dates` those that
     are days; `onward` the targets that send requests on; `hosts` the names that requests may be made for, None for any;
     `prefix` what stands before every path; `uncounting` the targets that do not answer `count_tokens`; `speech`
-    says what is translated for each."""
+    says what is translated for each, `translated` for any."""
 
     ready: Ready
     deployment: Deployment
@@ -53,6 +53,7 @@ class Live:
     prefix: str
     uncounting: frozenset[str]
     speech: Mapping[str, Speech]
+    translated: frozenset[str]
     read: frozenset[str]
     dates: frozenset[str]
     tag: bytes
@@ -100,6 +101,7 @@ def live_from(
         prefix=deployment.listen.prefix,
         uncounting=without_counting(program, bound),
         speech={t.name: speech_of(t) for t in program.targets},
+        translated=frozenset[str]().union(*(speech_of(t).translates for t in program.targets)),
         exact=hashed & {"tokens", "context_needed"},
         read=hashed | {axis.feature for axis in ready.compiled.matrix.axes},
         dates=frozenset(

@@ -6,7 +6,7 @@ stand together in it; the binding's model and keys go into it like into any body
 `policyd.translate`'s.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -87,10 +87,15 @@ class Translation:
                 self._said = direction.request(self._asked)
         return self._said
 
-    def readings(self, speeches: Iterable[Speech]) -> tuple[Reading, ...]:
+    def may_differ(self, translated: frozenset[str]) -> bool:
+        """Whether any target may get the request in another form than it came in, by the endpoints that are translated for
+        some target."""
+        return self._endpoint in OF_ANTHROPIC or self._endpoint in translated
+
+    def readings(self, translated: frozenset[str]) -> tuple[Reading, ...]:
         """The forms besides the one that came in which a target may get the request, each read like one that came so."""
         out: list[Reading] = []
-        if self._direction is not None and any(self._endpoint.value in s.translates for s in speeches):
+        if self._direction is not None and self._endpoint in translated:
             said = self.said()
             if not isinstance(said, Loss):
                 out.append(read_request(EndpointName(self._direction.into), said))
