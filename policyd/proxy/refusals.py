@@ -196,8 +196,9 @@ def stream_error(refusal: Refusal, endpoint: str, decision: str, *, tail: bytes)
     if endpoint in {"messages", "count_tokens"}:
         event = {"type": "error", "error": {"type": "api_error", "message": message}, "request_id": decision}
         return b"%sevent: error\ndata: %s\n\n" % (lead, orjson.dumps(event))
-    if endpoint == "responses":
-        told = {"type": "error", "code": refusal.code, "message": message, "param": None}
-        return b"%sevent: error\ndata: %s\n\n" % (lead, orjson.dumps(told))
     error = {"message": message, "type": "server_error", "param": None, "code": refusal.code}
+    if endpoint == "responses":
+        # The API's event has the words at its top; OpenAI's SDKs raise only what stands under `error`.
+        told = {"type": "error", "code": refusal.code, "message": message, "param": None, "error": error}
+        return b"%sevent: error\ndata: %s\n\n" % (lead, orjson.dumps(told))
     return b"%sdata: %s\n\n" % (lead, orjson.dumps({"error": error}))

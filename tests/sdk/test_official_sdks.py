@@ -17,7 +17,7 @@ from llmock.scenarios import Fail, StreamFault
 from llmock.testing import LLMockServer
 
 from tests.proxy.bench import POLICY, SECRET, Recorder, Running, records, sidecar, three
-from tests.upstream.scripted import run
+from tests.upstream.scripted import Peer, run
 
 pytestmark = pytest.mark.sdk
 
@@ -314,5 +314,27 @@ def test_many_sdk_calls_at_once(tmp_path: Path, llmock: LLMockServer) -> None:
                 )
             )
             assert all(a.choices[0].message.content for a in answers)
+
+    run(test())
+
+
+def test_a_cut_stream_of_responses_tells_the_sdk_why(tmp_path: Path) -> None:
+    """The SDK raises what stands under `error`, in the streams of every API, and knows nothing else as an error: it would
+    only say that the connection broke."""
+    begun = b'event: response.created\ndata: {"type":"response.created","response":{"id":"r"}}\n\n'
+
+    async def cutting(peer: Peer, _: bytes) -> None:
+        head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+        await peer.send(head + b"%x\r\n%b\r\n" % (len(begun), begun))
+        peer.close()
+
+    async def test() -> None:
+        async with three(tmp_path) as running, openai_client(running.port) as client:
+            running.recorders["cloud"].answer = cutting
+            stream = await client.responses.create(model="gpt-5", input="hi", store=False, stream=True)
+            with pytest.raises(openai.APIError, match="policyd upstream_broke, decision ") as raised:
+                async for _ in stream:
+                    pass
+            assert raised.value.code == "upstream_broke"
 
     run(test())
