@@ -178,4 +178,17 @@ def _outside(feature: Feature, value: object, domain: str) -> Inadmissible:
     if len(shown) > 80:
         shown = shown[:80] + "…"
     status = 400 if feature.provenance is Provenance.CLAIMED else 403
-    return Inadmissible(feature.name, status, f"`{feature.name}` is {shown!r}, which is not one of: {domain}")
+    return Inadmissible(
+        feature.name, status, f"{_named(feature)} is {shown!r}, which is not one of: {domain}"
+    )
+
+
+def _named(feature: Feature) -> str:
+    """As whoever sent the value knows it: a caller knows the header, and not what the policy calls it."""
+    match feature.where.kind:
+        case "header":
+            return f"the header `{feature.where.key}` (feature `{feature.name}`)"
+        case "label":
+            return f"the header `{feature.where.key}`"
+        case _:
+            return f"`{feature.name}`"

@@ -57,6 +57,20 @@ def test_a_word_outside_the_list_is_named_with_the_list() -> None:
     found = admit_value(feature, "fast")
     assert isinstance(found, Inadmissible) and found.status == 400
     assert "`pace`" in found.message and "fast" in found.message and "slow, quick" in found.message
+    assert "the header `x-pace`" in found.message, "the caller knows no feature"
+
+
+def test_a_label_is_named_by_its_header_once() -> None:
+    label = Feature(
+        "header:x-class",
+        EnumDomain(("low", "high"), ordered=True),
+        Provenance.CLAIMED,
+        Where("label", "x-class"),
+        "low",
+    )
+    found = admit_value(label, "top")
+    assert isinstance(found, Inadmissible)
+    assert found.message == "the header `x-class` is 'top', which is not one of: low, high"
 
 
 @pytest.mark.parametrize("other", [frozenset(), frozenset({"*"}), frozenset({"secret"})])
