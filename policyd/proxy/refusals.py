@@ -106,10 +106,16 @@ def refuse(
     return Refusal(code, REFUSALS[code].status if status is None else status, message, by, field)
 
 
+_OF_WHO_ASKS: Final = frozenset({"caller_unidentified", "caller_bad_claim"})
+"""INVARIANT: their messages hold words of policyd and of the deployment, and nothing that was shown."""
+
+
 def for_the_log(refusal: Refusal) -> str:
     """What the log says of it. Where a request is at fault the message may repeat what the caller sent: that is for the
-    caller alone, and the log gets the row's meaning and the name of the feature or header."""
-    if not refusal.code.startswith("caller_") and refusal.code != "policy_unknown":
+    caller alone, and the log gets the row's meaning and the name of the feature or header. Why somebody is not known, it
+    says in full: who looks after the deployment has to tell an expired token from a wrong audience."""
+    code = refusal.code
+    if code in _OF_WHO_ASKS or (not code.startswith("caller_") and code != "policy_unknown"):
         return refusal.message
     meaning = REFUSALS[refusal.code].meaning
     return meaning if refusal.field is None else f"{meaning}: {refusal.field}"

@@ -23,7 +23,7 @@ from policyd.deploy.model import (
 from policyd.proxy.caller import Claims, Unsettled
 from policyd.proxy.identity import identify_by
 from policyd.proxy.identity_keys import SOONEST, KeyRing, NotFetched
-from policyd.proxy.refusals import Refusal
+from policyd.proxy.refusals import Refusal, for_the_log
 from tests.deploy.tokens import AUDIENCE, ISSUER, NOW, ec_key, ed_key, jwk, key_set, rsa_key, token
 from tests.upstream.scripted import run
 
@@ -173,6 +173,26 @@ NOT_GOOD: dict[str, tuple[Callable[[], str], str]] = {
 @pytest.mark.parametrize(("make", "said"), NOT_GOOD.values(), ids=NOT_GOOD.keys())
 def test_a_token_that_is_not_good(make: Callable[[], str], said: str) -> None:
     assert said in why(make())
+
+
+def test_the_log_says_why_a_token_does_not_count_and_nothing_of_the_token() -> None:
+    """Whoever looks after the sidecar is asked first, and has only the log: expired, another audience, another key."""
+    told = set()
+    for make, _ in NOT_GOOD.values():
+        shown = make()
+        found = known(shown)
+        assert isinstance(found, Refusal)
+        assert for_the_log(found) == found.message
+        assert not any(word in found.message for word in ("evil", "billing", "eve", "k9", shown))
+        told.add(found.message)
+    assert len(told) >= 10
+
+
+def test_the_log_says_which_claim_has_several_values_and_none_of_them() -> None:
+    found = known(token(sub=["eve", "mallory"]))
+    assert isinstance(found, Refusal) and found.code == "caller_bad_claim"
+    assert "`sub`" in for_the_log(found) and "a list" in for_the_log(found)
+    assert "eve" not in found.message and "mallory" not in found.message
 
 
 @pytest.mark.parametrize(
