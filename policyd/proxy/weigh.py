@@ -53,7 +53,7 @@ class Weigher:
         """What the detectors find; everything where they do not finish."""
         try:
             if size <= INLINE:
-                return expand_names(self._scanner.scan(reading.texts))
+                return expand_names(self._scan(reading, _never))
             return expand_names(await self._run(lambda stopped: self._scan(reading, stopped), size))
         except (DetectorFailed, TimeoutError):
             return EVERYTHING
