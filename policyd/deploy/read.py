@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from policyd.deploy.api_paths import api_path_findings
 from policyd.deploy.author import Author, variable_span
 from policyd.deploy.complaints import complaints
 from policyd.deploy.file import AdminFile, DeploymentFile, ListenTlsFile, TargetFile, TelemetryFile
@@ -92,7 +93,7 @@ def _read(path: Path, environ: Mapping[str, str], absent_secret: Severity) -> Lo
     except ValidationError as error:
         found += complaints(error, author)
     else:
-        found += identity_findings(file, author)
+        found += (*identity_findings(file, author), *api_path_findings(file, author))
         draft = _deployment(file, path.parent)
     found += _missing_secrets(overridden.data, surroundings, author, absent_secret)
     usable = not has_errors(found) and not surroundings.missing

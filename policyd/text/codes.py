@@ -190,6 +190,7 @@ _ROWS = (
     Code("PD542", _E, "token that could not be verified safely"),
     Code("PD543", _E, "private address of a target in the cloud"),
     Code("PD544", _W, "fact that nothing sent bears out"),
+    Code("PD545", _E, "path of the API in the URL of a target"),
     # PD6xx: caps of the compiler.
     Code("PD601", _E, "condition with too many alternatives"),
     Code("PD602", _E, "too many constants on one feature"),

@@ -12,7 +12,7 @@ from tests.deploy.test_read import SMALL, read
     [
         ("http://127.0.0.1:8000", "", "max_tokens"),
         ("https://api.openai.com", "", "max_completion_tokens"),
-        ("https://API.openai.com/v1", "", "max_completion_tokens"),
+        ("https://API.openai.com/", "", "max_completion_tokens"),
         ("https://x.openai.azure.com/openai", "", "max_completion_tokens"),
         ("https://openai.azure.com.example.com", "", "max_tokens"),
         ("https://api.openai.com", 'output_limit = "max_tokens"', "max_tokens"),

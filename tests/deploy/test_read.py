@@ -99,7 +99,7 @@ body = "1MiB"
 header = 8192
 in_flight = "64 MiB"
 [targets.gpu]
-url = "https://gpu.internal:8443/v1/"
+url = "https://gpu.internal:8443/llm/"
 dialects = ["openai", "anthropic"]
 model = "qwen"
 aliases = {{ fast = "qwen-small", "gpt-4.1" = "qwen" }}
@@ -125,7 +125,7 @@ plaintext_because = "a socket"
     deployment = loaded.deployment
     assert deployment is not None
     gpu, claude, spare = deployment.bindings
-    assert gpu.endpoint == Endpoint("https", "gpu.internal", 8443, "/v1")
+    assert gpu.endpoint == Endpoint("https", "gpu.internal", 8443, "/llm")
     assert gpu.timeouts == Timeouts(0.5, 120.0, 12.5, 3600.0)
     assert gpu.tls.pins == ("ab" * 32,) and gpu.tls.ca is not None and "BEGIN CERTIFICATE" in gpu.tls.ca
     assert (gpu.model_for("fast"), gpu.model_for("gpt-4.1"), gpu.model_for("x")) == (
@@ -187,6 +187,9 @@ MISTAKES = {
     "a URL with dots": (SMALL.replace(":8000", ":8000/../x"), [("PD508", "url")]),
     "a URL with a bad port": (SMALL.replace(":8000", ":99999"), [("PD508", "url")]),
     "a URL with a line break": (SMALL.replace(":8000", ":8000\\r\\nx"), [("PD508", "url")]),
+    "the base URL of an SDK": (SMALL.replace(":8000", ":8000/v1"), [("PD545", "url")]),
+    "the base URL of an SDK, with a slash": (SMALL.replace(":8000", ":8000/openai/v1/"), [("PD545", "url")]),
+    "the URL of one endpoint": (SMALL.replace(":8000", ":8000/v1/chat/completions"), [("PD545", "url")]),
     "a duration without a unit": (SMALL + 'idle_timeout = "5"', [("PD505", "idle_timeout")]),
     "no time at all": (SMALL + "idle_timeout = 0", [("PD505", "idle_timeout")]),
     "no connections": (SMALL + "max_connections = 0", [("PD505", "max_connections")]),
@@ -416,3 +419,22 @@ def test_what_cannot_stand_in_azures_paths_is_told(tmp_path: Path, old: str, new
     loaded = read(tmp_path, AZURE.replace(old, new))
     assert loaded.deployment is None
     assert [d.code for d in loaded.diagnostics] == ["PD505"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        SMALL.replace(":8000", ":8000/v1/accounts/acme"),
+        SMALL.replace(":8000", ":8000/api-v1"),
+        SMALL.replace(":8000", ":8000/openai"),
+        AZURE.replace(":8000", ":8000/gateway/v1"),
+    ],
+    ids=[
+        "inside the path",
+        "a part of a word",
+        "Azure's other API",
+        "Azure's classic paths, which have none",
+    ],
+)
+def test_a_version_that_is_not_added_once_more_is_meant(text: str, tmp_path: Path) -> None:
+    assert read(tmp_path, text).diagnostics == ()
