@@ -174,7 +174,7 @@ async def refusal_of(live: Live, decided: Decided, translation: Translation) -> 
 def _because(program: Program, rejected: Reject, whole: Request | None, known: Request) -> list[str]:
     """Which guard removed which targets, and why. Capabilities share their guards' names, so a reason counts only for the
     targets that its guard hits and, where all that it reads is known, if it holds. `whole` is the request where every
-    feature is known, `known` what of it is."""
+    feature is known, `known` what of it is. What `translates` says is last: behind it the caller is told what would be lost."""
     by: dict[tuple[str, str], list[str]] = {}
     for removal in rejected.removed:
         for guard in program.guards:
@@ -184,7 +184,7 @@ def _because(program: Program, rejected: Reject, whole: Request | None, known: R
             if unread or holds(program, guard.condition, whole or known):
                 by.setdefault((guard.name, guard.because), []).append(removal.target)
     out = []
-    for (guard_name, because), targets in by.items():
+    for (guard_name, because), targets in sorted(by.items(), key=lambda one: one[0][0] == "translates"):
         shown = ", ".join(targets[:MOST_NAMED]) + (", …" if len(targets) > MOST_NAMED else "")
         out.append(f"{guard_name} removed {shown}: {because}")
     return out

@@ -339,3 +339,27 @@ def test_a_refusal_names_what_the_request_has_and_not_all_that_the_target_lacks(
             assert "`json`" not in told and "`server_tools`" not in told
 
     run(test())
+
+
+def test_what_would_be_lost_stands_behind_the_guard_that_says_so(tmp_path: Path) -> None:
+    """Behind the words of another guard it reads as if that one were about the key."""
+    policy = POLICY.replace(
+        "route racks ",
+        'guard stays_home only location == on_prem when model == "both" because "secrets stay here"\n\nroute racks ',
+    ).replace("target claude { location on_prem", "target claude { location cloud  ")
+
+    async def test() -> None:
+        async with Recorder() as rack, Recorder() as plain, Recorder() as claude:
+            recorders = {"rack": rack, "plain": plain, "claude": claude}
+            async with sidecar(tmp_path, recorders, policy=policy) as running:
+                body = {"model": "both", "max_tokens": 9, "top_k": 7, "messages": HI}
+                refused = await running.ask(post("/v1/messages", body))
+                assert refused.status == 403
+                words = refused.json["error"]["message"].rpartition(" [policyd ")[0].split("; ")
+                (ours,) = [one for one in words if one.startswith("stays_home ")]
+                assert ours == "stays_home removed claude: secrets stay here"
+                (lost,) = [one for one in words if one.startswith("translates ")]
+                assert lost.endswith("(`top_k`: chat completions have no counterpart)")
+        assert "top_k" not in records(running.log_path)[0]["said"]
+
+    run(test())
