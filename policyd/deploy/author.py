@@ -34,6 +34,9 @@ class Author:
         """Whether this very path stands in the file."""
         return path in self._places.known
 
+    def is_set_by_variable(self, path: Path) -> bool:
+        return path in self._variables
+
     def span(self, path: Path) -> Span:
         """The key's place; of the longest part of the path that was written; or the file's beginning."""
         for length in range(len(path), 0, -1):

@@ -17,13 +17,16 @@ __all__ = ["collector", "is_in_the_clear", "resource", "secret_headers"]
 
 _ATTRIBUTE: Final = re.compile(r"[a-z][a-z0-9_.]{0,127}")
 _MOST_ATTRIBUTES: Final = 32
+_SIGNAL: Final = re.compile(r"/v1(?:/(?:traces|metrics|logs))?$")
 
 
 def collector(value: Any) -> Endpoint:
     """The base URL of an OTLP/HTTP collector: `/v1/traces` and `/v1/metrics` come behind it."""
-    found = endpoint(value)
-    if found.scheme == "unix":
-        raise _wrong("a collector is reached over `https://` or `http://`", "url")
+    found = endpoint(value, whose="a collector's URL", socket=False)
+    signal = _SIGNAL.search(found.prefix)
+    if signal is not None:
+        said = f"`{signal.group()}` would be there twice: policyd adds it itself, so leave it out"
+        raise _wrong(said, "url")
     return found
 
 

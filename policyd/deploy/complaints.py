@@ -37,11 +37,15 @@ _WORDS: Final = {
     "string_type": 'this has to be a string: `"…"`',
     "too_short": "this list needs at least one entry",
 }
-_IDENTITY_KINDS: Final = frozenset({"loopback", "api-keys", "jwt", "mtls", "trusted-hop"})
+_WITHOUT_SECRETS: Final = frozenset(
+    {"bool_type", "int_type", "greater_than_equal", "less_than_equal", "literal_error"}
+)
+"""Mistakes in numbers, flags and words of a closed set. The value of a variable is shown for no other: a file's line is."""
+_IDENTITY_KINDS: Final = ("loopback", "api-keys", "jwt", "mtls", "trusted-hop")
 
 
 def complaints(error: ValidationError, author: Author) -> list[Diagnostic]:
-    return [_complaint(detail, author) for detail in error.errors(include_url=False, include_input=False)]
+    return [_complaint(detail, author) for detail in error.errors(include_url=False, include_input=True)]
 
 
 def _complaint(detail: ErrorDetails, author: Author) -> Diagnostic:
@@ -57,10 +61,7 @@ def _complaint(detail: ErrorDetails, author: Author) -> Diagnostic:
             message = f"{_table_name(path[:-1])} needs the key `{path[-1]}`"
             return Diagnostic(code, Severity.ERROR, message, author.span(path[:-1]))
         case "union_tag_not_found" | "union_tag_invalid":
-            message = (
-                '`identity` needs a `kind`: `"loopback"`, `"api-keys"`, `"jwt"`, `"mtls"` or `"trusted-hop"`'
-            )
-            return Diagnostic("PD505", Severity.ERROR, message, author.span((*path, "kind")))
+            return _identity_of_no_kind(detail, (*path, "kind"), author)
         case "secret_literal":
             cure = "name the environment variable or the file that holds it"
             return Diagnostic(
@@ -68,7 +69,18 @@ def _complaint(detail: ErrorDetails, author: Author) -> Diagnostic:
             )
         case _:
             said = f"`{name}`: {_in_words(kind, detail)}"
+            if kind in _WITHOUT_SECRETS and author.is_set_by_variable(path):
+                said += f"; the variable says `{str(detail['input'])[:60]}`"
             return Diagnostic(code, Severity.ERROR, said, author.span(path))
+
+
+def _identity_of_no_kind(detail: ErrorDetails, path: Path, author: Author) -> Diagnostic:
+    written = detail.get("ctx", {}).get("tag")
+    close = difflib.get_close_matches(str(written).lower(), _IDENTITY_KINDS, n=1)
+    message = "`identity` needs a `kind`" if written is None else f"`{written}` is no `kind` of `identity`"
+    kinds = ", ".join(f'`"{kind}"`' for kind in _IDENTITY_KINDS)
+    cure = f"did you mean `{close[0]}`?" if close else f"the kinds are {kinds}"
+    return Diagnostic("PD505", Severity.ERROR, message, author.span(path), help=cure)
 
 
 def _in_words(kind: str, detail: ErrorDetails) -> str:

@@ -92,8 +92,8 @@ def hop_peers(value: Any) -> tuple[tuple[Network, ...], bool]:
 
 def jwks_url(value: Any) -> Endpoint:
     """Where keys are fetched from; in the clear only from this machine."""
-    found = values.endpoint(value)
-    if found.scheme == "unix" or not found.prefix:
+    found = values.endpoint(value, whose="the URL of a key set", socket=False)
+    if not found.prefix:
         raise _wrong("keys are fetched from a URL with a path: `https://login.example/keys`", "url")
     if found.scheme == "http" and found.host not in ("127.0.0.1", "::1", "localhost"):
         raise _wrong("keys that come over `http://` could be anybody's: use `https://`", "url")

@@ -84,6 +84,13 @@ class Endpoint:
         default = 443 if self.scheme == "https" else 80
         return host if self.port == default else f"{host}:{self.port}"
 
+    @property
+    def url(self) -> str:
+        """As it could be written in a deployment file."""
+        return (
+            f"unix:{self.host}" if self.scheme == "unix" else f"{self.scheme}://{self.authority}{self.prefix}"
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Health:

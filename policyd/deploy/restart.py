@@ -5,23 +5,32 @@ keys can change at any time.
 """
 
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from policyd.deploy.author import Author, Pointing
-from policyd.deploy.model import Deployment, Listen
+from policyd.deploy.model import Deployment, Endpoint, Listen
 from policyd.deploy.places import Path
 from policyd.text.diagnostic import Diagnostic
 
 __all__ = ["needs_restart"]
 
+_UNSAID: Final = ("headers", "ca", "resource")
+
 
 def needs_restart(serving: Deployment, new: Deployment, author: Author | None) -> Iterable[Diagnostic]:
     pointing = Pointing(author)
-    for path, before, after in _fixed(serving, new):
-        if before != after:
-            name = ".".join(str(part) for part in path)
-            message = f"restart needed: `{name}` cannot change while policyd runs, from {before} to {after}"
-            cure = "restart policyd, or take this change back and the others are loaded"
-            yield pointing.at(path, "PD511", message, help=cure)
+    changes = [(path, f", from {was} to {is_}") for path, was, is_ in _fixed(serving, new) if was != is_]
+    # What headers, certificates and tables said is not said here: it is secret, or long.
+    changes += [
+        (("telemetry", key), "")
+        for key in _UNSAID
+        if getattr(serving.telemetry, key) != getattr(new.telemetry, key)
+    ]
+    for path, change in changes:
+        name = ".".join(str(part) for part in path)
+        message = f"restart needed: `{name}` cannot change while policyd runs{change}"
+        cure = "restart policyd, or take this change back and the others are loaded"
+        yield pointing.at(path, "PD511", message, help=cure)
 
 
 def _fixed(serving: Deployment, new: Deployment) -> Iterator[tuple[Path, str, str]]:
@@ -33,9 +42,17 @@ def _fixed(serving: Deployment, new: Deployment) -> Iterator[tuple[Path, str, st
         yield (table, "tls"), _asked(before), _asked(after)
     yield ("listen", "prefix"), _prefix(serving.listen), _prefix(new.listen)
     yield ("log", "path"), _shown(serving.log), _shown(new.log)
-    if serving.telemetry != new.telemetry:
-        # Not what it says: a secret may be what differs.
-        yield ("telemetry",), "what it is", "something else"
+    yield (
+        ("telemetry", "endpoint"),
+        _collector(serving.telemetry.endpoint),
+        _collector(new.telemetry.endpoint),
+    )
+    for key in ("interval", "timeout", "sample_ratio", "service_name"):
+        yield ("telemetry", key), f"{getattr(serving.telemetry, key)}", f"{getattr(new.telemetry, key)}"
+
+
+def _collector(endpoint: Endpoint | None) -> str:
+    return "none" if endpoint is None else f"`{endpoint.url}`"
 
 
 def _listener(table: str, before: Listen, after: Listen) -> Iterator[tuple[Path, str, str]]:

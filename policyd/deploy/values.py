@@ -208,11 +208,12 @@ def pin(value: Any) -> tuple[str, ...]:
     return pins
 
 
-def endpoint(value: Any) -> Endpoint:
-    """A target's URL: `https://host[:port][/prefix]`, `http://…` or `unix:/path/to.sock`."""
+def endpoint(value: Any, *, whose: str = "a target's URL", socket: bool = True) -> Endpoint:
+    """A URL: `https://host[:port][/prefix]`, `http://…` or `unix:/path/to.sock`. `whose` names it in what
+    is told; without `socket` it is no socket's path."""
     if not isinstance(value, str) or not value.isascii() or any(c.isspace() or ord(c) < 32 for c in value):
         raise _wrong("a URL is a string of ASCII characters without spaces", "url")
-    if value.startswith("unix:"):
+    if socket and value.startswith("unix:"):
         path = "/" + value.removeprefix("unix:").lstrip("/")
         if path == "/":
             raise _wrong("a socket needs its path: `unix:/run/model.sock`", "url")
@@ -223,11 +224,12 @@ def endpoint(value: Any) -> Endpoint:
     except ValueError as error:
         raise _wrong(f"this is not a URL: {error}", "url") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise _wrong("a target's URL begins with `https://`, `http://` or `unix:`", "url")
+        schemes = "`https://`, `http://` or `unix:`" if socket else "`https://` or `http://`"
+        raise _wrong(f"{whose} begins with {schemes}", "url")
     if parts.username is not None or parts.password is not None:
         raise _wrong("a URL may not hold a user or a password: use `credential`", "secret_literal")
     if parts.query or parts.fragment or "?" in value or "#" in value:
-        raise _wrong("a target's URL has no query and no fragment", "url")
+        raise _wrong(f"{whose} has no query and no fragment", "url")
     prefix = parts.path.rstrip("/")
     if prefix and not re.fullmatch(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~!$&'()*+,;=:@-]+)+", prefix):
         raise _wrong(f"`{prefix}` is not a plain path", "url")

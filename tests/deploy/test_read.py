@@ -321,6 +321,33 @@ def test_a_variable_that_is_wrong_is_named_and_its_value_is_not_shown(
     assert found.span.text == variable
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("POLICYD__LISTEN__PORT", "abc", "`listen.port`: this has to be a whole number, without quotes; the variable says `abc`"),
+        ("POLICYD__LISTEN__PORT", "70000", "`listen.port`: this is too large: at most 65535; the variable says `70000`"),
+        ("POLICYD__LOG__STDOUT", "yes", "`log.stdout`: this has to be `true` or `false`, without quotes; the variable says `yes`"),
+        ("POLICYD__TARGETS__GPU__MODEL", "[1]", '`targets.gpu.model`: this has to be a string: `"…"`'),
+    ],
+)  # fmt: skip
+def test_what_a_variable_says_is_shown_where_it_can_be_no_secret(
+    variable: str, value: str, said: str, tmp_path: Path
+) -> None:
+    assert [d.message for d in read(tmp_path, SMALL, {variable: value}).diagnostics] == [said]
+
+
+@pytest.mark.parametrize(
+    ("kind", "help"),
+    [
+        ("loopbck", "did you mean `loopback`?"),
+        ("JWT", "did you mean `jwt`?"),
+        ("x", 'the kinds are `"loopback"`, `"api-keys"`, `"jwt"`, `"mtls"`, `"trusted-hop"`'),
+    ],
+)
+def test_a_kind_that_is_none_is_told_what_there_is(kind: str, help: str, tmp_path: Path) -> None:
+    assert [d.help for d in read(tmp_path, SMALL.replace("loopback", kind)).diagnostics] == [help]
+
+
 def test_a_key_is_kept_as_its_hash() -> None:
     assert re.fullmatch(r"[0-9a-f]{64}", hash_key("sk-1"))
     assert hash_key("") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
@@ -371,6 +398,10 @@ WORDS = {
     "an identity": (SMALL.replace("[identity]\nkind = \"loopback\"\nteam = \"search\"", "identity = 1"), "`identity`: this has to be a table, or several: `[[identity]]`"),
     "an empty list": (SMALL.replace('["openai"]', "[]"), "`targets.gpu.dialects`: this list needs at least one entry"),
     "one of a few": (SMALL.replace('["openai"]', '["gemini"]'), "`targets.gpu.dialects.0`: this is not one of `openai`, `anthropic`"),
+    "a collector that is no URL": (SMALL + '[telemetry]\nendpoint = "collector:4317"', "`telemetry.endpoint`: a collector's URL begins with `https://` or `http://`"),
+    "a collector's signal": (SMALL + '[telemetry]\nendpoint = "http://localhost:4318/v1/traces"', "`telemetry.endpoint`: `/v1/traces` would be there twice: policyd adds it itself, so leave it out"),
+    "a kind that is none": (SMALL.replace('"loopback"', '"loopbck"'), "`loopbck` is no `kind` of `identity`"),
+    "no kind": (SMALL.replace('kind = "loopback"\n', ""), "`identity` needs a `kind`"),
     "a number in quotes": (SMALL + '[listen]\nport = "80"', "`listen.port`: this has to be a whole number, without quotes"),
     "a fraction": (SMALL + "max_connections = 1.5", "`targets.gpu.max_connections`: this has to be a whole number, without quotes"),
     "too small": (SMALL + "max_connections = 0", "`targets.gpu.max_connections`: this is too small: at least 1"),
