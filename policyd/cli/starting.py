@@ -30,9 +30,22 @@ classify sensitivity {
     at least confidential  when opaque
 }
 
-# Where it can go. policyd.toml says where each target is and checks that this fits what is said here.
-target local  { location on_prem  context 32k   speaks chat  supports tools, json                    }
-target cloud  { location cloud    context 128k  speaks chat  supports tools, json, images, reasoning }
+# Where it can go. policyd.toml says where each target is and checks that this fits what is said here. Both servers have
+# chat completions; requests in Anthropic's API (Claude Code) are translated for them.
+target local {
+    location    on_prem
+    context     32k
+    speaks      chat
+    translates  messages
+    supports    tools, json
+}
+target cloud {
+    location    cloud
+    context     128k
+    speaks      chat
+    translates  messages
+    supports    tools, json, images, reasoning
+}
 
 # What must never happen. The order does not matter, and a guard always wins over a route.
 guard stays_home only location == on_prem
@@ -107,7 +120,7 @@ model = "qwen3:8b"
 [targets.cloud]
 url = "https://api.openai.com"
 dialects = ["openai"]
-model = "gpt-4.1-mini"
+model = "gpt-5-mini"
 # credential = { env = "OPENAI_API_KEY" }
 
 # One line of JSON for each decision, without the text of any prompt.

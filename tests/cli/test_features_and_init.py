@@ -62,6 +62,15 @@ def test_a_start_works_as_it_stands(run: Run) -> None:
     assert run("features", "gateway/main.policy", "--deployment", "gateway/policyd.toml").code == 0
 
 
+def test_a_start_serves_claude_code_and_programs_of_both_apis(run: Run) -> None:
+    """The first thing that many try is an agent on Anthropic's API, and a refusal is the last."""
+    assert run("init", "gateway").code == 0
+    for endpoint in ("chat", "messages", "count_tokens"):
+        given = f"team=search endpoint={endpoint} tools=true reasoning=true tokens=25k max_output=32k"
+        explained = run("explain", "gateway/main.policy", "--given", given)
+        assert explained.out.startswith("cloud via interactive"), explained.out
+
+
 def test_init_writes_here_without_a_folder(run: Run, tmp_path: Path) -> None:
     assert run("init").code == 0
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted(STARTING_FILES)
