@@ -5,7 +5,6 @@ are reported at once, each at its key (or at the variable that set it). Secrets 
 nothing later opens a file. Whether the deployment fits a policy is asked in `bindings`.
 """
 
-import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -34,16 +33,16 @@ from policyd.deploy.model import (
     Timeouts,
     Tls,
 )
+from policyd.deploy.not_toml import not_toml
 from policyd.deploy.overrides import override
 from policyd.deploy.places import Path as Place
 from policyd.deploy.places import locate
 from policyd.deploy.values import Surroundings, why_unread
 from policyd.text.diagnostic import Diagnostic, Severity, has_errors, in_order
-from policyd.text.source import Source, Span
+from policyd.text.source import Source
 
 __all__ = ["Loaded", "read_deployment"]
 
-_TOML_PLACE: Final = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", re.DOTALL)
 _LARGEST_FILE: Final = 4 * 1024 * 1024
 
 
@@ -74,7 +73,8 @@ def _read(path: Path, environ: Mapping[str, str], absent_secret: Severity) -> Lo
         text = path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         said = why_unread(error)
-        return _only(Diagnostic("PD501", Severity.ERROR, f"cannot read `{path}`: {said}", None))
+        cure = f"name the file: `{path / 'policyd.toml'}`" if isinstance(error, IsADirectoryError) else None
+        return _only(Diagnostic("PD501", Severity.ERROR, f"cannot read `{path}`: {said}", None, help=cure))
     if len(text) > _LARGEST_FILE:
         return _only(
             Diagnostic("PD501", Severity.ERROR, f"cannot read `{path}`: it is larger than 4 MiB", None)
@@ -82,7 +82,7 @@ def _read(path: Path, environ: Mapping[str, str], absent_secret: Severity) -> Lo
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        return _only(_not_toml(Source(str(path), text), str(error)))
+        return _only(not_toml(Source(str(path), text), str(error)))
     overridden = override(data, environ)
     author = Author(str(path), text, locate(text), overridden.sources)
     found = [_clash(name) for name in overridden.clashes]
@@ -141,20 +141,6 @@ def _secrets(data: Mapping[str, Any]) -> Iterable[tuple[Place, object]]:
 
 def _only(diagnostic: Diagnostic) -> Loaded:
     return Loaded(None, (diagnostic,))
-
-
-def _not_toml(source: Source, said: str) -> Diagnostic:
-    """The one mistake that hides the others: without TOML there are no keys."""
-    found = _TOML_PLACE.fullmatch(said)
-    message = found.group(1) if found else said
-    at = len(source.text)
-    if found and found.group(2):
-        at = min(at, source.line_starts[int(found.group(2)) - 1] + int(found.group(3)) - 1)
-    # The line is not shown: it may hold a secret, and where its value ends is not known.
-    bare = Source(source.name, re.sub(r"[^\n]", " ", source.text))
-    return Diagnostic(
-        "PD502", Severity.ERROR, f"this is not TOML: {message[0].lower()}{message[1:]}", Span(bare, at, at)
-    )
 
 
 def _clash(name: str) -> Diagnostic:

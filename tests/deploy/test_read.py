@@ -268,6 +268,39 @@ def test_what_is_not_toml_is_said_with_its_place(text: str, place: str, tmp_path
     assert found.span.place.partition(":")[2].startswith(place)
 
 
+NOT_TOML = {
+    "no quotes": ("timezone = UTC", "timezone = UTC", 'strings stand in quotes, such as `timezone = "UTC"`'),
+    "a path without quotes": ("policy = main.policy", "policy = main.policy", 'strings stand in quotes, such as `timezone = "UTC"`'),
+    "a duration without quotes": ("[log]\ngrace = 5s", "grace = 5s", 'one `key = value` on each line; strings stand in quotes, such as `timezone = "UTC"`'),
+    "no second quote": ('timezone = "UTC', 'timezone = "UTC', "a string ends with its quote, on the same line"),
+    "a key twice": ("[a]\nb = 1\nb = 2", "b = 2", "a key may be there once in its table"),
+    "a colon": ("port: 80", "port: 80", "a line is `key = value`, or a table in `[brackets]`"),
+    "a table twice": ("[a]\n[a]", "[a]", "a table may be there once; several of a kind are `[[…]]`"),
+    "a secret": ("credential = sk-live", "credential =********", 'strings stand in quotes, such as `timezone = "UTC"`'),
+    "a secret in a table": ("[targets.a.headers]\nx = my-pass", "x =********", 'strings stand in quotes, such as `timezone = "UTC"`'),
+    "a password in a URL": ("url = https://me:pw@host", "url = https://*****@host", 'strings stand in quotes, such as `timezone = "UTC"`'),
+    "a key by its looks": ("model = sk-live", "model = *******", 'strings stand in quotes, such as `timezone = "UTC"`'),
+    "what stands alone": ("s3cret", "******", "a line is `key = value`, or a table in `[brackets]`"),
+    "inside a long string": ('a = """\nx = pass"""b', "*" * 12, 'one `key = value` on each line; strings stand in quotes, such as `timezone = "UTC"`'),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "line", "help"), NOT_TOML.values(), ids=NOT_TOML.keys())
+def test_what_is_not_toml_is_shown_without_what_may_be_secret(
+    text: str, line: str, help: str, tmp_path: Path
+) -> None:
+    (found,) = read(tmp_path, text + "\n").diagnostics
+    assert found.span is not None
+    assert found.help == help
+    assert found.span.source.line(found.span.source.position(found.span.start)[0]) == line
+    assert found.span.source.text.strip() == line
+
+
+def test_a_folder_is_told_which_file_is_meant(tmp_path: Path) -> None:
+    (found,) = read_deployment(tmp_path, {}).diagnostics
+    assert (found.code, found.help) == ("PD501", f"name the file: `{tmp_path / 'policyd.toml'}`")
+
+
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     (found,) = read_deployment(tmp_path / "none.toml", {}).diagnostics
     assert found.code == "PD501"
