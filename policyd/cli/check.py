@@ -67,9 +67,12 @@ class _Checking:
     loose: list[tuple[str, Diagnostic]] = field(default_factory=list)
     policies: list["_Policy"] = field(default_factory=list)
     codes: list[int] = field(default_factory=list)
+    named_by: Callable[[Sequence[Diagnostic]], Sequence[Diagnostic]] | None = None
+    """Points at the key of the deployment file that names the policy, where one does."""
 
     def unusable(self, path: str, found: Sequence[Diagnostic]) -> None:
         """What keeps a path from being checked. It is told on standard error whatever the format."""
+        found = found if self.named_by is None else self.named_by(found)
         self.codes.append(report_unusable(found))
         self.loose += [(path, d) for d in found]
 
@@ -118,6 +121,7 @@ def run(arguments: argparse.Namespace) -> int:
     bindings: Bindings | None = None
     if arguments.deployment is not None:
         from policyd.cli import deployments  # noqa: PLC0415  pydantic is slow to import
+        from policyd.deploy.author import at_policy  # noqa: PLC0415  with it
 
         deployment, wrong = deployments.read_deployment_file(arguments.deployment)
         if exit_code(wrong) == UNUSABLE:
@@ -128,6 +132,7 @@ def run(arguments: argparse.Namespace) -> int:
             bindings = partial(deployments.binding_findings, deployment=deployment)
         if not arguments.paths:
             paths = () if deployment is None else (deployments.policy_path(deployment),)
+            state.named_by = None if deployment is None else partial(at_policy, author=deployment.author)
     for path in _files(paths, state):
         _check(path, bindings, state)
     code = worst(state.codes)

@@ -6,6 +6,7 @@ one needs pydantic, which a plain check does not wait for.
 """
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,7 +35,18 @@ class Draft:
 def read_deployment_file(path: str) -> tuple[Draft | None, tuple[Diagnostic, ...]]:
     """What the file says, or None where a key has no possible value."""
     read = read_deployment(Path(path), os.environ, absent_secret=Severity.NOTE)
-    return None if read.draft is None else Draft(read.draft, read.author), read.diagnostics
+    if read.draft is None:
+        return None, read.diagnostics
+    return Draft(read.draft, read.author), (*read.diagnostics, *_log_finding(read.draft, read.author))
+
+
+def _log_finding(deployment: Deployment, author: Author | None) -> Iterable[Diagnostic]:
+    """A note, like a secret that is not here: the folder may be there only where policyd serves."""
+    folder = None if deployment.log is None else Path(deployment.log).parent
+    if folder is not None and not folder.is_dir():
+        message = f"`log.path`: there is no folder `{folder}`"
+        span = None if author is None else author.span(("log", "path"))
+        yield Diagnostic("PD505", Severity.NOTE, message, span, help="make it where policyd serves")
 
 
 def policy_path(draft: Draft) -> str:

@@ -44,9 +44,8 @@ def as_text(egress: Egress, _: Asked) -> str:
     lines = [f"{e.shown}  {_where(e)}  ({', '.join(e.used_for)})" for e in egress.exits]
     lines += [f"unix:{path}  this machine  ({', '.join(used)})" for path, used in egress.sockets]
     if egress.names:
-        lines.append(
-            f"DNS  {len(egress.names)} names are resolved at every connect: {', '.join(egress.names)}"
-        )
+        count = "1 name is" if len(egress.names) == 1 else f"{len(egress.names)} names are"
+        lines.append(f"DNS  {count} resolved at every connect: {', '.join(egress.names)}")
     return "\n".join(lines or ["nothing"])
 
 

@@ -11,7 +11,7 @@ __all__ = ["configure", "run"]
 _EPILOG: Final = """\
 A policy with errors, with an assertion that is broken or not proved, or whose targets the deployment file does not bind
 safely does not start. A changed file or SIGHUP reloads policy and deployment in one step: with a mistake in either, the
-old ones go on serving. Only listeners and the log's file need a restart.
+old ones go on serving. Only listeners, the log's file and telemetry need a restart.
 
 example:
   policyd serve policyd.toml

@@ -6,15 +6,15 @@ show has every secret masked, because a terminal or a CI log is no place for one
 """
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
 from policyd.deploy.places import Path, Places
 from policyd.text.diagnostic import Diagnostic, Label, Severity
 from policyd.text.source import Source, Span
 
-__all__ = ["SECRET_NAME", "Author", "Pointing", "masked", "variable_span"]
+__all__ = ["SECRET_NAME", "Author", "Pointing", "at_policy", "masked", "variable_span"]
 
 SECRET_NAME: Final = re.compile(
     r"credential|secret|password|passwd|token|api[_-]?key|authorization|^key$", re.IGNORECASE
@@ -55,6 +55,19 @@ class Author:
 def variable_span(variable: str) -> Span:
     """A place in the environment. It shows the variable's name and never its value."""
     return Span(Source("environment", variable), 0, len(variable))
+
+
+def at_policy(found: Iterable[Diagnostic], author: Author | None) -> tuple[Diagnostic, ...]:
+    """What is wrong with the policy's file as a whole, at the key of the deployment file that names it."""
+    if author is None:
+        return tuple(found)
+    cure = "`policy` is the path of the policy, relative to the folder of this file"
+    return tuple(
+        replace(d, span=author.span(("policy",)), help=d.help or cure)
+        if d.span is None and d.code in ("PD001", "PD002")
+        else d
+        for d in found
+    )
 
 
 def masked(text: str, places: Places) -> str:

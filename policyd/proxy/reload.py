@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
+from policyd.deploy.author import at_policy
 from policyd.deploy.bindings import bind
 from policyd.deploy.read import read_deployment
 from policyd.deploy.restart import needs_restart
@@ -72,7 +73,7 @@ def bring_up(
     files = tuple(dict.fromkeys((*loaded.files, draft.policy, *ready.files)))
     if isinstance(ready, NotReady):
         unfinished = ready.unfinished and not has_errors(found)
-        return NotLive(in_order((*found, *ready.diagnostics)), files, unfinished)
+        return NotLive(in_order((*found, *at_policy(ready.diagnostics, loaded.author))), files, unfinished)
     bound = bind(ready.program, draft, loaded.author)
     found += (*ready.diagnostics, *bound.diagnostics)
     if loaded.deployment is None or has_errors(found):

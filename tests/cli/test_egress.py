@@ -55,6 +55,16 @@ def test_for_a_person(capsys: pytest.CaptureFixture[str]) -> None:
     assert lines[-1].startswith("DNS  4 names")
 
 
+def test_one_name_is_one(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = "edition 1\ntarget a { location cloud context 32k speaks chat }\n"
+    (folder / "main.policy").write_text(text + 'route all to a\notherwise reject "no"\n')
+    (folder / "policyd.toml").write_text(
+        'policy = "main.policy"\n[identity]\nkind = "loopback"\n'
+        '[targets.a]\nurl = "https://api.example"\ndialects = ["openai"]\n'
+    )
+    assert said(capsys).splitlines()[-1] == "DNS  1 name is resolved at every connect: api.example"
+
+
 @pytest.mark.usefixtures("folder")
 def test_for_a_program(capsys: pytest.CaptureFixture[str]) -> None:
     found = json.loads(said(capsys, "--format", "json"))

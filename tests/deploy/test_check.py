@@ -83,3 +83,34 @@ def test_a_secret_that_is_only_absent_does_not_fail_a_check(
     assert "note[PD507]" in capsys.readouterr().out
     assert main(["serve", "policyd.toml"]) == 1
     assert "error[PD507]" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [["check", "--deployment"], ["serve"]])
+def test_a_policy_that_is_not_there_is_told_where_it_is_named(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "policyd.toml").write_text(
+        'timezone = "UTC"\npolicy = "mian.policy"\n[identity]\nkind = "loopback"\n'
+        '[targets.a]\nurl = "http://127.0.0.1:1"\ndialects = ["openai"]\n'
+    )
+    assert main([*command, "policyd.toml"]) == 2
+    said = capsys.readouterr().err
+    assert "policyd.toml:2:1: error[PD001]" in said
+    assert "mian.policy`" in said
+    assert "help: `policy` is the path of the policy, relative to the folder of this file" in said
+
+
+def test_a_log_whose_folder_is_not_here_is_a_note(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["init"]) == 0
+    toml = tmp_path / "policyd.toml"
+    toml.write_text(toml.read_text().replace("stdout = true", 'path = "none/decisions.jsonl"'))
+    assert main(["check", "--deployment", "policyd.toml"]) == 0
+    said = capsys.readouterr().out
+    assert f"note[PD505] `log.path`: there is no folder `{tmp_path / 'none'}`" in said
+    (tmp_path / "none").mkdir()
+    assert main(["check", "--deployment", "policyd.toml"]) == 0
+    assert "PD505" not in capsys.readouterr().out
