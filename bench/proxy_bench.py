@@ -6,7 +6,8 @@ Needs Linux with two cores, `wrk` and `nginx`. The load generator and the model 
 share the first core, what is measured has the second one to itself. The sidecar has a policy of 100 rules, every feature
 of the request computed, findings scanned in every request, and the decision log written to a file. Everything is bounded:
 about a minute in all, loopback only, and every process that was started is ended. On a machine that has other work, run it as
-`chrt -f 10 nice -n -10 python -m bench.proxy_bench`, which gives it the cores while it runs.
+`chrt -r 10 nice -n -10 python -m bench.proxy_bench`, which gives it the cores while it runs. Round robin: first in, first out would
+keep the decision log's thread from the core that the event loop is on, until the sidecar refuses for want of a log.
 """
 
 import argparse
