@@ -75,7 +75,7 @@ def note_outcome(record: Record, outcome: Outcome) -> None:
     elif outcome.cut is not None:
         record.outcome = outcome.cut
     elif not record.outcome:
-        record.outcome = "answered"
+        record.outcome = "upstream_error" if outcome.erred else "answered"
     if outcome.gate_said is not None:
         record.said = outcome.gate_said
 

@@ -31,7 +31,7 @@ from policyd.proxy.upstream.errors import UNSENT, Kind
 __all__ = [
     "ASKED_AGAIN", "CONNECTS_AGAIN", "FAILS_OVER", "MOST_RETRIES", "POSSIBLE", "Action", "AnotherPolicy", "Answered", "Await", "Barred", "Body",
     "BreakOff", "ClientGone", "Conversation", "Deadline", "DecideAgain", "Ended", "Event", "Faulted", "Finish", "HangUp", "Passed",
-    "Pause", "Phase", "Refuse", "Relay", "Rested", "Try", "begin", "step",
+    "Pause", "Phase", "Refuse", "Relay", "Rested", "Try", "begin", "is_targets_own", "step", "word_of",
 ]  # fmt: skip
 
 FAILS_OVER: Final = MappingProxyType(
@@ -65,6 +65,21 @@ MOST_RETRIES: Final = 2
 
 MOST_DECISIONS: Final = 3
 """How often a request may be decided, should the policy change between the decision and an attempt."""
+
+
+_TOLD_APART: Final = frozenset(FAILS_OVER) | {400, 403, 404, 413, 422}
+
+
+def is_targets_own(status: int) -> bool:
+    """Whether an answer with this status is an error of the target, and none that the request earned."""
+    return status >= 500 or status in FAILS_OVER
+
+
+def word_of(status: int) -> str:
+    """What came of an attempt that was answered so, in the words of a closed list: the log and the metrics have the same."""
+    if status < 300:
+        return "answered"
+    return f"status_{status}" if status in _TOLD_APART else f"status_{status // 100}xx"
 
 
 _TIMEOUTS: Final = frozenset(

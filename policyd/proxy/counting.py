@@ -71,7 +71,7 @@ async def carried(
         if not sieve.lacking and not (failed and len(asked) < len(errand.targets)):
             return True
         outcome.status = outcome.target = outcome.refusal = outcome.cut = outcome.tap = None
-        outcome.sent = 0
+        outcome.sent, outcome.erred = 0, False
     return False
 
 

@@ -62,7 +62,7 @@ class Road:
 
 @dataclass(slots=True)
 class Attempt:
-    """One attempt at one target: what came of it (`answered`, or a word of the upstream client's), and seconds from its
+    """One attempt at one target: what came of it (`answered`, `status_500` and its kind, or a word of the upstream client's), and seconds from its
     begin until it was permitted, to the first byte of the body, and to its end. `stale`: it was written to a pooled
     connection that the target had closed, and not to another."""
 
@@ -80,7 +80,7 @@ class Attempt:
 class Outcome:
     """What happened. `passed` are candidates that were not asked, and why; `retry_after`: seconds after which one of the
     candidates may be asked again, as far as any said so; `taken` of the last one's minute. `refusal` is the code of the
-    refusal that is still to be sent; `again`: decide once more; `cut`: the connection must be broken off; `gone`: the client
+    refusal that is still to be sent; `again`: decide once more; `cut`: the connection must be broken off; `erred`: what passed was an error of the target's own; `gone`: the client
     left; `tap` read beside the answer that passed, also for what only spans tell, where `curious`; `waited`: seconds in line
     and between attempts."""
 
@@ -91,6 +91,7 @@ class Outcome:
     refusal: str | None = None
     again: bool = False
     cut: str | None = None
+    erred: bool = False
     gone: bool = False
     gate_said: str | None = None
     tap: Tap | None = None

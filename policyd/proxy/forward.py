@@ -35,7 +35,9 @@ from policyd.proxy.conversation import (
     Rested,
     Try,
     begin,
+    is_targets_own,
     step,
+    word_of,
 )
 from policyd.proxy.ending import Ending, ending_for
 from policyd.proxy.errand import LARGE, LAST_WORDS_SECONDS, Attempt, Errand, Outcome, Road, Send
@@ -217,7 +219,7 @@ class _Courier:
             self._unsent(attempt)
             return self._closed(attempt, closed.outcome)
         attempt.status = status = self._answer.status
-        attempt.outcome = "answered"
+        attempt.outcome = word_of(status)
         self._verdict = verdict_on_status(status)
         if status not in ASKED_AGAIN:
             return Answered(status)
@@ -392,6 +394,7 @@ class _Courier:
             headers = [pair for pair in headers if pair[0] != b"content-length"]
         outcome.status = head.status
         outcome.target = attempt.target
+        outcome.erred = is_targets_own(answer.status)
         self._streams = _is_open_stream(headers)
         await send({"type": "http.response.start", "status": head.status, "headers": headers})
         piece, self._held = self._held, b""

@@ -82,10 +82,12 @@ def _against_client(ask: Ask, seen: Seen, record: Mapping[str, Any]) -> Iterator
             yield f"{record['bytes_out']} bytes out, where {len(seen.body)} came ({record['outcome']})"
         counted = ask.endpoint == "count_tokens" and seen.status == 200
         answered = b"x-policyd-target" in seen.headers or counted
-        clean = (record["outcome"] == "answered") is answered
+        clean = (record["outcome"] in {"answered", "upstream_error"}) is answered
         if not clean and not (record["outcome"] == "client_gone" and ask.manner == "half-closes"):
             yield f"outcome {record['outcome']} of a clean answer with status {seen.status}"
-    elif not seen.left and record["outcome"] == "answered" and ask.manner != "half-closes":
+    elif (
+        not seen.left and record["outcome"] in {"answered", "upstream_error"} and ask.manner != "half-closes"
+    ):
         yield f"outcome answered, where the client saw a broken connection ({seen.error})"
     if record["attempts"] and record["bytes_in"] != len(ask.body):
         yield f"{record['bytes_in']} bytes in, where {len(ask.body)} were sent"
@@ -116,7 +118,8 @@ def _against_places(
     if len(came) > 2 * len(attempts):
         yield f"{len(came)} arrivals of {len(attempts)} attempts"
     for attempt in attempts:
-        if attempt["outcome"] == "answered" and "status" in attempt and ask.endpoint != "count_tokens":
+        said = attempt["outcome"].partition("_")[0]
+        if said in {"answered", "status"} and "status" in attempt and ask.endpoint != "count_tokens":
             at = {p.at.get(attempt["target"], "") for p in placings().values()}
             if not any(a.place in at and a.status == attempt["status"] for a in came):
                 yield f"{attempt['target']} answered {attempt['status']} by the record, and did not"

@@ -126,6 +126,12 @@ def test_an_alert_says_what_it_means_and_which_one_it_is() -> None:
             assert label in there, f"{rule['alert']} has no label {label}"
 
 
+def test_the_alert_on_failures_looks_at_errors_that_were_passed_on() -> None:
+    (rule,) = [rule for rule in ALERTS if rule["alert"] == "PolicydUpstreamFailures"]
+    (wanted,) = re.findall(r'policyd_outcome=~"([^"]*)"', rule["expr"])
+    assert re.fullmatch(wanted, "upstream_error") and not re.fullmatch(wanted, "answered")
+
+
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed (Debian: prometheus)")
 @pytest.mark.parametrize(
     "command", [["rules", "prometheus-alerts.yml"], ["config", "prometheus.yml"]], ids=lambda c: c[0]

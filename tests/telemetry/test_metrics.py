@@ -28,6 +28,7 @@ from tests.proxy.bench import (
     closing,
     deployment_text,
     post,
+    records,
     saying,
     status,
     three,
@@ -49,6 +50,32 @@ def value(samples: Samples, name: str, **labels: str) -> float:
     """The sum of a family's samples that have these labels; `_` in a label's name stands for a dot or for itself."""
     asked = set(labels.items())
     return sum(number for (n, found), number in samples.items() if n == name and asked <= set(found))
+
+
+@pytest.mark.parametrize("code", [500, 503, 429, 529, 418])
+def test_an_outage_that_is_passed_on_is_no_good_answer(tmp_path: Path, code: int) -> None:
+    """Every target answers with an error, each caller gets one, and somebody watches only what is not answered."""
+
+    async def test() -> None:
+        async with three(tmp_path) as running:
+            for recorder in running.recorders.values():
+                recorder.answer = status(code)
+            answer = await running.ask(post("/v1/chat/completions", CHAT))
+            assert answer.status == code
+            samples = await scraped(running)
+            word = "upstream_error" if code != 418 else "answered"
+            assert value(samples, "policyd_requests_total", policyd_outcome=word) == 1
+            assert value(samples, "policyd_refusals_total") == 0
+            line = "home" if code != 418 else "cloud"
+            came = f"status_{code}" if code != 418 else "status_4xx"
+            assert value(samples, "policyd_attempts_total", policyd_target=line, policyd_outcome=came) == 1
+            kind = str(code)
+            assert value(samples, "gen_ai_client_operation_duration_seconds_count", error_type=kind) == 1
+
+    run(test())
+    (record,) = records(tmp_path / "decisions.jsonl")
+    assert record["outcome"] == ("upstream_error" if code != 418 else "answered")
+    assert record["attempts"][-1]["outcome"] == (f"status_{code}" if code != 418 else "status_4xx")
 
 
 def test_every_request_is_counted_once_by_what_became_of_it(tmp_path: Path) -> None:

@@ -7,15 +7,15 @@ nothing is looked at twice on the way of a request: all of this is asked for aft
 from dataclasses import dataclass
 
 from policyd.policy.decision import Plan
-from policyd.proxy.conversation import FAILS_OVER
 from policyd.proxy.errand import Attempt, Outcome
 from policyd.proxy.live import Live
 from policyd.proxy.record import Record
 from policyd.proxy.telemetry.trace import Trace
 
-__all__ = ["Finished", "outcome_of"]
+__all__ = ["Finished"]
 
-_TOLD_APART = frozenset(FAILS_OVER) | {400, 403, 404, 413, 422}
+_PASSED = frozenset({"answered", "upstream_error"})
+"""Outcomes with an answer of a target."""
 
 
 @dataclass(slots=True)
@@ -44,9 +44,9 @@ class Finished:
     def error(self) -> str:
         """The class of error that the request ended with, empty where it ended well."""
         record = self.record
-        if record.outcome != "answered":
-            return record.outcome
-        return str(record.status) if record.status >= 400 else ""
+        if record.outcome in _PASSED and record.status >= 400:
+            return str(record.status)
+        return "" if record.outcome == "answered" else record.outcome
 
     @property
     def answered_by(self) -> Attempt | None:
@@ -65,11 +65,3 @@ class Finished:
         """Seconds that policyd itself took."""
         away = sum((a.took or 0.0) - a.permitted for a in self.outcome.attempts)
         return max(0.0, self.record.took - self.record.body_took - away - self.outcome.waited)
-
-
-def outcome_of(attempt: Attempt) -> str:
-    """What came of an attempt: a word of the upstream client, or the status where that was an error's."""
-    if attempt.outcome != "answered" or attempt.status is None or attempt.status < 300:
-        return attempt.outcome
-    known = attempt.status in _TOLD_APART
-    return f"status_{attempt.status}" if known else f"status_{attempt.status // 100}xx"

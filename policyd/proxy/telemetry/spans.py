@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from policyd.proxy.telemetry.finished import Finished, outcome_of
+from policyd.proxy.telemetry.finished import Finished
 from policyd.proxy.telemetry.naming import REASONS, Names, operation_of
 from policyd.traffic.endpoints import POSTS
 
@@ -39,7 +39,7 @@ ATTRIBUTES: Final[Mapping[str, tuple[str, str]]] = {
     "http.response.status_code": ("both", "to the caller; of an attempt, from the target"),
     "policyd.decision.id": ("both", "as in the decision log"),
     "policyd.endpoint": ("request", ""),
-    "policyd.outcome": ("both", "`answered`, `client_gone` or a code of a refusal; of an attempt, what came of it"),
+    "policyd.outcome": ("both", "`answered`, `upstream_error`, `client_gone` or a code of a refusal; of an attempt, what came of it"),
     "policyd.route": ("request", "the route that chose"),
     "policyd.target": ("both", ""),
     "policyd.policy.digest": ("request", "of the policy that decided"),
@@ -152,7 +152,7 @@ def _attempts(ended: Finished, names: Names, at: Callable[[float], int]) -> tupl
         if span is None:
             continue  # Nothing was made ready for it.
         place = names.place(attempt.target, record.endpoint, "")
-        word = outcome_of(attempt)
+        word = attempt.outcome
         good = word == "answered"
         attributes: dict[str, Value] = {
             "policyd.decision.id": record.decision,

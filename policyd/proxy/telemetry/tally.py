@@ -9,14 +9,15 @@ from typing import Final
 from policyd.proxy.live import Live
 from policyd.proxy.refusals import REFUSALS
 from policyd.proxy.telemetry import instruments as of
-from policyd.proxy.telemetry.finished import Finished, outcome_of
+from policyd.proxy.telemetry.finished import Finished
 from policyd.proxy.telemetry.naming import Names, operation_of
 from policyd.proxy.telemetry.series import Counters, Family, Histogram, Histograms, Labels
 from policyd.proxy.usage import Usage
 
 __all__ = ["Tally"]
 
-_FINE: Final = frozenset({"answered", "client_gone"})
+_FINE: Final = frozenset({"answered", "upstream_error", "client_gone"})
+"""Outcomes that are no refusal."""
 
 _WITHOUT_USAGE: Final = frozenset({"count_tokens", "models"})
 """Endpoints whose answers have none."""
@@ -96,7 +97,7 @@ class Tally:
             self._passed.add((name, why.value))
         if outcome.attempts:
             for attempt in outcome.attempts:
-                self._attempts.add((attempt.target, outcome_of(attempt)))
+                self._attempts.add((attempt.target, attempt.outcome))
             self._operated(ended, endpoint, target)
 
     def _operated(self, ended: Finished, endpoint: str, target: str) -> None:
