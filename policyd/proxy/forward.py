@@ -42,7 +42,8 @@ from policyd.proxy.conversation import (
 from policyd.proxy.ending import Ending, ending_for
 from policyd.proxy.errand import LARGE, LAST_WORDS_SECONDS, Attempt, Errand, Outcome, Road, Send
 from policyd.proxy.gate import GateClosed, Permit, PolicyChanged, Refused
-from policyd.proxy.opening import begins_with_error, is_no_error
+from policyd.proxy.late_error import LateError
+from policyd.proxy.opening import Whose, begins_with_error, is_no_error
 from policyd.proxy.outbound import Headers, answer_headers
 from policyd.proxy.patience import again_after, retry_after
 from policyd.proxy.targets import Ending as Verdict
@@ -124,7 +125,7 @@ class _Courier:
     """The hands of one exchange: at most one attempt and one answer at a time."""
 
     __slots__ = (
-        "_answer", "_attempt", "_ending", "_errand", "_head", "_held", "_loop", "_outcome", "_reply", "_road", "_send",
+        "_answer", "_attempt", "_ending", "_errand", "_head", "_held", "_late", "_loop", "_outcome", "_reply", "_road", "_send",
         "_state", "_streams", "_tail", "_tap", "_trial", "_verdict",
     )  # fmt: skip
 
@@ -142,6 +143,7 @@ class _Courier:
         self._streams = False
         self._tap: Tap | None = None
         self._ending: Ending | None = None
+        self._late: LateError | None = None
         self._loop = asyncio.get_running_loop()
         self._state: TargetState | None = None
         self._trial = False
@@ -162,14 +164,28 @@ class _Courier:
             self._trial = False
 
     def say_nothing(self) -> None:
-        """What was cut off from this side tells nothing about the target."""
-        self._verdict = Verdict.NEITHER
+        """What was cut off from this side tells nothing about the target, but where it said an error and the client left
+        at that."""
+        if not self._hear():
+            self._verdict = Verdict.NEITHER
+
+    def _hear(self) -> bool:
+        """Whether the stream said an error of the target's, after it had begun well."""
+        whose = None if self._late is None else self._late.whose()
+        if whose is None or self._attempt is None:
+            return False
+        self._attempt.outcome = Kind.ERROR_EVENT.value
+        if whose is Whose.REQUEST:
+            return False
+        self._verdict = Verdict.FAULT
+        self._outcome.erred = True
+        return True
 
     async def attempt(self, target: str) -> Event:
         """Waits for a place at the target, asks the gate, then the target, up to the head of its answer."""
         self.drop()
         # What an answer that came to nothing said of its usage, or took of a minute, is not the next one's.
-        self._tap = self._outcome.tap = self._outcome.taken = None
+        self._tap = self._outcome.tap = self._outcome.taken = self._late = None
         errand, loop = self._errand, self._loop
         now = loop.time()
         if now >= errand.deadline:
@@ -338,6 +354,8 @@ class _Courier:
         self._ending = (
             ending_for(answer.headers, framed=framed) if answer.status < 300 or not framed else None
         )
+        if answer.status < 300 and _is_open_stream(answer.headers):
+            self._late = LateError()
         self._look(self._held)
         reply = self._reply
         if reply is None:
@@ -360,6 +378,8 @@ class _Courier:
             self._tap.feed(piece)
         if self._ending is not None:
             self._ending.feed(piece)
+        if self._late is not None:
+            self._late.feed(piece)
 
     async def _is_whole(self) -> bool:
         """Whether an answer that has ended was not cut, where its framing does not say so."""
@@ -412,6 +432,7 @@ class _Courier:
                 if over:
                     rest = answer.take()
                     self._look(rest)
+                    self._hear()
                     last = await self._is_whole()
                     if not last and answer.framing == "length":
                         # The last bytes would make it a whole one.

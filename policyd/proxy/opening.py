@@ -7,11 +7,12 @@ the same wrong thing. It repeats nothing of what it reads.
 """
 
 import re
+from enum import StrEnum
 from typing import Final
 
 import orjson
 
-__all__ = ["LONGEST", "begins_with_error", "is_no_error"]
+__all__ = ["END", "LONGEST", "Whose", "begins_with_error", "data_of", "is_no_error", "whose_error"]
 
 LONGEST: Final = 64 * 1024
 """Bytes in which a first event must end to be looked at."""
@@ -23,11 +24,15 @@ _AT_FAULT: Final = frozenset(
         "permission_error",
         "request_too_large",
         "context_length_exceeded",
+        "string_above_max_length",
+        "invalid_prompt",
+        "content_filter",
+        "content_policy_violation",
     }
 )
 _AT_FAULT_CODES: Final = frozenset({"400", "403", "404", "413", "422"})
 """As text: some gateways say the number so."""
-_END: Final = re.compile(rb"\r\n\r\n|\n\n|\r\r")
+END: Final = re.compile(rb"\r\n\r\n|\n\n|\r\r")
 _WHOLE: Final = re.compile(rb'\s*\{\s*"error"\s*:\s*\{')
 _GLANCE: Final = 64
 _LINE: Final = re.compile(rb"\r\n|\n|\r")
@@ -45,32 +50,46 @@ def begins_with_error(held: bytes, *, events: bool, ended: bool) -> bool | None:
             return False
         return _is_error(held) if ended else None if len(held) < LONGEST else False
     at = 0
-    while (end := _END.search(held, at)) is not None:
-        data = _data_of(held[at : end.start()])
+    while (end := END.search(held, at)) is not None:
+        data = data_of(held[at : end.start()])
         if data:
             return _is_error(data)
         at = end.end()
     return False if ended or len(held) >= LONGEST else None
 
 
-def _data_of(event: bytes) -> bytes:
+def data_of(event: bytes) -> bytes:
     """The data of one event; empty for a comment, which keeps a connection alive and says nothing."""
     if b'"error"' not in event:
         return b"{}" if b"data:" in event else b""
     return b"\n".join(line[5:] for line in _LINE.split(event) if line.startswith(b"data:"))
 
 
+class Whose(StrEnum):
+    """Whom an error is about."""
+
+    TARGET = "target"
+    REQUEST = "request"
+    """another target would be asked the same wrong thing"""
+
+
 def _is_error(data: bytes) -> bool:
+    return whose_error(data) is Whose.TARGET
+
+
+def whose_error(data: bytes) -> Whose | None:
+    """Of a body or of one event's data; None where it says no error."""
     try:
         said = orjson.loads(data)
     except orjson.JSONDecodeError:
-        return False
+        return None
     if not isinstance(said, dict):
-        return False
-    error = said.get("error")
+        return None
+    inside = said.get("response")
+    error = said.get("error") or (inside.get("error") if isinstance(inside, dict) else None)
     if not error and said.get("type") != "error":
-        return False
+        return None
     about = error if isinstance(error, dict) else said
     if about.get("type") in _AT_FAULT or about.get("code") in _AT_FAULT:
-        return False
-    return str(about.get("code")) not in _AT_FAULT_CODES
+        return Whose.REQUEST
+    return Whose.REQUEST if str(about.get("code")) in _AT_FAULT_CODES else Whose.TARGET
