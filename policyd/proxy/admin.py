@@ -9,7 +9,7 @@ could make such a name its own.
 import asyncio
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -35,7 +35,7 @@ __all__ = ["Standing", "admin_app", "spelled"]
 class Standing:
     """How a sidecar stands: `digest` and `loaded_at` of the policy that serves, the texts it was read from (the root
     first) and the day it was read for, how the last load and the log do, which of its targets are out, the keys of callers'
-    tokens and whether nobody is known without them."""
+    tokens and whether nobody is known without them, and the targets to which the last connect failed."""
 
     digest: str
     loaded_at: float
@@ -51,6 +51,7 @@ class Standing:
     monotonic: float
     keys: tuple[KeysStanding, ...] = ()
     needs_keys: bool = False
+    unreached: Mapping[str, str] = field(default_factory=dict)
 
 
 def admin_app(standing: Callable[[], Standing], metrics: Callable[[], Iterable[Family]]) -> FastAPI:
@@ -92,7 +93,7 @@ def admin_app(standing: Callable[[], Standing], metrics: Callable[[], Iterable[F
     @app.get("/targets")
     async def targets() -> list[dict[str, Any]]:
         now = standing()
-        return targets_in_full(now.targets, now.out, now.watched, now.monotonic)
+        return targets_in_full(now.targets, now.out, now.watched, now.monotonic, now.unreached)
 
     @app.get("/policy")
     async def policy() -> dict[str, Any]:

@@ -21,7 +21,7 @@ from pathlib import Path
 from time import monotonic, time
 from typing import Final
 
-from policyd.deploy.model import Limits, Listen
+from policyd.deploy.model import Deployment, Limits, Listen
 from policyd.proofs.find import Budget
 from policyd.proofs.prove import prove
 from policyd.proxy.admin import Standing, admin_app, spelled
@@ -34,6 +34,7 @@ from policyd.proxy.http_server import HttpServer
 from policyd.proxy.identity_keys import keep_fresh, needs_keys
 from policyd.proxy.listen_tls import ListenerTls
 from policyd.proxy.live import Live
+from policyd.proxy.not_opened import why_no_listener, why_no_log
 from policyd.proxy.orders import Orders
 from policyd.proxy.probe.question import ask_through
 from policyd.proxy.probe.rounds import Prober
@@ -82,12 +83,11 @@ def serve(deployment_path: str) -> int:
         return _cannot_start(found.diagnostics, unfinished=found.unfinished)
     _count_warnings(found)
     deployment = found.deployment
-    try:
-        listeners = (open_listener(deployment.listen), open_listener(deployment.admin))
-        log = DecisionLog(deployment.log)
-    except OSError as error:
-        _say(f"cannot start: {error.strerror or error}: {error.filename or 'address in use or not ours'}")
+    opened = _opened(deployment)
+    if isinstance(opened, str):
+        _say(f"cannot start: {opened}")
         return FINDINGS
+    log, *listeners = opened
     _quiet_logging()
     _allow_open_files(deployment.limits.connections)
     sys.setswitchinterval(SWITCH_SECONDS)
@@ -95,7 +95,22 @@ def serve(deployment_path: str) -> int:
     gc.freeze()
     gc.set_threshold(*COLLECT)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(_until_told(path, found, log, *listeners))
+        # Absolute, like the policy's files: what is told while it serves names both.
+        return runner.run(_until_told(path.absolute(), found, log, *listeners))
+
+
+def _opened(deployment: Deployment) -> tuple[DecisionLog, socket.socket, socket.socket] | str:
+    """The log and both listeners, or why one of them could not be opened."""
+    sockets: list[socket.socket] = []
+    for table, listen in (("listen", deployment.listen), ("admin", deployment.admin)):
+        try:
+            sockets.append(open_listener(listen))
+        except OSError as error:
+            return why_no_listener(table, deployment, error)
+    try:
+        return DecisionLog(deployment.log), sockets[0], sockets[1]
+    except OSError as error:
+        return why_no_log(deployment.log or "standard output", error)
 
 
 async def _until_told(
@@ -136,6 +151,7 @@ class Running:
         self.prober = prober
         self.orders = Orders()
         self.take_leave: Callable[[], None] = lambda: None
+        self.unreached: Callable[[], Mapping[str, str]] = dict
         self.draining = False
 
     def standing(self) -> Standing:
@@ -155,6 +171,7 @@ class Running:
             monotonic(),
             tuple(ring.standing() for ring in live.rings),
             needs_keys(live.deployment.identity),
+            self.unreached(),
         )
 
 
@@ -178,7 +195,7 @@ async def serving(
     loop = asyncio.get_running_loop()
     loop.set_default_executor(ThreadPoolExecutor(_threads(), "policyd"))
     gate = Gate(live.serving)
-    upstream = HttpUpstream(gate, live.serving.targets.values())
+    upstream = HttpUpstream(gate, live.serving.targets.values(), _say)
     out = TargetsOut()
     road = Road(gate, upstream, Targets(live.serving.targets.values(), out))
     # What telemetry looks at is asked for by it, and by then it is there.
@@ -205,6 +222,7 @@ async def serving(
 
     reloader = Reloader(path, environ, live, publish, _tell_load, seconds=watch_seconds)
     running = Running(sidecar, reloader, log, out, prober)
+    running.unreached = upstream.unreached
 
     def drain_limit() -> float:
         if running.orders.at_once.is_set():
@@ -324,7 +342,9 @@ def _allow_open_files(connections: int) -> None:
     if soft != resource.RLIM_INFINITY and soft < most:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
     if most < wanted:
-        _say(f"this process may open {most} files, and {connections} connections (`limits.connections`) may need {wanted}")
+        _say(
+            f"this process may open {most} files, and {connections} connections (`limits.connections`) may need {wanted}"
+        )
 
 
 def _quiet_logging() -> None:

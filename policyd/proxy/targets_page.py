@@ -1,6 +1,6 @@
 """What the admin side says about targets: which are out and why, and what is looked at. Pure: values in, JSON values out.
 
-Reasons and details are policyd's own words. Nothing here names a URL or a credential.
+Reasons and details are policyd's own words. Nothing here names a credential, and of a URL no more than its host.
 """
 
 from collections.abc import Iterable, Mapping
@@ -24,15 +24,16 @@ def targets_in_short(targets: Iterable[str], out: Outs, now: float) -> dict[str,
 
 
 def targets_in_full(
-    targets: Iterable[str], out: Outs, watched: Iterable[Watched], now: float
+    targets: Iterable[str], out: Outs, watched: Iterable[Watched], now: float, unreached: Mapping[str, str]
 ) -> list[dict[str, Any]]:
-    """For `/targets`: each with its reasons and the looks that were taken at it."""
+    """For `/targets`: each with its reasons, the looks that were taken at it, and why the last connect failed, if it did."""
     known = {w.expected.name: w for w in watched}
     return [
         {
             "target": name,
             "in_service": name not in out,
             "reasons": _reasons(out.get(name, ()), now),
+            "unreached": unreached.get(name),
             "looks": dict(known[name].looks) if name in known else {},
         }
         for name in targets

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.proxy.bench import CHAT, LOOPBACK, POLICY, Recorder, deployment_text, exchange, get, post, records
-from tests.upstream.scripted import run, until, unused_port
+from tests.upstream.scripted import OK, Scripted, answering, run, until, unused_port
 
 URLS = {"home": "http://127.0.0.1:9", "cloud": "http://127.0.0.1:10", "spare": "http://127.0.0.1:11"}
 
@@ -33,7 +33,9 @@ async def started(
     """A process that serves; it is told to stop at the end unless it has."""
     (folder / "sidecar.policy").write_text(policy)
     with unused_port() as proxy, unused_port() as admin:
-        text = deployment_text(urls, LOOPBACK, extra, {}).replace("8484", str(proxy)).replace("8485", str(admin))
+        text = (
+            deployment_text(urls, LOOPBACK, extra, {}).replace("8484", str(proxy)).replace("8485", str(admin))
+        )
     (folder / "policyd.toml").write_text(text)
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "policyd", "serve", str(folder / "policyd.toml"), stderr=asyncio.subprocess.PIPE
@@ -114,6 +116,24 @@ def test_a_hangup_reads_the_deployment_again(tmp_path: Path) -> None:
     run(test())
 
 
+def test_a_target_that_does_not_prove_itself_is_told_once_and_shown(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with Scripted(answering(OK), tls="other_name.pem") as cloud, Recorder() as spare:
+            urls = {**URLS, "cloud": f"https://127.0.0.1:{cloud.port}", "spare": spare.url}
+            async with started(tmp_path, urls) as running:
+                for _ in range(3):
+                    answer = await exchange(running.port, post("/v1/chat/completions", CHAT))
+                    assert (answer.status, answer.headers[b"x-policyd-target"]) == (200, b"spare")
+                why = "the certificate of `127.0.0.1` is not signed by an authority that is known here"
+                assert [why in line and "target `cloud`" in line for line in running.said].count(True) == 1
+                targets = {t["target"]: t for t in (await exchange(running.admin_port, get("/targets"))).json}
+                assert targets["cloud"]["unreached"].startswith(f"tls: {why}: ")
+                assert targets["spare"]["unreached"] is None
+
+    run(test())
+    assert [r["attempts"][0]["outcome"] for r in records(tmp_path / "decisions.jsonl")] == ["tls"] * 3
+
+
 async def refused(folder: Path) -> tuple[int, str]:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "policyd", "serve", str(folder / "policyd.toml"), stderr=asyncio.subprocess.PIPE
@@ -185,8 +205,53 @@ def test_it_does_not_start_on_an_address_that_is_taken(tmp_path: Path) -> None:
             (tmp_path / "policyd.toml").write_text(text)
             returned, said = await refused(tmp_path)
             assert returned == 1
-            assert "in use" in said
+            assert (
+                f"policyd: cannot start: `listen.port` is {port}, and another process listens there on `127.0.0.1`:"
+                " stop it, or set another port\n"
+            ) in said
             assert "Traceback" not in said
+
+    run(test())
+
+
+KEYS = f'kind = "api-keys"\nkeys = [{{ sha256 = "{"a" * 64}", team = "search" }}]'
+NOT_OPENED = {
+    "one port for both": (
+        "port = 8485", "port = 8484",
+        "`admin.port` is 8484, and `[listen]` and `[admin]` have the same: give one of them another port",
+    ),
+    "an address of another machine": (
+        "port = 8484", 'port = 8484\naddress = "192.0.2.1"',
+        "`listen.address` is `192.0.2.1`, and this machine has no such address: write one of its own",
+    ),
+    "a socket in no folder": (
+        "port = 8484", 'unix = "none/x.sock"',
+        "`listen.unix` is `{folder}/none/x.sock`, and there is no folder `{folder}/none`: make it, or name another path",
+    ),
+    "a log in no folder": (
+        "decisions.jsonl", "none/decisions.jsonl",
+        "`log.path` is `{folder}/none/decisions.jsonl`, and there is no folder `{folder}/none`: make it, or name another path",
+    ),
+    "a log that is a folder": (
+        "decisions.jsonl", ".", "`log.path` is `{folder}`, and it is a folder: name a file in it",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("before", "after", "said"), NOT_OPENED.values(), ids=NOT_OPENED.keys())
+def test_what_cannot_be_opened_is_told_by_its_key(tmp_path: Path, before: str, after: str, said: str) -> None:
+    async def test() -> None:
+        (tmp_path / "sidecar.policy").write_text(POLICY)
+        text = deployment_text(URLS, KEYS if "address" in after else LOOPBACK, "", {})
+        with unused_port() as proxy, unused_port() as admin:
+            changed = text.replace(before, after)
+            ports = {"8484": str(proxy), "8485": str(admin)}
+        for port, free in ports.items():
+            changed = changed.replace(port, free)
+        (tmp_path / "policyd.toml").write_text(changed)
+        returned, told = await refused(tmp_path)
+        expected = said.replace("8484", ports["8484"]).replace("{folder}", str(tmp_path))
+        assert (returned, told.splitlines()[-1]) == (1, f"policyd: cannot start: {expected}")
 
     run(test())
 

@@ -6,7 +6,7 @@ another; nothing else is retried here. Redirects are answers like any other. See
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from policyd.deploy.model import BoundTarget
@@ -15,6 +15,7 @@ from policyd.proxy.upstream.answer import Answer, Framing
 from policyd.proxy.upstream.connection import Connection
 from policyd.proxy.upstream.errors import Kind, UpstreamBroken, UpstreamUnreachable
 from policyd.proxy.upstream.pool import Pool
+from policyd.proxy.upstream.telling import Telling
 
 __all__ = ["HttpExchange", "HttpUpstream"]
 
@@ -75,8 +76,12 @@ class HttpUpstream:
     """INVARIANT: a request is written only to a connection of the pool of its permit's target, right after the gate
     confirmed both."""
 
-    def __init__(self, gate: Gate, targets: Iterable[BoundTarget]) -> None:
+    def __init__(
+        self, gate: Gate, targets: Iterable[BoundTarget], say: Callable[[str], None] | None = None
+    ) -> None:
+        """`say` tells a person what only a person can mend."""
         self._gate = gate
+        self._telling = None if say is None else Telling(say)
         self._loop = asyncio.get_running_loop()
         self._pools: dict[str, Pool] = {}
         self._retired: list[Pool] = []
@@ -86,13 +91,19 @@ class HttpUpstream:
         """For metrics: `open`, `idle`, `waiting`."""
         return self._pools.get(name)
 
+    def unreached(self) -> Mapping[str, str]:
+        """The targets to which the last connect failed, and why."""
+        return {name: pool.unreached for name, pool in self._pools.items() if pool.unreached is not None}
+
     def rebind(self, targets: Iterable[BoundTarget]) -> None:
         """The targets from now on. Where a pool cannot be made, everything stays as it was."""
         pools: dict[str, Pool] = {}
         for target in targets:
             known = self._pools.get(target.name)
             kept = known is not None and known.target == target
-            pools[target.name] = known if known is not None and kept else Pool(target, self._loop)
+            pools[target.name] = (
+                known if known is not None and kept else Pool(target, self._loop, self._telling)
+            )
         before, self._pools = self._pools, pools
         for name, pool in before.items():
             if pools.get(name) is not pool:

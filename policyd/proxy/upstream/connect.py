@@ -15,6 +15,7 @@ from policyd.deploy.model import Address, BoundTarget
 from policyd.proxy.upstream.connection import Connection
 from policyd.proxy.upstream.errors import Kind, UpstreamUnreachable
 from policyd.proxy.upstream.tls import matches_pin
+from policyd.proxy.upstream.unproved import Proof, why_no_handshake, why_no_pin
 
 __all__ = ["connect"]
 
@@ -125,12 +126,21 @@ async def _over(
     except TimeoutError:
         raise
     except (ssl.SSLError, OSError) as error:
-        raise UpstreamUnreachable(Kind.TLS, target.name, _said(error)) from None
+        raise UpstreamUnreachable(Kind.TLS, target.name, why_no_handshake(error, _proof(target))) from None
     session = transport.get_extra_info("ssl_object")
-    if session is None or not matches_pin(session.getpeercert(binary_form=True), target.binding.tls.pins):
+    certificate = None if session is None else session.getpeercert(binary_form=True)
+    if session is None or not matches_pin(certificate, target.binding.tls.pins):
         transport.abort()
-        raise UpstreamUnreachable(Kind.TLS, target.name, "the certificate is not one that is pinned")
+        raise UpstreamUnreachable(Kind.TLS, target.name, why_no_pin(certificate, _proof(target)))
     return connection
+
+
+def _proof(target: BoundTarget) -> Proof:
+    keys = f"targets.{target.name}"
+    binding = target.binding
+    return Proof(
+        binding.endpoint.host, binding.tls, f"{keys}.url", f"{keys}.tls.ca", f"{keys}.tls.pin_sha256"
+    )
 
 
 def _peer(sock: socket.socket) -> Address:

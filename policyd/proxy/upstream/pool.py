@@ -13,6 +13,7 @@ from policyd.deploy.model import BoundTarget
 from policyd.proxy.upstream.connect import connect
 from policyd.proxy.upstream.connection import Connection
 from policyd.proxy.upstream.errors import Kind, UpstreamUnreachable
+from policyd.proxy.upstream.telling import Telling
 from policyd.proxy.upstream.tls import context_for
 
 __all__ = ["Pool"]
@@ -23,10 +24,14 @@ _Turn = asyncio.Future["Connection | None"]
 
 class Pool:
     """INVARIANT: `_open` counts connections that are open or being opened, plus rights to open that were handed out; it
-    never exceeds the target's `max_connections`."""
+    never exceeds the target's `max_connections`. `unreached` says why the last connect failed, if it did."""
 
-    def __init__(self, target: BoundTarget, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, target: BoundTarget, loop: asyncio.AbstractEventLoop, telling: Telling | None = None
+    ) -> None:
         self.target = target
+        self.unreached: str | None = None
+        self._telling = telling
         self._loop = loop
         self._limit = target.binding.max_connections
         self._context: ssl.SSLContext | None = (
@@ -151,13 +156,20 @@ class Pool:
     async def _connect(self) -> Connection:
         try:
             connection = await connect(self.target, self._make, self._context)
-        except BaseException:
+        except BaseException as error:
             self._return_right()
+            if isinstance(error, UpstreamUnreachable):
+                self.unreached = f"{error.kind}: {error.detail}"
+                if self._telling is not None:
+                    self._telling.failed(error)
             raise
         if connection.gone:
             self._return_right()
             raise UpstreamUnreachable(Kind.REFUSED, self.target.name, "closed as soon as it was open")
         self._all.add(connection)
+        self.unreached = None
+        if self._telling is not None:
+            self._telling.reached(self.target.name)
         return connection
 
     def _make(self) -> Connection:
