@@ -9,9 +9,9 @@ import pytest
 from policyd.proxy.breaker import BreakerState
 from policyd.proxy.late_error import KEPT, LateError
 from policyd.proxy.opening import Whose
-from tests.proxy.bench import Peer, records, three
+from tests.proxy.bench import records, three
 from tests.proxy.test_reliability import FOR_LONG, ONLY_CLOUD, SSE, STREAM, chunk, event, view
-from tests.upstream.scripted import run, until
+from tests.upstream.scripted import Peer, run, until
 
 BEGUN: Final = event({"choices": [{"delta": {"content": 'the word "error": {'}}]})
 OVERLOADED: Final = event({"type": "error", "error": {"type": "overloaded_error", "message": "m"}}, "error")
