@@ -55,7 +55,8 @@ guard stays_home only location == on_prem
 # Where it should go: the first route that fits and has an allowed target left.
 route batch        to local         when latency == batch
 route interactive  to cloud, local
-otherwise reject "no model may take this request"
+# 400 is what agents take for an answer and show at once; a 403 some of them ask again.
+otherwise reject "no model may take this request" status 400
 
 # What we claim about every possible request. `policyd check` proves it or shows a request that breaks it.
 let plain = not (images or reasoning or server_tools or stored or remote_content)
