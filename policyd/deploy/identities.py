@@ -88,7 +88,8 @@ def _token(table: JwtFile) -> JwtIdentity:
 
 
 def _key_set(table: JwksFile) -> KeySet:
-    return KeySet(table.file, table.url, Tls(table.ca, table.pin_sha256), table.refresh, table.keep)
+    file, document = (None, None) if table.file is None else table.file
+    return KeySet(document, table.url, Tls(table.ca, table.pin_sha256), table.refresh, table.keep, file)
 
 
 def _names(tables: Sequence[NameFile]) -> tuple[KnownName, ...]:

@@ -42,7 +42,7 @@ class ApiKeysFile(Table):
 
 
 class JwksFile(Table):
-    file: Annotated[str, PlainValidator(values.jwks_document)] | None = None
+    file: Annotated[tuple[str, str], PlainValidator(values.jwks_document)] | None = None
     url: Annotated[Endpoint, PlainValidator(values.jwks_url)] | None = None
     ca: Pem | None = None
     pin_sha256: Annotated[tuple[str, ...], PlainValidator(pin)] = ()

@@ -100,8 +100,8 @@ def jwks_url(value: Any) -> Endpoint:
     return found
 
 
-def jwks_document(value: Any, info: ValidationInfo) -> str:
-    """The text of a key set's file. It has to hold a key that can be used."""
+def jwks_document(value: Any, info: ValidationInfo) -> tuple[str, str]:
+    """The path of a key set's file and its text. It has to hold a key that can be used."""
     from policyd.deploy.jwks import read_keys  # noqa: PLC0415  cryptography is heavy, and few deployments need it
 
     if not isinstance(value, str):
@@ -110,14 +110,14 @@ def jwks_document(value: Any, info: ValidationInfo) -> str:
     try:
         text = surroundings.read(value, "utf-8")
     except FileNotFoundError as error:
-        return _missing(surroundings, value, error)
+        return value, _missing(surroundings, value, error)
     except (OSError, ValueError) as error:
         raise _wrong(f"`{value}` cannot be read: {values.why_unread(error)}") from None
     try:
         read_keys(text)
     except ValueError as error:
         raise _wrong(f"`{value}` cannot be used: {error}") from None
-    return text
+    return str((surroundings.folder / value).absolute()), text
 
 
 def listener_pem(value: Any, info: ValidationInfo) -> str:

@@ -278,7 +278,7 @@ class ApiKeyIdentity:
 
 @dataclass(frozen=True, slots=True)
 class KeySet:
-    """Where an issuer's public keys come from: `document` was read from a file together with the deployment; else they are
+    """Where an issuer's public keys come from: `document` was read from `file` together with the deployment; else they are
     fetched from `endpoint`, again every `refresh` seconds, and kept for `keep` seconds where that fails."""
 
     document: str | None = None
@@ -286,6 +286,7 @@ class KeySet:
     tls: Tls = Tls()
     refresh: float = 300.0
     keep: float = 86_400.0
+    file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

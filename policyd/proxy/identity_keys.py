@@ -6,14 +6,17 @@ question at a time and at most one every few seconds, whoever asks for it and ho
 """
 
 import asyncio
+import os
 import random
+import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterable
 from time import monotonic
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
-from policyd.deploy.model import Identity, JwtIdentity, KeySet, SeveralIdentities
+from policyd.deploy.model import Identity, JwtIdentity, KeySet, SeveralIdentities, Tls
 from policyd.proxy.upstream.tls import context_for, matches_pin
+from policyd.proxy.upstream.unproved import Proof, why_no_handshake, why_no_pin
 
 if TYPE_CHECKING:
     from policyd.deploy.jwks import PublicKey
@@ -74,9 +77,13 @@ class KeyRing:
         return self._good_at is not None and self._clock() - self._good_at <= self.source.keep
 
     def standing(self) -> KeysStanding:
+        return KeysStanding(self.place, self.usable, self.failing)
+
+    @property
+    def place(self) -> str:
+        """The URL of the keys, or the path of their file."""
         endpoint = self.source.endpoint
-        place = "a file" if endpoint is None else f"{endpoint.scheme}://{endpoint.authority}{endpoint.prefix}"
-        return KeysStanding(place, self.usable, self.failing)
+        return endpoint.url if endpoint is not None else self.source.file or "a file"
 
     def find(self, kid: str | None, algorithm: str) -> tuple["PublicKey", ...]:
         """The keys that a token with this head could be signed by; all that fit where it names none."""
@@ -150,9 +157,9 @@ async def keep_fresh(rings: Callable[[], Iterable[KeyRing]], say: Callable[[str]
                 await ring.look()
             if ring.failing is not None and ring not in failing:
                 failing[ring] = ring.failing
-                say(f"the keys of callers' tokens could not be fetched: {ring.failing}")
+                say(f"the keys of callers' tokens could not be fetched from {ring.place}: {ring.failing}")
             elif ring.failing is None and failing.pop(ring, None) is not None:
-                say("the keys of callers' tokens are fetched again")
+                say(f"the keys of callers' tokens are fetched again from {ring.place}")
         await asyncio.sleep(LOOK_SECONDS)
 
 
@@ -162,18 +169,16 @@ async def fetch_keys(source: KeySet) -> str:
 
     endpoint = source.endpoint
     assert endpoint is not None  # INVARIANT: a key set is a document or has an endpoint
-    url = f"{endpoint.scheme}://{endpoint.authority}{endpoint.prefix}"
     # No environment says where to go or whom to trust.
     client = httpx.AsyncClient(
         verify=context_for(source.tls), trust_env=False, follow_redirects=False, timeout=FETCH_SECONDS
     )
     try:
-        async with asyncio.timeout(FETCH_SECONDS), client, client.stream("GET", url) as answer:
+        async with asyncio.timeout(FETCH_SECONDS), client, client.stream("GET", endpoint.url) as answer:
             session = answer.extensions["network_stream"].get_extra_info("ssl_object")
-            if source.tls.pins and (
-                session is None or not matches_pin(session.getpeercert(binary_form=True), source.tls.pins)
-            ):
-                raise NotFetched("the certificate is not one that is pinned")
+            certificate = None if session is None else session.getpeercert(binary_form=True)
+            if source.tls.pins and (session is None or not matches_pin(certificate, source.tls.pins)):
+                raise NotFetched(why_no_pin(certificate, _proof(endpoint.host, source.tls)))
             if answer.status_code != 200:
                 raise NotFetched(f"the answer has the status {answer.status_code}")
             text = b""
@@ -183,6 +188,31 @@ async def fetch_keys(source: KeySet) -> str:
                     raise NotFetched("the answer is larger than any key set")
             return text.decode("utf-8")
     except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, OSError, ssl.SSLError) as error:
-        raise NotFetched(type(error).__name__) from None
+        raise NotFetched(_why(error, endpoint.host, source.tls)) from None
     except UnicodeDecodeError:
         raise NotFetched("the answer is not UTF-8") from None
+
+
+def _proof(host: str, tls: Tls) -> Proof:
+    return Proof(host, tls, "identity.jwks.url", "identity.jwks.ca", "identity.jwks.pin_sha256")
+
+
+def _why(error: BaseException, host: str, tls: Tls) -> str:
+    """In words. The HTTP client wraps what the system said, several times."""
+    deepest: BaseException | None = error
+    found: OSError | None = None
+    while deepest is not None:
+        if isinstance(deepest, OSError) and (deepest.errno is not None or isinstance(deepest, ssl.SSLError)):
+            found = deepest
+        group = deepest.exceptions if isinstance(deepest, BaseExceptionGroup) else ()
+        deepest = group[0] if group else deepest.__cause__ or deepest.__context__
+    match found:
+        case ssl.SSLError():
+            return why_no_handshake(found, _proof(host, tls))
+        case socket.gaierror():
+            return f"the name `{host}` is not known"
+        case OSError():
+            return f"no connection to `{host}`: {os.strerror(found.errno).lower() if found.errno else found}"
+    if isinstance(error, TimeoutError) or "Timeout" in type(error).__name__:
+        return f"no answer of `{host}` within {FETCH_SECONDS:g} seconds"
+    return f"`{host}` gave no whole HTTP answer ({type(error).__name__})"

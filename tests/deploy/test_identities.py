@@ -69,7 +69,8 @@ def test_a_key_set_in_a_file_is_read_with_the_deployment(tmp_path: Path) -> None
     assert loaded.deployment is not None
     identity = loaded.deployment.identity
     assert isinstance(identity, JwtIdentity)
-    assert identity.keys == KeySet(document=(tmp_path / "keys.json").read_text())
+    path = tmp_path / "keys.json"
+    assert identity.keys == KeySet(document=path.read_text(), file=str(path))
     assert identity.algorithms == ("RS256", "PS256", "ES256", "EdDSA")
     assert str(tmp_path / "keys.json") in loaded.files, "a new key set is noticed"
 

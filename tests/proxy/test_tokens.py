@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
-from typing import Any
+from typing import Any, Literal
 
 import jwt
 import pytest
@@ -19,13 +19,14 @@ from policyd.deploy.model import (
     KeySet,
     Secret,
     SeveralIdentities,
+    Tls,
 )
 from policyd.proxy.caller import Claims, Unsettled
 from policyd.proxy.identity import identify_by
-from policyd.proxy.identity_keys import SOONEST, KeyRing, NotFetched
+from policyd.proxy.identity_keys import SOONEST, KeyRing, NotFetched, fetch_keys, keep_fresh
 from policyd.proxy.refusals import Refusal, for_the_log
 from tests.deploy.tokens import AUDIENCE, ISSUER, NOW, ec_key, ed_key, jwk, key_set, rsa_key, token
-from tests.upstream.scripted import run
+from tests.upstream.scripted import CERTS, OK, Scripted, answering, run, until, unused_port
 
 FILE = KeySet(document=key_set(jwk(rsa_key(), "k1"), jwk(ec_key(), "e1"), jwk(ed_key(), "d1")))
 IDENTITY = JwtIdentity(
@@ -442,3 +443,68 @@ def test_an_api_key_ends(at: float, good: bool) -> None:
     if not good:
         assert isinstance(found, Refusal)
         assert "has ended" in found.message
+
+
+def failure(scheme: Literal["http", "https"], host: str, port: int) -> str:
+    """Why keys cannot be fetched from there."""
+    found: list[str] = []
+
+    async def main() -> None:
+        with pytest.raises(NotFetched) as caught:
+            await fetch_keys(KeySet(endpoint=Endpoint(scheme, host, port, "/keys")))
+        found.append(str(caught.value))
+
+    run(main())
+    return found[0]
+
+
+def test_why_keys_cannot_be_fetched_is_said_in_words() -> None:
+    with unused_port() as port:
+        assert failure("http", "127.0.0.1", port) == "no connection to `127.0.0.1`: connection refused"
+        assert failure("http", "localhost", port) == "no connection to `localhost`: connection refused"
+    assert failure("https", "no-such-name.invalid", 443) == "the name `no-such-name.invalid` is not known"
+
+
+@pytest.mark.parametrize(
+    ("certificate", "tls", "said"),
+    [
+        ("leaf.pem", {}, "is not signed by an authority that is known here: name the PEM file of its own authority in `identity.jwks.ca`"),
+        ("other_name.pem", {"ca": (CERTS / "ca.pem").read_text()}, "is for another name: write the name that it is for in `identity.jwks.url`"),
+        ("leaf.pem", {"pins": ("0" * 64,)}, "is not one of `identity.jwks.pin_sha256`: its SHA-256 is"),
+    ],
+)  # fmt: skip
+def test_an_issuer_that_does_not_prove_itself_is_told_by_its_cause(
+    certificate: str, tls: dict[str, Any], said: str
+) -> None:
+    async def main() -> None:
+        async with Scripted(answering(OK), tls=certificate) as server:
+            endpoint = Endpoint("https", "127.0.0.1", server.port, "/keys")
+            with pytest.raises(NotFetched) as caught:
+                await fetch_keys(KeySet(endpoint=endpoint, tls=Tls(**tls)))
+            assert str(caught.value).startswith(f"the certificate of `127.0.0.1` {said}")
+
+    run(main())
+
+
+def test_failing_and_being_fetched_again_are_each_told_once_with_the_place() -> None:
+    async def main() -> None:
+        issuer = Issuer(jwk(rsa_key(), "k1"))
+        issuer.up = False
+        ring, _ = served(issuer)
+        told: list[str] = []
+        keeping = asyncio.create_task(keep_fresh(lambda: [ring], told.append))
+        await until(lambda: len(told) == 1)
+        issuer.up = True
+        issuer.now = 60.0
+        await until(lambda: len(told) == 2)
+        keeping.cancel()
+        assert told == [
+            "the keys of callers' tokens could not be fetched from https://login.example/keys: ConnectError",
+            "the keys of callers' tokens are fetched again from https://login.example/keys",
+        ]
+
+    run(main())
+
+
+def test_the_place_of_keys_in_a_file_is_its_path() -> None:
+    assert KeyRing(replace(FILE, file="/etc/policyd/keys.json")).standing().source == "/etc/policyd/keys.json"
