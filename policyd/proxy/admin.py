@@ -22,6 +22,7 @@ from policyd.proxy.identity_keys import KeysStanding
 from policyd.proxy.probe.rounds import Watched
 from policyd.proxy.reload import LoadState
 from policyd.proxy.standing import Out
+from policyd.proxy.targets import TargetView
 from policyd.proxy.targets_page import targets_in_full, targets_in_short
 from policyd.proxy.telemetry.prometheus import page
 from policyd.proxy.telemetry.series import Family
@@ -35,7 +36,7 @@ __all__ = ["Standing", "admin_app", "spelled"]
 class Standing:
     """How a sidecar stands: `digest` and `loaded_at` of the policy that serves, the texts it was read from (the root
     first) and the day it was read for, how the last load and the log do, which of its targets are out, the keys of callers'
-    tokens and whether nobody is known without them, and the targets to which the last connect failed."""
+    tokens and whether nobody is known without them, the targets to which the last connect failed, and how every target stands under load."""
 
     digest: str
     loaded_at: float
@@ -52,6 +53,7 @@ class Standing:
     keys: tuple[KeysStanding, ...] = ()
     needs_keys: bool = False
     unreached: Mapping[str, str] = field(default_factory=dict)
+    views: tuple[TargetView, ...] = ()
 
 
 def admin_app(standing: Callable[[], Standing], metrics: Callable[[], Iterable[Family]]) -> FastAPI:
@@ -80,7 +82,7 @@ def admin_app(standing: Callable[[], Standing], metrics: Callable[[], Iterable[F
                 "refused": now.log.refused,
             },
             "last_load": _load(now.load),
-            "targets": targets_in_short(now.targets, now.out, now.monotonic),
+            "targets": targets_in_short(now.targets, now.out, now.monotonic, now.views),
             "keys": [keys._asdict() for keys in now.keys],
         }
 
@@ -93,7 +95,7 @@ def admin_app(standing: Callable[[], Standing], metrics: Callable[[], Iterable[F
     @app.get("/targets")
     async def targets() -> list[dict[str, Any]]:
         now = standing()
-        return targets_in_full(now.targets, now.out, now.watched, now.monotonic, now.unreached)
+        return targets_in_full(now.targets, now.out, now.watched, now.monotonic, now.unreached, now.views)
 
     @app.get("/policy")
     async def policy() -> dict[str, Any]:

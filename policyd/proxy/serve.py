@@ -172,6 +172,7 @@ class Running:
             tuple(ring.standing() for ring in live.rings),
             needs_keys(live.deployment.identity),
             self.unreached(),
+            self.sidecar.road.targets.view(asyncio.get_running_loop().time()),
         )
 
 
@@ -197,7 +198,7 @@ async def serving(
     gate = Gate(live.serving)
     upstream = HttpUpstream(gate, live.serving.targets.values(), _say)
     out = TargetsOut()
-    road = Road(gate, upstream, Targets(live.serving.targets.values(), out))
+    road = Road(gate, upstream, Targets(live.serving.targets.values(), out, _say))
     # What telemetry looks at is asked for by it, and by then it is there.
     telemetry = Recording(live.deployment.telemetry, lambda: vitals(looked_at))
     sidecar = Sidecar(live, road, log=log, telemetry=telemetry, clock=clock)

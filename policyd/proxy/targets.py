@@ -75,6 +75,10 @@ _BY_STATUS: Final = MappingProxyType(
 )
 
 
+def _say_nothing(_: str) -> None:
+    """Nobody listens."""
+
+
 def verdict_on_status(status: int) -> Ending:
     """What an answer with this status says about its target, once it is complete. One that a caller can earn by what it
     sends (400, 404, 413, 422 …) is as good as any."""
@@ -88,11 +92,13 @@ def verdict_on_fault(kind: Kind) -> Ending:
 
 @dataclass(frozen=True, slots=True)
 class TargetView:
-    """How one target stands now, for metrics. `first_byte`: smoothed seconds from an attempt to the first byte of its
+    """How one target stands now, for metrics and whoever asks. `left_alone`: for so many seconds yet by its breaker, None
+    where it may be asked; `first_byte`: smoothed seconds from an attempt to the first byte of its
     answer; `requests_left` and `tokens_left` in the current window, None where nothing bounds them."""
 
     target: str
     breaker: BreakerState
+    left_alone: float | None
     out: str | None
     in_flight: int
     in_flight_bytes: int
@@ -106,9 +112,11 @@ class TargetView:
 class TargetState:
     """One target as it is bound."""
 
-    __slots__ = ("_out", "_rates", "bound", "breaker", "first_byte", "name", "queue_timeout", "seats")
+    __slots__ = (
+        "_out", "_rates", "_say", "_was_open", "bound", "breaker", "first_byte", "name", "queue_timeout", "seats",
+    )  # fmt: skip
 
-    def __init__(self, bound: BoundTarget, out: TargetsOut) -> None:
+    def __init__(self, bound: BoundTarget, out: TargetsOut, say: Callable[[str], None]) -> None:
         binding, load = bound.binding, bound.binding.load
         self.bound = bound
         self.name = bound.name
@@ -117,6 +125,8 @@ class TargetState:
         self.queue_timeout = load.queue_timeout
         self.first_byte: float | None = None
         self._out = out
+        self._say = say
+        self._was_open = False
         bounded = load.requests_per_minute is not None or load.tokens_per_minute is not None
         self._rates = Rates(load.requests_per_minute, load.tokens_per_minute) if bounded else None
 
@@ -159,16 +169,40 @@ class TargetState:
         self.first_byte = smoothed(self.first_byte, seconds)
         if trial:
             self.breaker.good(trial=True)
+            self._tell(None)
 
     def end(self, size: int, ending: Ending, clock: Callable[[], float], *, trial: bool) -> None:
         """The attempt ended and gives its place back. `trial`: it is one, and that is still open."""
         if ending is Ending.GOOD:
             self.breaker.good(trial=trial)
         elif ending is Ending.FAULT:
-            self.breaker.fault(clock(), trial=trial)
+            now = clock()
+            self.breaker.fault(now, trial=trial)
+            self._tell(self.breaker.wait(now))
         else:
             self.breaker.neither(trial=trial)
+        if trial:
+            self._tell(None)
         self.seats.give(size)
+
+    def _tell(self, seconds: float | None) -> None:
+        """Whoever runs it that the breaker opened, and that it closed: each once, however many trials fail in between."""
+        is_open = self.breaker.state is not BreakerState.CLOSED
+        if is_open is self._was_open:
+            return
+        self._was_open = is_open
+        if is_open:
+            self._say(
+                f"target `{self.name}` failed several times and is left alone for {seconds or 0:g} seconds, then tried"
+                " again: its breaker is open, and the attempts in the decision log say how it failed"
+            )
+        else:
+            self._say(f"target `{self.name}` answers again: its breaker is closed")
+
+    def retire(self) -> None:
+        """It is bound anew: what ends here from now on is no news."""
+        self._was_open, self._say = False, _say_nothing
+        self.seats.retire()
 
     def seen(self, now: float) -> Seen:
         """It is ready where it would not be passed over, as far as that can be said without a request. One whose trial is
@@ -181,18 +215,21 @@ class TargetState:
         requests, tokens = (None, None) if self._rates is None else self._rates.left(now)
         seats = self.seats
         return TargetView(
-            self.name, self.breaker.state, None if out is None else out.reason.value, seats.taken, seats.held,
+            self.name, self.breaker.state, self.breaker.wait(now), None if out is None else out.reason.value, seats.taken, seats.held,
             seats.limit, seats.waiting, requests, tokens, self.first_byte,
         )  # fmt: skip
 
 
 class Targets:
-    """Those that are bound now."""
+    """Those that are bound now. `say` is told when a breaker opens and when it closes."""
 
-    __slots__ = ("_states", "out")
+    __slots__ = ("_say", "_states", "out")
 
-    def __init__(self, targets: Iterable[BoundTarget], out: TargetsOut) -> None:
+    def __init__(
+        self, targets: Iterable[BoundTarget], out: TargetsOut, say: Callable[[str], None] | None = None
+    ) -> None:
         self.out = out
+        self._say = say or _say_nothing
         self._states: dict[str, TargetState] = {}
         self.rebind(targets)
 
@@ -203,10 +240,12 @@ class Targets:
         for target in targets:
             known = before.get(target.name)
             kept = known is not None and known.bound == target
-            self._states[target.name] = known if known is not None and kept else TargetState(target, self.out)
+            self._states[target.name] = (
+                known if known is not None and kept else TargetState(target, self.out, self._say)
+            )
         for name, state in before.items():
             if self._states.get(name) is not state:
-                state.seats.retire()
+                state.retire()
 
     def get(self, target: str) -> TargetState | None:
         """None where it is not bound (any more): the gate says what that means."""

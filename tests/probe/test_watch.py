@@ -57,7 +57,11 @@ def test_a_target_that_is_not_well_is_out_and_comes_back(
             assert "503" in out["reasons"][0]["detail"]
             table[("GET", "/health")] = (204, {})
             await out_for(running, "cloud")
-            assert (await running.admin("/readyz")).json["targets"] == {"in_service": 3, "out": []}
+            assert (await running.admin("/readyz")).json["targets"] == {
+                "in_service": 3,
+                "out": [],
+                "breaker_open": [],
+            }
 
     run(test())
     said = capfd.readouterr().err
