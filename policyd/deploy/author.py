@@ -14,9 +14,9 @@ from policyd.deploy.places import Path, Places
 from policyd.text.diagnostic import Diagnostic, Label, Severity
 from policyd.text.source import Source, Span
 
-__all__ = ["SECRET_NAME", "Author", "Pointing", "at_policy", "masked", "variable_span"]
+__all__ = ["Author", "Pointing", "at_policy", "masked", "variable_span"]
 
-SECRET_NAME: Final = re.compile(
+_SECRET_NAME: Final = re.compile(
     r"credential|secret|password|passwd|token|api[_-]?key|authorization|^key$", re.IGNORECASE
 )
 _REFERENCE: Final = frozenset({"env", "file", "style"})
@@ -75,7 +75,7 @@ def masked(text: str, places: Places) -> str:
     for path, place in places.known.items():
         name = path[-1] if isinstance(path[-1], str) else ""
         inside = any(isinstance(part, str) and part == "credential" for part in path[:-1])
-        if not (SECRET_NAME.search(name) or inside) or name in _REFERENCE or not path:
+        if not (_SECRET_NAME.search(name) or inside) or name in _REFERENCE or not path:
             continue
         start, end = place.value
         if end > start and text[start] != "{":

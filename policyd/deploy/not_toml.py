@@ -7,7 +7,6 @@ end is not known, so of the whole file only this line is shown, and of it nothin
 import re
 from typing import Final
 
-from policyd.deploy.author import SECRET_NAME
 from policyd.text.diagnostic import Diagnostic, Severity
 from policyd.text.source import Source, Span
 
@@ -62,9 +61,7 @@ def _shown(line: str, before: str) -> str:
     if found is None or inside:
         return _hidden(line)
     tables = [table.group() for table in map(_TABLE.match, before.split("\n")) if table]
-    if SECRET_NAME.search(found.group("key") or "") or any(
-        map(_MAY_HOLD_SECRETS.search, (line, *tables[-1:]))
-    ):
+    if any(map(_MAY_HOLD_SECRETS.search, (line, *tables[-1:]))):
         return found.group() + _hidden(line[found.end() :])
     return _LOOKS_SECRET.sub(lambda secret: _hidden(secret.group()), line)
 

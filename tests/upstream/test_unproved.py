@@ -144,6 +144,8 @@ def test_what_comes_and_goes_is_told_at_most_once_a_minute() -> None:
     assert told == ["no connection to the target `a`: x", "the target `a` is reached again"]
     now[0] += AGAIN_SECONDS
     telling.failed(error)
+    now[0] += AGAIN_SECONDS
+    telling.failed(error)
     telling.failed(UpstreamUnreachable(Kind.REFUSED, "b", "down"))
     assert told[2:] == ["no connection to the target `a`: x"]
 
