@@ -28,17 +28,18 @@ class Process:
 
 @asynccontextmanager
 async def started(
-    folder: Path, urls: dict[str, str], policy: str = POLICY, *, extra: str = ""
+    folder: Path, urls: dict[str, str], policy: str = POLICY, *, extra: str = "", relative: bool = False
 ) -> AsyncIterator[Process]:
-    """A process that serves; it is told to stop at the end unless it has."""
+    """A process that serves; it is told to stop at the end unless it has. `relative`: it is given its file by its name."""
     (folder / "sidecar.policy").write_text(policy)
     with unused_port() as proxy, unused_port() as admin:
         text = (
             deployment_text(urls, LOOPBACK, extra, {}).replace("8484", str(proxy)).replace("8485", str(admin))
         )
     (folder / "policyd.toml").write_text(text)
+    named = "policyd.toml" if relative else str(folder / "policyd.toml")
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "policyd", "serve", str(folder / "policyd.toml"), stderr=asyncio.subprocess.PIPE
+        sys.executable, "-m", "policyd", "serve", named, stderr=asyncio.subprocess.PIPE, cwd=folder
     )
     assert process.stderr is not None
     said: list[str] = []
@@ -112,6 +113,23 @@ def test_a_hangup_reads_the_deployment_again(tmp_path: Path) -> None:
             await until(lambda: any("and the deployment of" in line for line in running.said))
             answer = await exchange(running.port, post("/v1/chat/completions", CHAT))
             assert (answer.status, len(moved.requests)) == (200, 1)
+
+    run(test())
+
+
+def test_every_file_that_a_reload_complains_of_is_named_from_the_root(tmp_path: Path) -> None:
+    """Also where the deployment file was given by its name: a reader of a log does not know the folder."""
+
+    async def test() -> None:
+        async with started(tmp_path, URLS, relative=True) as running:
+            toml, policy = tmp_path / "policyd.toml", tmp_path / "sidecar.policy"
+            policy.write_text(POLICY.replace("to cloud, spare, home", "to clout"))
+            toml.write_text(toml.read_text().replace('origin = "eu"', 'origin = "eu"\n[log.x]\n', 1))
+            await until(lambda: any("what changed is not served" in line for line in running.said))
+            assert f"{toml}:" in next(line for line in running.said if "is not served" in line)
+            toml.write_text(toml.read_text().replace("[log.x]\n", ""))
+            await until(lambda: any("clout" in line for line in running.said))
+            assert f"{policy}:" in next(line for line in running.said if "clout" in line)
 
     run(test())
 

@@ -1,5 +1,4 @@
-"""Users of other gateways met: an unknown authority, a wrong name, an expired certificate and a wrong pin were one word, and
-each has another cure. Here each is told in its own sentence, once."""
+"""An unknown authority, another name, another time and another pin have different cures: each is told in its own sentence, once."""
 
 import ipaddress
 from dataclasses import replace
