@@ -9,6 +9,8 @@ here, and when a connection ends, is `wire.py`'s affair.
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
+from socket import SO_LINGER, SOL_SOCKET
+from struct import pack
 from typing import Any, Final, Protocol, cast
 
 from uvicorn.protocols.http.flow_control import FlowControl
@@ -44,7 +46,7 @@ class Line:
     the application's back. `task` is the one that `run` runs in. `held` counts the bytes of the body that wait to be taken."""
 
     __slots__ = (
-        "_chunked", "_head", "_is_head", "_left", "_news", "_owes_continue", "_peer", "_pieces", "_scope", "_waiter", "decision",
+        "_chunked", "_head", "_is_head", "_left", "_news", "_old", "_open", "_owes_continue", "_peer", "_pieces", "_scope", "_waiter", "decision",
         "disconnected", "held", "keep_alive", "more_body", "response_complete", "response_started", "task",
         "turned_away",
     )  # fmt: skip
@@ -53,12 +55,13 @@ class Line:
         self._peer = peer
         self._scope = scope
         self._is_head = scope["method"] == "HEAD"
+        self._old = scope["http_version"] == "1.0"
         self._owes_continue = expects
         self._pieces: list[bytes] = []
         self._waiter: asyncio.Future[None] | None = None
         self._news = False
         self._head = b""
-        self._chunked = False
+        self._chunked = self._open = False
         self._left = 0
         self.held = 0
         self.keep_alive = keep_alive
@@ -210,8 +213,13 @@ class Line:
         if not (self.keep_alive or closing):
             lines.append(b"connection: close")
         if not (framed or self._is_head or status in _WITHOUT_BODY):
-            self._chunked = True
-            lines.append(b"transfer-encoding: chunked")
+            if self._old:
+                # Chunks are nothing that it knows (RFC 9112, section 6.1).
+                self._open = True
+                self._ends_broken(True)
+            else:
+                self._chunked = True
+                lines.append(b"transfer-encoding: chunked")
         lines += (b"", b"")
         head = b"\r\n".join(lines)
         if head.translate(None, _PLAIN) != b"\r\n" * (len(lines) - 1):
@@ -219,6 +227,13 @@ class Line:
         self._head = head
         self.response_started = True
         self._owes_continue = False
+
+    def _ends_broken(self, broken: bool) -> None:
+        """How the connection ends if it ends now. The end of an answer that has neither a length nor chunks is the end of its
+        connection, so one that is cut has to end by a reset, whoever closes it."""
+        socket = self._peer.transport.get_extra_info("socket")
+        if socket is not None:
+            socket.setsockopt(SOL_SOCKET, SO_LINGER, pack("ii", broken, 0))
 
     def _continue(self, body: bytes, more: bool) -> None:
         head, self._head = self._head, b""
@@ -228,6 +243,9 @@ class Line:
             body = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
             if not more:
                 body += b"0\r\n\r\n"
+        elif self._open:
+            if not more:
+                self._ends_broken(False)
         elif len(body) > self._left:
             raise RuntimeError("an answer is longer than its content-length")
         else:
