@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, Phase, settings
 settings.register_profile(
     "policyd",
     deadline=None,
-    max_examples=int(os.environ.get("POLICYD_EXAMPLES", "100")),
+    max_examples=int(os.environ.get("POLICYD_EXAMPLES", "60")),
     phases=[p for p in Phase if p is not Phase.shrink or os.environ.get("POLICYD_SHRINK") != "no"],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
 )

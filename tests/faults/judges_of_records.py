@@ -93,6 +93,15 @@ def _against_client(ask: Ask, seen: Seen, record: Mapping[str, Any]) -> Iterator
         yield f"{record['bytes_in']} bytes in, where {len(ask.body)} were sent"
 
 
+def _kind(attempt: Mapping[str, Any]) -> str:
+    """What came of an attempt: an answer's status is told in its outcome where it is an error's."""
+    outcome: str = attempt["outcome"]
+    status = attempt.get("status")
+    if status is not None and outcome in {f"status_{status}", f"status_{status // 100}xx"}:
+        return "answered"
+    return outcome
+
+
 def _against_places(
     ask: Ask, record: Mapping[str, Any], came: list[Arrival], evidence: Evidence
 ) -> Iterator[str]:
@@ -106,7 +115,7 @@ def _against_places(
         if not mine:
             yield f"it arrived at {arrival.place}, and the record has no attempt there"
             continue
-        known = {a["outcome"] for a in mine} & (arrival.outcomes | _TIMEOUTS | _ENDED)
+        known = {_kind(a) for a in mine} & (arrival.outcomes | _TIMEOUTS | _ENDED)
         if "reset" in arrival.outcomes:
             # A pooled connection that proved stale; the outcome is why there was no other one.
             known |= {a["outcome"] for a in mine if a.get("stale")}

@@ -172,10 +172,10 @@ def test_llmock_has_nothing_to_say_against_us(tmp_path: Path) -> None:
                         return await insists(lambda: chats(chat, number, stream))
                     return await insists(lambda: writes(message, number, stream))
 
-            done = await asyncio.gather(*(one(number) for number in range(160)))
-            assert sum(done) > 120
+            done = await asyncio.gather(*(one(number) for number in range(90)))
+            assert sum(done) > 65
             code, said = await verdict(url)
             assert code == 0, json.dumps(said["findings"], indent=1)
-            assert said["faults_injected"] > 20
+            assert said["faults_injected"] > 10
 
     run(test())
