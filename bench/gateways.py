@@ -17,9 +17,13 @@ from typing import Final
 
 from bench.proxy_bench import HEADERS, PROXY_CORE, PROXY_PORT, nginx, running, sidecar_command
 
-__all__ = ["Way", "ways"]
+__all__ = ["NoAnswer", "Way", "free_port", "ways"]
 
 SECONDS_TO_START: Final = 60.0
+
+
+class NoAnswer(Exception):
+    """A gateway that is there and does not serve what is measured."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,7 @@ class Way:
             if done.stdout == "200":
                 return
             time.sleep(0.5)
-        raise SystemExit(
+        raise NoAnswer(
             f"{self.name} does not answer: run it by hand to see why: {' '.join(self.command or ())}"
         )
 

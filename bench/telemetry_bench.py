@@ -110,9 +110,7 @@ def ways(folder: Path) -> dict[str, float]:
     assert trace is not None
     trace.header(0)
     sampled = Finished(ended.record, ended.outcome, live, trace, 0.0)
-    out["policyd: the spans of a sampled request"] = micros(
-        lambda: spans_of(sampled, names), 5000
-    )
+    out["policyd: the spans of a sampled request"] = micros(lambda: spans_of(sampled, names), 5000)
     return out
 
 
