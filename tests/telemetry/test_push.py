@@ -284,7 +284,9 @@ def test_what_waits_has_a_bound_and_what_is_beyond_it_is_counted(tmp_path: Path)
         one.close()
         assert len(collector.spans) == MOST_WAITING
         assert len([r for r in collector.requests if r[0] == "/v1/traces"]) == MOST_WAITING // BATCH
-        counted = {labels: number for labels, number in one.read()[0].points if not isinstance(number, Spread)}
+        counted = {
+            labels: number for labels, number in one.read()[0].points if not isinstance(number, Spread)
+        }
         assert counted == {("sent",): MOST_WAITING, ("dropped",): 20, ("failed",): 0}
 
 
