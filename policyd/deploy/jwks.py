@@ -55,7 +55,8 @@ def _key_of(item: object) -> PublicKey | None:
     if not isinstance(operations, list) or "verify" not in operations:
         return None
     kid = item.get("kid")
-    if kid is not None and not isinstance(kid, str):
+    declared = item.get("alg")
+    if not isinstance(kid, str | None) or not isinstance(declared, str | None):
         return None
     try:
         found = _read(item)
@@ -64,7 +65,6 @@ def _key_of(item: object) -> PublicKey | None:
     if found is None:
         return None
     algorithms, key = found
-    declared = item.get("alg")
     if declared is not None:
         algorithms &= {declared}
     return PublicKey(kid, algorithms, key) if algorithms else None

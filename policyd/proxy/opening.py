@@ -90,6 +90,7 @@ def whose_error(data: bytes) -> Whose | None:
     if not error and said.get("type") != "error":
         return None
     about = error if isinstance(error, dict) else said
-    if about.get("type") in _AT_FAULT or about.get("code") in _AT_FAULT:
-        return Whose.REQUEST
-    return Whose.REQUEST if str(about.get("code")) in _AT_FAULT_CODES else Whose.TARGET
+    # As text: a server may say anything there, a list too, which no set can be asked for.
+    kind, code = str(about.get("type")), str(about.get("code"))
+    at_fault = kind in _AT_FAULT or code in _AT_FAULT or code in _AT_FAULT_CODES
+    return Whose.REQUEST if at_fault else Whose.TARGET

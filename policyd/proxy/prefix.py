@@ -17,7 +17,8 @@ __all__ = ["conversation_of"]
 _PIECE: Final = 1024
 _MOST_PIECES: Final = 64
 _DEEPEST: Final = 6
-_SYSTEM: Final = frozenset({"system", "developer"})
+_SYSTEM: Final = ("system", "developer")
+"""Looked for by equality: in `responses` a role may be anything."""
 
 
 def conversation_of(endpoint: EndpointName, body: Mapping[str, Any]) -> str | None:

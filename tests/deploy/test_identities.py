@@ -289,6 +289,8 @@ SMALL_RSA = jwk(rsa_key("small", 1024), "s")
         pytest.param(jwk(ec_key(), "k") | {"crv": "secp256k1"}, id="another curve"),
         pytest.param(jwk(rsa_key()) | {"kid": 7}, id="a name that is a number"),
         pytest.param({"kty": "RSA"}, id="no key at all"),
+        pytest.param({**jwk(ec_key(), "x"), "alg": ["ES256"]}, id="a list of algorithms"),
+        pytest.param({**jwk(ec_key(), "x"), "crv": []}, id="a curve that is none"),
         pytest.param("key", id="no object"),
     ],
 )  # fmt: skip

@@ -20,6 +20,7 @@ EVENTS = {
     "the request is at fault": (b'data: {"error":{"type":"invalid_request_error","message":"m"}}\n\n', False),
     "the request is at fault, by a number": (b'data: {"error":{"code":400}}\n\n', False),
     "the request is at fault, by a number in a text": (b'data: {"error":{"type":"None","code":"400"}}\n\n', False),
+    "a type and a code that are no words": (b'data: {"error":{"type":[],"code":{"a":1}}}\n\n', True),
     "no JSON": (b'data: "error" of sorts\n\n', False),
     "JSON that is no object": (b'data: ["error"]\n\n', False),
     "a comment only": (b": processing\n\n", None),

@@ -21,6 +21,11 @@ BEGINNINGS: dict[str, tuple[EndpointName, dict[str, object], dict[str, object]]]
         {"messages": [{"role": "user", "content": PLAIN}, *REST]},
     ),
     "responses": (EndpointName.RESPONSES, {"instructions": "i", "input": [FIRST]}, {"instructions": "i", "input": [FIRST, *REST]}),
+    "responses with a role that is no word": (
+        EndpointName.RESPONSES,
+        {"input": [{"role": [], "content": "x"}]},
+        {"input": [{"role": [], "content": "x"}, *REST]},
+    ),
     "a name of the caller's": (
         EndpointName.RESPONSES,
         {"prompt_cache_key": "k", "input": "a"},
