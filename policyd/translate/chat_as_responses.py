@@ -64,7 +64,10 @@ def _items(message: Json, response: str, names: dict[str, tuple[str, str]]) -> l
             parts.append(part(words))
     if parts:
         items.append(message_item(response, len(items), parts))
-    for number, call in enumerate(message.get("tool_calls") or []):
+    calls = message.get("tool_calls") or []
+    if not isinstance(calls, list):
+        raise Unsayable("the answer's calls are no list")
+    for number, call in enumerate(calls):
         told = call_of(call, f"call_{response}_{number}")
         items.append(call_item(response, len(items), told, called(told["name"], names)))
     return items

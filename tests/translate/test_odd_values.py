@@ -1,4 +1,4 @@
-"""Whatever stands where a value should: a request is said, or something would be lost; nothing else happens."""
+"""Whatever stands where a value should: a request is said, or something would be lost; an answer is said, or cannot be."""
 
 import copy
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from typing import Any, Final
 import pytest
 
 from policyd.translate.directions import DIRECTIONS
-from policyd.translate.loss import Loss
+from policyd.translate.loss import Loss, Unsayable
 
 BASES: Final[dict[str, dict[str, Any]]] = {
     "messages": {
@@ -127,11 +127,8 @@ def places(value: object, before: tuple[Any, ...] = ()) -> Iterator[tuple[Any, .
         yield from places(inner, (*before, key))
 
 
-@pytest.mark.parametrize("endpoint", BASES)
-def test_any_value_at_any_place_is_said_or_a_loss(endpoint: str) -> None:
-    base = BASES[endpoint]
-    assert not isinstance(DIRECTIONS[endpoint].request(base), Loss)
-    tried = 0
+def with_odd_values(base: dict[str, Any]) -> Iterator[tuple[object, dict[str, Any]]]:
+    """The same with each odd value at each place, and where that is."""
     for place in places(base):
         for odd in ODD:
             body = copy.deepcopy(base)
@@ -139,6 +136,50 @@ def test_any_value_at_any_place_is_said_or_a_loss(endpoint: str) -> None:
             for key in place[:-1]:
                 inner = inner[key]
             inner[place[-1]] = odd
-            assert isinstance(DIRECTIONS[endpoint].request(body), dict | Loss), (place, odd)
-            tried += 1
+            yield (place, odd), body
+
+
+@pytest.mark.parametrize("endpoint", BASES)
+def test_any_value_at_any_place_is_said_or_a_loss(endpoint: str) -> None:
+    assert not isinstance(DIRECTIONS[endpoint].request(BASES[endpoint]), Loss)
+    tried = 0
+    for where, body in with_odd_values(BASES[endpoint]):
+        assert isinstance(DIRECTIONS[endpoint].request(body), dict | Loss), where
+        tried += 1
     assert tried > 300
+
+
+CHAT: Final[dict[str, Any]] = {
+    "id": "a", "object": "chat.completion", "model": "m",
+    "choices": [{
+        "index": 0,
+        "message": {
+            "role": "assistant", "content": "x", "reasoning_content": "r",
+            "tool_calls": [{"id": "t", "type": "function", "function": {"name": "f", "arguments": "{}"}}],
+        },
+        "finish_reason": "tool_calls",
+    }],
+    "usage": {"prompt_tokens": 1, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": 1}},
+}  # fmt: skip
+MESSAGE: Final[dict[str, Any]] = {
+    "id": "a", "type": "message", "role": "assistant", "model": "m",
+    "content": [
+        {"type": "thinking", "thinking": "t", "signature": "s"}, {"type": "text", "text": "x"},
+        {"type": "tool_use", "id": "t", "name": "f", "input": {}},
+    ],
+    "stop_reason": "tool_use", "stop_sequence": None, "usage": {"input_tokens": 1, "output_tokens": 2},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("endpoint", BASES)
+def test_any_value_in_an_answer_is_said_or_cannot_be(endpoint: str) -> None:
+    direction, asked = DIRECTIONS[endpoint], BASES[endpoint]
+    answer = CHAT if direction.into == "chat" else MESSAGE
+    assert isinstance(direction.whole(answer, asked), dict)
+    tried = 0
+    for _, body in with_odd_values(answer):
+        try:
+            direction.whole(body, asked)
+        except Unsayable:
+            tried += 1
+    assert tried > 10
