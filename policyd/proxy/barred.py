@@ -8,6 +8,7 @@ where gateways look for the deployment to choose and for the log to write to.
 from collections.abc import Mapping
 from typing import Any, Final
 
+from policyd.policy.builtins import DIALECT_ENDPOINTS
 from policyd.policy.decision import Plan
 from policyd.proxy.live import Live
 from policyd.proxy.refusals import Refusal, refuse
@@ -23,7 +24,6 @@ MOST_KEYS: Final = 8
 """Keys that a refusal names."""
 
 _METADATA: Final = "metadata"
-_OF_ANTHROPIC: Final = frozenset({EndpointName.MESSAGES, EndpointName.COUNT_TOKENS})
 _USER: Final = frozenset({"user_id"})
 _NONE: Final[frozenset[str]] = frozenset()
 
@@ -61,7 +61,7 @@ def _labels(endpoint: EndpointName, parsed: Mapping[str, Any]) -> tuple[str, ...
         return ()
     if not isinstance(said, dict):
         return (_METADATA,)
-    known = _USER if endpoint in _OF_ANTHROPIC else _NONE
+    known = _USER if endpoint in DIALECT_ENDPOINTS["anthropic"] else _NONE
     return tuple(f"{_METADATA}.{key}" for key in said if key not in known)
 
 

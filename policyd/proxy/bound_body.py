@@ -23,10 +23,8 @@ _NOTHING: Final[Mapping[str, bytes]] = MappingProxyType({})
 def bound_body(binding: Binding, body: Body, named: str, more: Mapping[str, bytes] = _NOTHING) -> bytes:
     """The bytes to send. `named` is the model that the body names, `more` are values that policyd asks for on its own, which
     give way to the binding's; every byte that is not told here stays as it came."""
-    model = binding.model_for(named)
-    if not binding.send and not more:
-        return body.raw if model == named else put_values(body, {"model": orjson.dumps(model)})
     values = {**more, **{key: text.encode() for key, text in binding.send}}
+    model = binding.model_for(named)
     if model != named:
         values["model"] = orjson.dumps(model)
     return put_values(body, values)

@@ -15,6 +15,7 @@ from typing import Literal as Lit
 
 import orjson
 
+from policyd.policy.builtins import DIALECT_ENDPOINTS
 from policyd.traffic.refused import CallerFault, Refused
 
 __all__ = [
@@ -199,7 +200,7 @@ def stream_error(refusal: Refusal, endpoint: str, decision: str, *, tail: bytes)
     cut in the middle is ended first."""
     lead = b"" if not tail or tail.endswith((b"\n\n", b"\r\n\r\n")) else b"\n\n"
     message = _said(refusal, decision)
-    if endpoint in {"messages", "count_tokens"}:
+    if endpoint in DIALECT_ENDPOINTS["anthropic"]:
         event = {"type": "error", "error": {"type": "api_error", "message": message}, "request_id": decision}
         return b"%sevent: error\ndata: %s\n\n" % (lead, orjson.dumps(event))
     error = {"message": message, "type": "server_error", "param": None, "code": refusal.code}

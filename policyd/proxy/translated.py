@@ -13,6 +13,7 @@ from typing import Any, Final
 import orjson
 
 from policyd.deploy.model import Binding
+from policyd.policy.builtins import DIALECT_ENDPOINTS
 from policyd.policy.program import Target
 from policyd.proxy.bound_body import bound_body
 from policyd.proxy.outbound import Headers
@@ -27,12 +28,12 @@ from policyd.translate.later_system import as_users
 from policyd.translate.loss import Loss, Unsayable
 from policyd.translate.marks import BEGIN, REASONING_KEYS, mark_of, without_marked
 
-__all__ = ["ANTHROPIC_VERSION", "OF_ANTHROPIC", "SaidBack", "Speech", "Translation", "speech_of", "unmarked"]
+__all__ = ["ANTHROPIC_VERSION", "SaidBack", "Speech", "Translation", "speech_of"]
 
 ANTHROPIC_VERSION: Final = b"2023-06-01"
 """What a request to Anthropic's messages must name, where its caller speaks another dialect."""
 
-OF_ANTHROPIC: Final = frozenset({EndpointName.MESSAGES, EndpointName.COUNT_TOKENS})
+_OF_ANTHROPIC: Final = DIALECT_ENDPOINTS["anthropic"]
 """Where thinking has signatures."""
 
 _MARK: Final = (BEGIN + "reasoning").encode()
@@ -68,7 +69,7 @@ def speech_of(target: Target) -> Speech:
 class Translation:
     """One request in the other dialect, made when it is first asked for. INVARIANT: the same whatever the target."""
 
-    __slots__ = ("_asked", "_body", "_direction", "_endpoint", "_said")
+    __slots__ = ("_asked", "_body", "_direction", "_endpoint", "_own", "_said")
 
     def __init__(self, endpoint: EndpointName, body: Body) -> None:
         self._endpoint = endpoint
@@ -76,6 +77,7 @@ class Translation:
         self._direction: Direction | None = DIRECTIONS.get(endpoint.value)
         self._asked = body.parsed
         self._said: dict[str, Any] | Loss | None = None
+        self._own: Body | None = None
 
     def said(self) -> dict[str, Any] | Loss:
         """The body, or what would be lost. Pure but for remembering it: with a large body, call it off the event loop."""
@@ -90,7 +92,7 @@ class Translation:
     def may_differ(self, translated: frozenset[str]) -> bool:
         """Whether any target may get the request in another form than it came in, by the endpoints that are translated for
         some target."""
-        return self._endpoint in OF_ANTHROPIC or self._endpoint in translated
+        return self._endpoint in _OF_ANTHROPIC or self._endpoint in translated
 
     def readings(self, translated: frozenset[str]) -> tuple[Reading, ...]:
         """The forms besides the one that came in which a target may get the request, each read like one that came so."""
@@ -99,11 +101,16 @@ class Translation:
             said = self.said()
             if not isinstance(said, Loss):
                 out.append(read_request(EndpointName(self._direction.into), said))
-        if self._endpoint in OF_ANTHROPIC:
-            own = unmarked(self._body)
-            if own is not self._body:
-                out.append(read_request(self._endpoint, own.parsed))
+        own = self.own()
+        if own is not self._body:
+            out.append(read_request(self._endpoint, own.parsed))
         return tuple(out)
+
+    def own(self) -> Body:
+        """The body for a target that speaks the caller's dialect: nearly always the one that came."""
+        if self._own is None:
+            self._own = _unmarked(self._body) if self._endpoint in _OF_ANTHROPIC else self._body
+        return self._own
 
     def way(self, binding: Binding, speech: Speech, headers: Headers, named: str) -> Way:
         """How the request is said to a target. `headers` are the caller's that may pass to it, `named` is the caller's model."""
@@ -145,7 +152,7 @@ def _headers(headers: Headers, direction: Direction, binding: Binding) -> Header
     return out
 
 
-def unmarked(body: Body) -> Body:
+def _unmarked(body: Body) -> Body:
     """A messages request for a server that speaks messages: without thinking that policyd made of a chat answer, whose mark
     such a server would take for a signature and refuse. Nearly always the body itself."""
     if _MARK not in body.raw:

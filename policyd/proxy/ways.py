@@ -11,7 +11,7 @@ from policyd.proxy.azure import azure_address, without_version
 from policyd.proxy.bound_body import bound_body
 from policyd.proxy.live import Live
 from policyd.proxy.outbound import Headers, known_headers, known_query, onward_query
-from policyd.proxy.translated import OF_ANTHROPIC, Translation, unmarked
+from policyd.proxy.translated import Translation
 from policyd.proxy.usage_chunk import NOTHING_MORE, Unasked, asking_for_usage, uncompressed
 from policyd.proxy.way import Way
 from policyd.traffic.body import Body
@@ -34,7 +34,7 @@ def ways(
     plain, asked = endpoint.path.encode(), onward_query(query)
     asked = without_version(asked) if endpoint.azure else asked
     asking = asking_for_usage(endpoint.name, body.parsed)
-    own = unmarked(body) if endpoint.name in OF_ANTHROPIC else body
+    own = translation.own()
 
     def way_to(target: str) -> Way:
         binding = live.bindings[target]

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from policyd.deploy.model import Binding
 from policyd.engine.axes import StringAxis
+from policyd.policy.builtins import DIALECT_ENDPOINTS
 from policyd.proxy.live import Live
 
 __all__ = ["NO_PLACE", "REASONS", "Names", "Place", "operation_of"]
@@ -114,5 +115,5 @@ def _provider(binding: Binding, endpoint: str) -> str:
         if host == suffix or host.endswith((suffix,) if suffix[0] == "." else (f".{suffix}", f"-{suffix}")):
             return provider
     # One that has a single dialect speaks it whatever the caller does.
-    asked = "anthropic" if endpoint in {"messages", "count_tokens"} else "openai"
+    asked = "anthropic" if endpoint in DIALECT_ENDPOINTS["anthropic"] else "openai"
     return asked if asked in binding.dialects else next(iter(binding.dialects))
