@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final, TypeVar
 
+from policyd.detect.scanner import DetectorFailed, Scanner
 from policyd.policy.program import MAX_NUMBER
 from policyd.policy.request import EVERYTHING, expand_names
 from policyd.proxy.lanes import Lanes, Stopped, shared_lanes, until_stopped
-from policyd.traffic.detect import DetectorFailed, Scanner
 from policyd.traffic.reading import Reading
 from policyd.traffic.tokens import TokenCounter, byte_bounds, preload
 

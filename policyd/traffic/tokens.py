@@ -20,7 +20,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Final, Protocol
 
-from policyd.traffic.memo import Memo
+from policyd.memo import Memo
 
 __all__ = ["TokenCounter", "Tokenizer", "byte_bounds", "count_till_limit", "counting_steps", "preload"]
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from policyd.detect.scanner import scan
 from policyd.pipeline import Ready
-from policyd.traffic.detect import scan
 from tests.faults.allowed import Oracle
 from tests.faults.asks import SECRETS, ask
 from tests.faults.evidence import Arrival, Ask, Evidence, Generation, Sample, Seen, Stretch

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Final
 
+from policyd.detect.scanner import Scanner
 from policyd.policy.request import expand_names
-from policyd.traffic.detect import Scanner
-from tests.traffic.test_detect import CARDS, IBANS, SECRETS
+from tests.detect.test_detect import CARDS, IBANS, SECRETS
 
 __all__ = ["text_with"]
 

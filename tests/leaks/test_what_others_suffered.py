@@ -16,10 +16,10 @@ from typing import Any, Final
 import orjson
 import pytest
 
+from policyd.detect.scanner import DetectorFailed, Scanner
 from policyd.proxy.reload import NotLive, bring_up
 from policyd.proxy.standing import Why
 from policyd.text.diagnostic import Severity
-from policyd.traffic.detect import DetectorFailed, Scanner
 from tests.proxy.bench import (
     CHAT,
     MESSAGES,

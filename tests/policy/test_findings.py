@@ -2,8 +2,8 @@
 
 import pytest
 
+from policyd.detect.scanner import known_findings
 from policyd.policy.findings import FINDINGS, is_finding
-from policyd.traffic.detect import known_findings
 
 
 def test_the_table_is_what_the_detectors_find() -> None:

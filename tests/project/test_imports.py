@@ -27,13 +27,15 @@ ALLOWED: Final[dict[str, frozenset[str]]] = {
     "reports": frozenset({"policy", "text"}),
     "trials": frozenset({"proofs", "engine", "policy", "text"}),
     "deploy": frozenset({"policy", "text"}),
-    "traffic": frozenset({"policy"}),
+    "memo": frozenset(),
+    "detect": frozenset({"memo"}),
+    "traffic": frozenset({"memo", "policy"}),
     "translate": frozenset(),
     "pipeline": frozenset({"syntax", "resolve", "engine", "proofs", "trials", "policy", "text"}),
-    "proxy": frozenset({"traffic", "translate", "deploy", "engine", "proofs", "pipeline", "policy", "text"}),
+    "proxy": frozenset({"memo", "detect", "traffic", "translate", "deploy", "engine", "proofs", "pipeline", "policy", "text"}),
     "demo": frozenset(),
     "cli": frozenset(
-        {"compare", "explain", "graph", "reports", "demo", "deploy", "engine", "pipeline", "policy", "proofs", "proxy", "resolve", "syntax", "text", "traffic", "translate", "trials"}
+        {"compare", "detect", "explain", "graph", "reports", "demo", "deploy", "engine", "pipeline", "policy", "proofs", "proxy", "resolve", "syntax", "text", "traffic", "translate", "trials"}
     ),
     "__main__": frozenset({"cli"}),
 }  # fmt: skip

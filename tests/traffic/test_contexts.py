@@ -7,8 +7,8 @@ from typing import Any
 import orjson
 import pytest
 
+from policyd.detect.scanner import Scanner
 from policyd.traffic.contexts import NEIGHBOUR, number_row
-from policyd.traffic.detect import Scanner
 from policyd.traffic.endpoints import EndpointName
 from policyd.traffic.read import read_request
 from tests.traffic import bodies

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policyd.traffic.memo import Memo
+from policyd.memo import Memo
 from policyd.traffic.tokens import PIECE, TokenCounter, byte_bounds, count_till_limit, counting_steps
 
 tokenizer = pytest.importorskip("bpe_openai._bindings", reason="needs bpe-openai").tokenizer_for_encoding(

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from policyd.traffic.checks import has_key_body, is_jwt, is_literal_password, is_random
+from policyd.detect.checks import has_key_body, is_jwt, is_literal_password, is_random
 
 __all__ = ["PATTERNS", "Pattern"]
 

@@ -1,6 +1,6 @@
 """National identity numbers: digits whose meaning is arithmetic and the words around them.
 
-Comes in: UTF-8 bytes. Goes out: findings such as `national-id.us-ssn`. A number with a form of its own (dashes at fixed
+Comes in: UTF-8 bytes. Goes out: hits such as `national-id.us-ssn`. A number with a form of its own (dashes at fixed
 places, letters) counts by its check digits; a bare run of digits also needs a word nearby that says what it is.
 
 Check digits are python-stdnum's. Countries covered: see `RULES`.
@@ -9,13 +9,13 @@ Check digits are python-stdnum's. Countries covered: see `RULES`.
 import importlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import islice
+from functools import lru_cache, partial
 from typing import Any, Final
 
-__all__ = ["FEWEST_DIGITS", "LETTERED", "NATIONAL_IDS", "find_national_ids"]
+from policyd.detect.detector import Detector, Hit, candidates, compiled
 
-MOST_CANDIDATES: Final = 2_000
+__all__ = ["NATIONAL_ID", "NATIONAL_ID_IN_LETTERS"]
+
 CONTEXT: Final = 80
 SHORTEST: Final = 9
 
@@ -56,22 +56,9 @@ def _alone(rule: Rule) -> str:
     return rf"(?:^|[^0-9A-Za-z_.\-])({rule.expression})(?:$|[^0-9A-Za-z_])"
 
 
-LETTERED: Final = tuple(_alone(rule) for rule in RULES if rule.lettered)
-
-NATIONAL_IDS: Final = frozenset(rule.finding for rule in RULES)
-
-
 @lru_cache(maxsize=1)
 def _compiled() -> tuple[Any, tuple[tuple[Rule, Any, Any], ...]]:
     """Any rule's words at once, which most texts have none of, and each rule's own expressions."""
-    import re2  # type: ignore[import-untyped]  # noqa: PLC0415
-
-    options = re2.Options()
-    options.encoding = options.Encoding.LATIN1
-
-    def compiled(expression: str) -> Any:
-        return re2.compile(expression.encode("ascii"), options)
-
     anything = compiled("(?i)" + "|".join(rule.words for rule in RULES if rule.words))
     return anything, tuple(
         (
@@ -89,26 +76,35 @@ def _validator(module: str) -> Callable[[str], object]:
     return valid
 
 
-def find_national_ids(data: bytes) -> Iterator[str]:
-    """The kinds of national id in a text. More candidates than the cap count as found. A text with fewer than
-    `FEWEST_DIGITS` that matches nothing of `LETTERED` has none, and need not be asked for."""
+def _find(data: bytes, lettered: bool) -> Iterator[Hit]:
     if len(data) < SHORTEST:
         return
     anything, rules = _compiled()
     worded: bool | None = None
     for rule, expression, words in rules:
+        if rule.lettered is not lettered:
+            continue
         if words is not None:
             if worded is None:
                 worded = anything.search(data) is not None
             if not worded or words.search(data) is None:
                 continue
-        for count, match in enumerate(islice(expression.finditer(data), MOST_CANDIDATES + 1)):
-            if count == MOST_CANDIDATES or _counts(rule, words, data, *match.span(1)):
-                yield rule.finding
-                break
+        yield from candidates(rule.finding, expression, data, partial(_counts, rule, words))
 
 
 def _counts(rule: Rule, words: Any, data: bytes, start: int, end: int) -> bool:
     if words is not None and words.search(data[max(0, start - CONTEXT) : end + CONTEXT]) is None:
         return False
     return not rule.module or bool(_validator(rule.module)(data[start:end].decode("ascii")))
+
+
+NATIONAL_ID: Final = Detector(
+    frozenset(rule.finding for rule in RULES if not rule.lettered),
+    partial(_find, lettered=False),
+    digits=FEWEST_DIGITS,
+)
+NATIONAL_ID_IN_LETTERS: Final = Detector(
+    frozenset(rule.finding for rule in RULES if rule.lettered),
+    partial(_find, lettered=True),
+    shape="|".join(_alone(rule) for rule in RULES if rule.lettered),
+)

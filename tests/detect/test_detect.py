@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policyd.traffic import detect
-from policyd.traffic.cards import is_card, luhn
-from policyd.traffic.detect import MOST_CANDIDATES, DetectorFailed, Scanner, known_findings, scan, visible
-from policyd.traffic.patterns import PATTERNS
+from policyd.detect.cards import is_card, luhn
+from policyd.detect.detector import MOST_CANDIDATES, Hit, candidates, compiled
+from policyd.detect.engine import Engine
+from policyd.detect.patterns import PATTERNS
+from policyd.detect.scanner import DetectorFailed, Scanner, known_findings, scan
+from policyd.detect.visible import visible
 
 
 def found(*texts: str) -> set[str]:
@@ -105,8 +107,8 @@ def test_a_secret_is_found(finding: str, text: str) -> None:
 
 
 def test_every_pattern_can_be_compiled_and_names_what_a_policy_may_ask_for() -> None:
-    assert detect._engines().rules
     for pattern in PATTERNS:
+        assert compiled(pattern.expression) is not None
         assert pattern.finding.split(".")[0] in {"secret", "private-key"}
         assert all(keyword == keyword.lower() for keyword in pattern.keywords)
     assert {"card-number", "iban", "secret.aws", "private-key.pem", "national-id.us-ssn"} <= known_findings()
@@ -394,8 +396,8 @@ def test_no_more_candidates_than_the_cap_are_looked_at() -> None:
         return False
 
     pattern = next(p for p in PATTERNS if p.finding == "secret.jwt")
-    expression = next(e for p, e in detect._engines().rules if p is pattern)
-    assert detect._any_candidate(expression, b"eyJub25lIjox.eyJub25lIjox.AAAAAAAA " * 50_000, never)
+    flood = b"eyJub25lIjox.eyJub25lIjox.AAAAAAAA " * 50_000
+    assert list(candidates("x", compiled(pattern.expression), flood, never)) == [Hit("x", 0, len(flood))]
     assert asked == MOST_CANDIDATES
 
 
@@ -421,20 +423,20 @@ def test_findings_of_a_text_are_remembered(monkeypatch: pytest.MonkeyPatch) -> N
     text = "x" * 100 + " ghp_" + letters(36)
     first = scanner.scan([text])
 
-    def broken(_text: str) -> frozenset[str]:
+    def broken(_engine: Engine, _data: bytes) -> frozenset[str]:
         raise AssertionError("looked again")
 
-    monkeypatch.setattr(detect, "find", broken)
+    monkeypatch.setattr(Engine, "names_in", broken)
     assert scanner.scan([text]) == first == {"secret.github"}
     with pytest.raises(DetectorFailed):
         scanner.scan([text + "!"])
 
 
 def test_an_error_in_a_detector_is_said_and_carries_no_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(text: str) -> frozenset[str]:
-        raise ValueError(text)
+    def broken(_engine: Engine, data: bytes) -> frozenset[str]:
+        raise ValueError(data)
 
-    monkeypatch.setattr(detect, "find", broken)
+    monkeypatch.setattr(Engine, "names_in", broken)
     with pytest.raises(DetectorFailed) as failed:
         Scanner().scan(["the secret text"])
     assert "secret text" not in str(failed.value)

@@ -15,25 +15,10 @@ import orjson
 
 __all__ = [
     "has_key_body",
-    "is_iban",
     "is_jwt",
     "is_literal_password",
     "is_random",
 ]
-
-
-def is_iban(text: bytes, start: int, end: int) -> bool:
-    """A valid IBAN, or one followed by more capitals in the same grouping. Lengths and check digits as python-stdnum has
-    them (the SWIFT registry, ISO 13616)."""
-    from stdnum import iban  # noqa: PLC0415 - its tables cost 20 ms that most processes never need
-
-    pieces = re.split(r"[ \-]", text[start:end].decode("ascii", "replace"))
-    number = ""
-    for piece in pieces:
-        number += piece
-        if len(number) >= 15 and iban.is_valid(number, check_country=False):
-            return True
-    return False
 
 
 BODY: Final = re.compile(rb"[A-Za-z0-9+/]{20}")

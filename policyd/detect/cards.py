@@ -1,20 +1,20 @@
 """Payment cards: numbers that an issuer could have given out, written the way people write them.
 
-Comes in: UTF-8 bytes. Goes out: yes or no. The one idea: Luhn alone fits every tenth number, so a number must also begin
+Comes in: UTF-8 bytes. Goes out: where they stand. The one idea: Luhn alone fits every tenth number, so a number must also begin
 like an issuer's, have that issuer's length, and either stand alone in a usual grouping or stand near a word about cards.
 Fractions, identifiers, and tables of numbers are not cards unless the text around them says so.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Iterator
 from functools import lru_cache
-from itertools import islice
 from typing import Any, Final
 
-__all__ = ["CARD_DIGITS", "has_card", "is_card", "luhn"]
+from policyd.detect.detector import MOST_CANDIDATES, Detector, Hit, candidates, compiled
 
-MOST_CANDIDATES: Final = 2_000
-"""Numbers in one text that are looked at closely. One more, and there is a card in it."""
+__all__ = ["CARD", "is_card", "luhn"]
+
+NAME: Final = "card-number"
 
 CONTEXT: Final = 80
 """Bytes on each side of a number in which a word may say what it is."""
@@ -117,35 +117,19 @@ LONGEST_ROW: Final = 8
 
 
 @lru_cache(maxsize=1)
-def _expressions() -> tuple[Any, Any, Any, Any, Any, Any, Any]:
-    import re2  # type: ignore[import-untyped]  # noqa: PLC0415
-
-    options = re2.Options()
-    options.encoding = options.Encoding.LATIN1
-    forms = (ANY, CONTIGUOUS, FOURS, REGULAR, SPREAD, LOOSE, CARD_WORDS)
-    possible, contiguous, fours, regular, spread, loose, words = (
-        re2.compile(form, options) for form in forms
-    )
-    return possible, contiguous, fours, regular, spread, loose, words
+def _expressions() -> tuple[Any, ...]:
+    return tuple(map(compiled, (ANY, CONTIGUOUS, FOURS, REGULAR, SPREAD, LOOSE, CARD_WORDS)))
 
 
-def has_card(text: bytes) -> bool:
-    """Whether a card number stands in the text."""
+def find_cards(text: bytes) -> Iterator[Hit]:
+    """The card numbers of a text, some perhaps twice."""
     possible, contiguous, fours, regular, spread, loose, words = _expressions()
     if possible.search(text) is None:
-        return False
-    if _any(contiguous, text, _plain) or _any(fours, text, _row) or _any(regular, text, _whole):
-        return True
-    if _any(spread, text, _apart):
-        return True
-    return words.search(text) is not None and _near_words(loose, text)
-
-
-def _any(expression: Any, text: bytes, check: Callable[[bytes, int, int], bool]) -> bool:
-    for count, match in enumerate(islice(expression.finditer(text), MOST_CANDIDATES + 1)):
-        if count == MOST_CANDIDATES or check(text, *match.span(1)):
-            return True
-    return False
+        return
+    for expression, check in ((contiguous, _plain), (fours, _row), (regular, _whole), (spread, _apart)):
+        yield from candidates(NAME, expression, text, check)
+    if words.search(text) is not None:
+        yield from _near_words(loose, text)
 
 
 def _plain(text: bytes, start: int, end: int) -> bool:
@@ -185,7 +169,7 @@ def _row_of(digits: str) -> bool:
     return is_card(digits) or is_card(digits[:16])
 
 
-def _near_words(loose: Any, text: bytes) -> bool:
+def _near_words(loose: Any, text: bytes) -> Iterator[Hit]:
     """Numbers in any grouping whose surroundings speak of cards. Only the ends of a long run of digits have any."""
     close = 0
     for match in loose.finditer(text):
@@ -194,13 +178,13 @@ def _near_words(loose: Any, text: bytes) -> bool:
             continue
         close += 1
         if close > MOST_CANDIDATES:
-            return True
+            yield Hit(NAME, 0, len(text))
+            return
         ends = (
             [(start, end)] if end - start <= 2 * CONTEXT else [(start, start + CONTEXT), (end - CONTEXT, end)]
         )
         if any(_anywhere(_groups(text[a:b])) for a, b in ends):
-            return True
-    return False
+            yield Hit(NAME, start, end)
 
 
 def _groups(text: bytes) -> list[str]:
@@ -218,3 +202,6 @@ def _anywhere(groups: list[str]) -> bool:
             if is_card(digits):
                 return True
     return False
+
+
+CARD: Final = Detector(frozenset({NAME}), find_cards, digits=CARD_DIGITS)

@@ -1,0 +1,61 @@
+"""What a detector is: when it has to look at a text at all, and where it finds what.
+
+The one idea: looking is dear and ruling out is cheap, so a detector says what a text must hold before it is asked: one of
+some words, so many digits, a shape. The engine asks for all of that in one pass for all detectors together.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Final, NamedTuple, TypeAlias
+
+__all__ = ["MOST_CANDIDATES", "Check", "Detector", "Hit", "candidates", "compiled"]
+
+MOST_CANDIDATES: Final = 2_000
+"""Candidates of one format in one text that are looked at. One more, and the finding counts as present."""
+
+Check: TypeAlias = Callable[[bytes, int, int], bool]
+"""Whether the candidate at these bounds of a text is one. Looks at a bounded stretch around it."""
+
+
+class Hit(NamedTuple):
+    """A finding and the bytes of the searched text in which it stands; the whole text where it cannot be told."""
+
+    name: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Detector:
+    """Finds `names` in UTF-8 bytes. It is asked only where one of `keywords` occurs (ASCII, case ignored; none: always),
+    where there are at least so many ASCII `digits`, and where the expression `shape` matches (none: always). `find` is
+    linear in the text; it may report one thing twice."""
+
+    names: frozenset[str]
+    find: Callable[[bytes], Iterator[Hit]]
+    keywords: tuple[str, ...] = ()
+    digits: int = 0
+    shape: str | None = None
+
+
+def compiled(expression: str | bytes) -> Any:
+    """An expression of RE2 over bytes: linear on every input, and other threads run meanwhile."""
+    import re2  # type: ignore[import-untyped]  # noqa: PLC0415
+
+    options = re2.Options()
+    options.encoding = options.Encoding.LATIN1
+    options.log_errors = False
+    return re2.compile(expression if isinstance(expression, bytes) else expression.encode("ascii"), options)
+
+
+def candidates(name: str, expression: Any, data: bytes, check: Check | None) -> Iterator[Hit]:
+    """The matches that pass the check, or their only group. More candidates than are looked at: the whole text."""
+    group = 1 if expression.groups else 0
+    for count, match in enumerate(islice(expression.finditer(data), MOST_CANDIDATES + 1)):
+        if count == MOST_CANDIDATES:
+            yield Hit(name, 0, len(data))
+            return
+        start, end = match.span(group)
+        if check is None or check(data, start, end):
+            yield Hit(name, start, end)

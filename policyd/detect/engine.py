@@ -1,0 +1,83 @@
+"""All detectors over one text.
+
+Comes in: a text as a reader sees it, in UTF-8. Goes out: hits. The one idea: one pass of an Aho-Corasick automaton and one
+of RE2 say which detectors could find anything at all, and only those look.
+
+Threads: an `Engine` may be used from several at once; both passes let other threads run.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+from policyd.detect.detector import Detector, Hit, compiled
+
+__all__ = ["SHORTEST", "Engine"]
+
+CHUNK: Final = 1 << 18
+"""Bytes that the automaton is given at once: it returns all its matches as a list."""
+
+DIGITS: Final = b"0123456789"
+
+SHORTEST: Final = 8
+"""A shorter text holds nothing that any detector knows."""
+
+
+class Engine:
+    """Immutable after it was made, which compiles every expression: some 20 MB and 50 ms for the built-in ones."""
+
+    __slots__ = ("_always", "_automaton", "_by_keyword", "_detectors", "_longest", "_shapes")
+
+    def __init__(self, detectors: Iterable[Detector]) -> None:
+        import ahocorasick_rs  # noqa: PLC0415
+
+        self._detectors = tuple(detectors)
+        keywords = sorted({k for d in self._detectors for k in d.keywords})
+        self._automaton: Any = ahocorasick_rs.BytesAhoCorasick([k.encode("ascii") for k in keywords])
+        self._by_keyword = tuple(
+            frozenset(i for i, d in enumerate(self._detectors) if k in d.keywords) for k in keywords
+        )
+        self._always = frozenset(i for i, d in enumerate(self._detectors) if not d.keywords)
+        self._longest = max(map(len, keywords), default=1)
+        shapes = [d.shape for d in self._detectors if d.shape is not None]
+        self._shapes: Any = compiled("|".join(f"(?:{s})" for s in dict.fromkeys(shapes))) if shapes else None
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Every finding that can be reported."""
+        return frozenset[str]().union(*(d.names for d in self._detectors))
+
+    def names_in(self, data: bytes) -> frozenset[str]:
+        """What is found. A detector looks no further when it has found all that it can."""
+        found: set[str] = set()
+        for detector in self._asked(data):
+            for hit in detector.find(data):
+                found.add(hit.name)
+                if detector.names <= found:
+                    break
+        return frozenset(found)
+
+    def hits(self, data: bytes) -> Iterator[Hit]:
+        """Everything that is found, and where."""
+        for detector in self._asked(data):
+            yield from detector.find(data)
+
+    def _asked(self, data: bytes) -> Iterator[Detector]:
+        """The detectors that could find anything, in their order."""
+        possible = set(self._always)
+        lowered = data.lower()
+        for start in range(0, len(lowered), CHUNK):
+            piece = lowered if len(lowered) <= CHUNK else lowered[start : start + CHUNK + self._longest]
+            for keyword in {m[0] for m in self._automaton.find_matches_as_indexes(piece, overlapping=True)}:
+                possible |= self._by_keyword[keyword]
+        digits = len(data) - len(data.translate(None, DIGITS))
+        shaped: bool | None = None
+        for index in sorted(possible):
+            detector = self._detectors[index]
+            if digits < detector.digits:
+                continue
+            if detector.shape is not None:
+                if shaped is None:
+                    shaped = self._shapes.search(data) is not None
+                if not shaped:
+                    continue
+            yield detector

@@ -1,0 +1,80 @@
+"""Finding secrets and personal data in the texts of requests.
+
+Comes in: texts. Goes out: the names of what was found in any of them, such as `secret.aws`, never what it was.
+
+The one idea: an agent sends its whole history on every turn, so what was found in a text is remembered under a keyed hash
+of it. What a detector overflows on counts as found, because undecided is sensitive.
+
+Threads: a `Scanner` may be used from several at once. Not here: text inside images.
+"""
+
+from collections.abc import Iterable
+from functools import lru_cache
+
+from policyd.detect.builtin import DETECTORS
+from policyd.detect.engine import SHORTEST, Engine
+from policyd.detect.visible import searched
+from policyd.memo import Memo
+
+__all__ = ["DetectorFailed", "Scanner", "known_findings", "scan"]
+
+
+class DetectorFailed(Exception):
+    """A detector did not finish: the findings of this request are unknown, which a policy takes as all of them."""
+
+
+def known_findings() -> frozenset[str]:
+    """Every finding that can be reported. A name above one of them (`secret`) covers it."""
+    return frozenset[str]().union(*(d.names for d in DETECTORS))
+
+
+@lru_cache(maxsize=1)
+def _built_in() -> Engine:
+    """Compiled on first use, which a policy without `findings` never pays."""
+    return Engine(DETECTORS)
+
+
+class Scanner:
+    """Detectors with a memory. `salt` keys the memory's hashes: pass random bytes where others could read the process."""
+
+    __slots__ = ("_engine", "_memo")
+
+    def __init__(
+        self, engine: Engine | None = None, *, memo_bytes: int = 16 << 20, salt: bytes = b""
+    ) -> None:
+        self._engine = engine
+        self._memo: Memo[frozenset[str]] = Memo(memo_bytes, salt=salt, cost=200)
+
+    def scan(self, texts: Iterable[str]) -> frozenset[str]:
+        """What is found in any of the texts. Raises `DetectorFailed`, and nothing else."""
+        found: set[str] = set()
+        engine = self._engine or _built_in()
+        try:
+            for text in texts:
+                if len(text) < SHORTEST:
+                    continue
+                key = self._memo.key(text)
+                known = self._memo.get(key)
+                if known is None:
+                    known = _one(engine.names_in(searched(text)))
+                    self._memo.put(key, known)
+                found |= known
+        except Exception as error:
+            raise DetectorFailed(type(error).__name__) from error
+        return frozenset(found)
+
+
+@lru_cache(maxsize=1024)
+def _one(found: frozenset[str]) -> frozenset[str]:
+    """Equal findings as one object: an empty set for each text is more than all else that is remembered of it."""
+    return found
+
+
+@lru_cache(maxsize=1)
+def _shared() -> Scanner:
+    return Scanner()
+
+
+def scan(texts: Iterable[str]) -> frozenset[str]:
+    """`Scanner.scan` of the process-wide scanner."""
+    return _shared().scan(texts)
