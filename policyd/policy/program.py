@@ -18,7 +18,7 @@ from policyd.text.source import Span
 __all__ = [
     "MAX_NUMBER", "Assertion", "BoolDomain", "Budget", "Classify", "Deny", "Domain", "EnumDomain", "ExceptionClause",
     "Expectation", "Fact", "Feature", "Group", "Guard", "Inclusion", "Member", "NamesDomain", "NumberDomain", "Otherwise",
-    "Program", "Provenance", "Raise", "Route", "Start", "StringDomain", "Suppression", "Target", "TestCase", "Unknown", "Value", "Where",
+    "Program", "Provenance", "Raise", "Redaction", "Route", "Start", "StringDomain", "Suppression", "Target", "TestCase", "Unknown", "Value", "Where",
 ]  # fmt: skip
 
 MAX_NUMBER = 1_000_000_000_000
@@ -138,6 +138,16 @@ class Classify:
 
 Fact: TypeAlias = int | str | bool | frozenset[str]
 """A target's fact: a count, micro-dollars or seconds; a word; yes or no; a set of words (`speaks`, `supports`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Redaction:
+    """What is replaced by placeholders before a request goes out: findings of these names and below them (sorted, none
+    covers another). `restored`: put back into the answer. `after`: guards see the request without them."""
+
+    names: tuple[str, ...]
+    restored: bool = False
+    after: bool = False
 
 
 @dataclass(frozen=True, slots=True)
