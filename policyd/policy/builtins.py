@@ -81,6 +81,7 @@ BUILTIN_FEATURES: Final[tuple[Feature, ...]] = (
     _builtin("context_needed", _COUNT, Provenance.DERIVED, MAX_NUMBER, 2, "tokens plus max_output, or plus the deployment's answer reserve"),
     _builtin("untranslatable", BoolDomain(), Provenance.DERIVED, True, 2, "the request cannot be said in the other dialect without loss"),
     _builtin("findings", NamesDomain(), Provenance.DERIVED, Unknown.EVERYTHING, 3, "what the detectors found, by dotted name"),
+    _builtin("unredactable", NamesDomain(), Provenance.DERIVED, Unknown.EVERYTHING, 3, "what was found and cannot be taken out where it stands, by dotted name"),
 )  # fmt: skip
 
 BUILTIN_FACTS: Final = {

@@ -152,9 +152,17 @@ class Redaction:
 
 @dataclass(frozen=True, slots=True)
 class Target:
+    """`of` and `redaction`: a variant (see `variants.py`), which is the plain target `of` on a route that redacts."""
+
     name: str
     facts: tuple[tuple[str, Fact], ...]
     span: Span | None = field(default=None, compare=False, repr=False)
+    of: str | None = None
+    redaction: Redaction | None = None
+
+    @property
+    def plain(self) -> str:
+        return self.of or self.name
 
     def fact(self, name: str) -> Fact | None:
         return dict(self.facts).get(name)
