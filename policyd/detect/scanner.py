@@ -1,6 +1,7 @@
 """Finding secrets and personal data in the texts of requests.
 
-Comes in: texts. Goes out: the names of what was found in any of them, such as `secret.aws`, never what it was.
+Comes in: texts. Goes out: the names of what was found in any of them, such as `secret.aws`, never what it was; or, of one
+text, where each finding stands.
 
 The one idea: an agent sends its whole history on every turn, so what was found in a text is remembered under a keyed hash
 of it. What a detector overflows on counts as found, because undecided is sensitive.
@@ -10,17 +11,26 @@ Threads: a `Scanner` may be used from several at once. Not here: text inside ima
 
 from collections.abc import Iterable
 from functools import lru_cache
+from typing import NamedTuple
 
 from policyd.detect.builtin import DETECTORS
 from policyd.detect.engine import SHORTEST, Engine
-from policyd.detect.visible import searched
+from policyd.detect.views import views
 from policyd.memo import Memo
 
-__all__ = ["DetectorFailed", "Scanner", "known_findings", "scan"]
+__all__ = ["DetectorFailed", "Scanner", "Span", "known_findings", "scan"]
 
 
 class DetectorFailed(Exception):
     """A detector did not finish: the findings of this request are unknown, which a policy takes as all of them."""
+
+
+class Span(NamedTuple):
+    """A finding and the characters of a text in which it stands; all of them where it cannot be told."""
+
+    start: int
+    end: int
+    name: str
 
 
 def known_findings() -> frozenset[str]:
@@ -56,12 +66,27 @@ class Scanner:
                 key = self._memo.key(text)
                 known = self._memo.get(key)
                 if known is None:
-                    known = _one(engine.names_in(searched(text)))
+                    known = _one(frozenset[str]().union(*(engine.names_in(v.data) for v in views(text))))
                     self._memo.put(key, known)
                 found |= known
         except Exception as error:
             raise DetectorFailed(type(error).__name__) from error
         return frozenset(found)
+
+    def spans(self, text: str) -> tuple[Span, ...]:
+        """Everything that is found in one text, and where, in order; stretches may overlap. Raises `DetectorFailed`, and
+        nothing else. The memory is not asked: it knows names only."""
+        if len(text) < SHORTEST:
+            return ()
+        engine = self._engine or _built_in()
+        try:
+            return tuple(sorted({
+                Span(*view.place(hit.start, hit.end), hit.name)
+                for view in views(text)
+                for hit in engine.hits(view.data)
+            }))  # fmt: skip
+        except Exception as error:
+            raise DetectorFailed(type(error).__name__) from error
 
 
 @lru_cache(maxsize=1024)
