@@ -8,9 +8,10 @@ from enum import Enum
 from typing import Any, Final
 
 from policyd.traffic.endpoints import EndpointName
-from policyd.traffic.images import SCALED_IMAGE_TOKENS
+from policyd.traffic.image_sizes import size_of
+from policyd.traffic.images import most_in_anthropic
 from policyd.traffic.openai_chat import MESSAGE_TOKENS
-from policyd.traffic.parts import encrypted, file_data, image, loose_keys, remote, server_held, thinking
+from policyd.traffic.parts import encrypted, file_data, loose_keys, remote, server_held, thinking
 from policyd.traffic.reach import check_cache, is_set
 from policyd.traffic.reading import Draft, Flag, Reading
 from policyd.traffic.tools import read_tool, read_tools
@@ -75,6 +76,10 @@ MESSAGE_KEYS: Final = frozenset({
 })  # fmt: skip
 
 
+TOOL_PROMPT_TOKENS: Final = 804
+"""The largest of the system prompts that Anthropic's servers add where there are tools; each model has its own."""
+
+
 def read_messages(body: Mapping[str, Any]) -> Reading:
     """The reading of a messages request."""
     return _read(body, EndpointName.MESSAGES)
@@ -102,6 +107,8 @@ def _read(body: Mapping[str, Any], endpoint: EndpointName) -> Reading:
         _message(draft, message, f"messages[{index}]")
     _content(draft, body.get("system"), "system")
     read_tools(draft, body.get("tools"), "tools")
+    if is_set(body.get("tools")):
+        draft.extra_tokens += TOOL_PROMPT_TOKENS
     _settings(draft)
     return draft.done()
 
@@ -210,14 +217,17 @@ def _source(draft: Draft, source: object, place: str, *, is_image: bool) -> None
     if not isinstance(source, dict):
         draft.wrong_shape(place, "an object with a `type`")
         return
+    kind, media, data = source.get("type"), source.get("media_type"), source.get("data")
     if is_image:
-        image(draft, place, tokens=SCALED_IMAGE_TOKENS)
+        size = size_of(data) if kind == "base64" and isinstance(data, str) else None
+        draft.flag(Flag.IMAGES, place)
+        draft.opaque(place)
+        draft.picture(size, None, most_in_anthropic(size))
     loose_keys(draft, source, frozenset({"type", "media_type", "data", "url", "file_id", "content"}), place)
     if is_set(source.get("url")):
         remote(draft, place)
     if is_set(source.get("file_id")):
         server_held(draft, place)
-    kind, media, data = source.get("type"), source.get("media_type"), source.get("data")
     match kind:
         case "base64" if is_image:
             draft.seal(data)

@@ -11,7 +11,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from policyd.traffic.images import BOUNDED_IMAGE_TOKENS, LARGE_IMAGE_TOKENS
+from policyd.traffic.image_sizes import size_of
+from policyd.traffic.images import most_in_openai
 from policyd.traffic.reach import check_spelling, is_set
 from policyd.traffic.reading import Draft, Flag
 
@@ -124,18 +125,20 @@ def encrypted(draft: Draft, value: object, place: str) -> None:
             draft.extra_tokens += len(value) // 4 + 1
 
 
-def image(draft: Draft, place: str, *, tokens: int = LARGE_IMAGE_TOKENS) -> None:
-    """An image of any origin, and the most that it may cost."""
+def image(draft: Draft, place: str, *, size: tuple[int, int] | None = None, detail: object = None) -> None:
+    """An image of any origin, in OpenAI's dialect."""
     draft.flag(Flag.IMAGES, place)
     draft.opaque(place)
-    draft.extra_tokens += tokens
+    draft.picture(size, detail, most_in_openai(size, detail))
 
 
 def image_url(draft: Draft, value: object, place: str, *, detail: object = None) -> None:
     """An image by URL; a `data:` URL holds the image itself."""
     if isinstance(value, dict):
         detail = value.get("detail", detail)
-    image(draft, place, tokens=BOUNDED_IMAGE_TOKENS if detail in ("low", "high") else LARGE_IMAGE_TOKENS)
+    url = value.get("url") if isinstance(value, dict) else value
+    size = size_of(url) if isinstance(url, str) and url.startswith("data:") else None
+    image(draft, place, size=size, detail=detail)
     if isinstance(value, dict):
         loose_keys(draft, value, frozenset({"url", "detail", "format", "file_id"}), place)
         if is_set(value.get("file_id")):

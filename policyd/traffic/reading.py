@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
+from policyd.traffic.images import Picture
 from policyd.traffic.refused import CallerFault, Refused
 from policyd.traffic.texts import collect_texts, counted_texts
 
@@ -27,6 +28,9 @@ MOST_UNKNOWN: Final = 16
 """Places of unknown keys that a reading remembers; one is enough to count."""
 
 LONGEST_UNKNOWN: Final = 32
+
+MOST_PICTURES: Final = 256
+"""Images whose sizes a reading remembers."""
 
 SEAL_FROM: Final = 64
 """A string shorter than this is scanned even where it should be image data: equal short strings may be one object."""
@@ -56,6 +60,7 @@ class Reading:
     then unknown. `extra_tokens` is what images and framing cost beyond the counted text. `reasons` are the places
     behind the flags, for explanations: they hold key names and indices, never text. `unknown` are places inside messages,
     parts and tools of keys and types that no API documents; a target that sends requests on could take them for anything.
+    `pictures` are the images whose size is known; what they cost at most is part of `extra_tokens`.
     """
 
     model: str
@@ -70,6 +75,7 @@ class Reading:
     sealed: frozenset[int]
     decoded: tuple[str, ...]
     unknown: tuple[str, ...] = ()
+    pictures: tuple[Picture, ...] = ()
 
     @property
     def stream(self) -> bool:
@@ -125,7 +131,7 @@ _NEVER_SCANNED: Final = frozenset({Flag.IMAGES, Flag.REMOTE_CONTENT})
 class Draft:
     """A reading in the making. The first refusal stays; flags only accumulate."""
 
-    __slots__ = ("_decoded", "_flags", "_reasons", "_refused", "_sealed", "_unknown", "body", "countable", "extra_tokens",
+    __slots__ = ("_decoded", "_flags", "_pictures", "_reasons", "_refused", "_sealed", "_unknown", "body", "countable", "extra_tokens",
                  "max_output", "messages", "model")  # fmt: skip
 
     def __init__(self, body: Mapping[str, Any]) -> None:
@@ -141,6 +147,7 @@ class Draft:
         self._sealed: set[int] = set()
         self._decoded: list[str] = []
         self._unknown: list[str] = []
+        self._pictures: list[Picture] = []
 
     def flag(self, flag: Flag, place: str) -> None:
         """INVARIANT: images and remote content are never scanned, so they make the request opaque; proofs rely on it."""
@@ -170,6 +177,12 @@ class Draft:
     def decoded(self, text: str) -> None:
         """Text that the model reads and that stood encoded in the request."""
         self._decoded.append(text)
+
+    def picture(self, size: tuple[int, int] | None, detail: object, most: int) -> None:
+        """An image, and the most that it costs before anybody knows which model looks at it."""
+        self.extra_tokens += most
+        if size is not None and len(self._pictures) < MOST_PICTURES:
+            self._pictures.append(Picture(*size, detail if isinstance(detail, str) else "", most))
 
     def refuse(self, fault: CallerFault, message: str) -> None:
         if self._refused is None:
@@ -229,4 +242,5 @@ class Draft:
             sealed=frozenset(self._sealed),
             decoded=tuple(self._decoded),
             unknown=tuple(self._unknown),
+            pictures=tuple(self._pictures),
         )

@@ -78,6 +78,12 @@ SERVER_FAMILIES: Final = (
 EITHER: Final = frozenset({"shell", "tool_search"})
 """Types that say themselves who runs them; unless they say the client, the server does."""
 
+TOOL_TOKENS: Final = {"bash": 245, "text_editor": 700, "computer": 735}
+"""What a tool costs that a server describes by itself, by Anthropic's families."""
+
+OTHER_TOOL_TOKENS: Final = 735
+"""The same of tools for which nothing is published: as the dearest for which something is."""
+
 DATED: Final = re.compile(r"([a-z0-9_]+)_20\d{6}", re.ASCII)
 
 
@@ -174,6 +180,7 @@ def _closed(draft: Draft, tool: object, known: frozenset[str], place: str) -> No
 def _by_family(draft: Draft, kind: str, tool: Mapping[str, Any], place: str) -> None:
     dated = DATED.fullmatch(kind)
     family = dated.group(1) if dated else None
+    draft.extra_tokens += TOOL_TOKENS.get(family or kind, OTHER_TOOL_TOKENS)
     if kind in CLIENT_TOOLS or family in CLIENT_FAMILIES:
         _closed(draft, tool, CLIENT_KEYS[kind if kind in CLIENT_TOOLS else family or kind], place)
         return
