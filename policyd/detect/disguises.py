@@ -15,4 +15,5 @@ class Plain(NamedTuple):
 
 def unmasked(data: bytes, *, ascii_only: bool) -> Plain | None:
     """The text without disguises; None where it has none."""
-    return None if data or ascii_only else None
+    assert data or ascii_only
+    return None
