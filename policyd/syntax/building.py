@@ -119,6 +119,10 @@ class Builder:
     def label_header(self, c: Children) -> n.LabelHeader:
         return n.LabelHeader(_quoted(c[1]), _place(c))
 
+    def label_conversation(self, c: Children) -> n.LabelConversation:
+        time = None if c[2] is None else n.Duration(int(c[2].value), c[2].span)
+        return n.LabelConversation(time, _place(c))
+
     # Statements that say where a request can go.
 
     def fact(self, c: Children) -> n.FactDeclaration:
@@ -158,8 +162,15 @@ class Builder:
     # Statements that say where a request should go.
 
     def route(self, c: Children) -> n.Route:
-        _, name, _, to, when = c
-        return n.Route(_ident(name), to, when, _place(c))
+        _, name, _, to, redaction, when = c
+        return n.Route(_ident(name), to, redaction, when, _place(c))
+
+    def redaction(self, c: Children) -> n.Redaction:
+        *_, restored, after, _ = c
+        return n.Redaction(_of(c, n.Text), restored is not None, after is not None, _place(c))
+
+    def finding(self, c: Children) -> n.Text:
+        return _quoted(c[0])
 
     def destination(self, c: Children) -> n.Destination:
         return tuple(c)
@@ -207,6 +218,13 @@ class Builder:
     def given_header(self, c: Children) -> n.Given:
         label: n.LabelHeader = c[0]
         return n.Given(n.HeaderGiven(label.header, label.span), c[1], _place(c))
+
+    def given_conversation(self, c: Children) -> n.Given:
+        return n.Given(n.ConversationGiven(c[1], _place(c[:2])), c[2], _place(c))
+
+    def given_word(self, c: Children) -> n.Given:
+        """A feature whose name is a word of the language."""
+        return n.Given(_ident(c[0]), c[1], _place(c))
 
     def given_exceeded(self, c: Children) -> n.Given:
         if type(c[0]) is Token:

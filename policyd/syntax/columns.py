@@ -17,7 +17,7 @@ WIDEST = 110
 
 # The order in which a statement says its clauses; one that begins with none of these words is its body.
 _SLOTS = (
-    "word", "name", "body", "from", "unknown", "as", "scope", "before", "after", "by", "when", "until", "owner",
+    "word", "name", "body", "from", "unknown", "as", "scope", "before", "after", "by", "with", "when", "until", "owner",
     "overridable", "status", "because", "holes",
 )  # fmt: skip
 

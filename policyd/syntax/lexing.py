@@ -8,7 +8,7 @@ checked. Which words are keywords here is decided by the parser, which knows wha
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from policyd.syntax.grammar import RESERVED, Words
@@ -24,14 +24,15 @@ from policyd.text.diagnostic import Diagnostic, Severity
 from policyd.text.printable import is_hidden
 from policyd.text.source import Source, Span
 
-__all__ = ["Comment", "Lexed", "Token", "cut"]
+__all__ = ["Comment", "Lexed", "Token", "cut", "is_bare_finding"]
 
-_TOKEN = re.compile(
-    r"""[ \t]*(?:
+_WORD = r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*"
+_FINDING = r"[A-Za-z_][A-Za-z0-9_]*(?:[.-][A-Za-z0-9_]+)*"
+_CUT = r"""[ \t]*(?:
       (?P<pair>(?:starts[ \t]+(?:at|with)|at[ \t]+least)\b)
-    | (?P<word>[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*)
+    | (?P<word>{word})
     | (?P<line>\r?\n)
-    | (?P<mark>==|!=|<=|>=|\.\.|[<>={}(),])
+    | (?P<mark>==|!=|<=|>=|\.\.|[<>={{}}(),])
     | (?P<string>"(?:[^"\\\r\n]|\\[^\r\n])*(?:"|\\)?)
     | (?P<comment>\#[^\n]*)
     | (?P<date>[0-9]+-[0-9]+-[0-9]+\w*)
@@ -39,9 +40,11 @@ _TOKEN = re.compile(
     | (?P<money>\$[0-9_A-Za-z]*(?:[.,][0-9][0-9_A-Za-z]*)*)
     | (?P<other>[^ \t])
     | \Z
-    )""",
-    re.VERBOSE | re.ASCII,
-)
+    )"""
+_TOKEN = re.compile(_CUT.format(word=_WORD), re.VERBOSE | re.ASCII)
+_LISTED = re.compile(_CUT.format(word=_FINDING), re.VERBOSE | re.ASCII)
+"""The same where findings are listed: `redact(card-number, secret.1password)`."""
+_BETWEEN = frozenset(("line", "comment"))
 
 
 class Token:
@@ -111,7 +114,7 @@ def cut(source: Source, words: Words) -> Lexed:
     found: list[Diagnostic] = []
     marks = words.marks
     first = True
-    for match in _TOKEN.finditer(text, 1 if text.startswith("\ufeff") else 0):
+    for match in _cuts(text, 1 if text.startswith("\ufeff") else 0):
         kind = match.lastgroup
         if kind == "line":
             first = True
@@ -139,6 +142,35 @@ def cut(source: Source, words: Words) -> Lexed:
         tokens.append(token)
     found.extend(_hidden(source, tokens, comments))
     return Lexed(tuple(tokens), tuple(comments), tuple(found))
+
+
+def is_bare_finding(name: str) -> bool:
+    """Whether the name of a finding may stand without quotes where findings are listed."""
+    return name not in RESERVED and re.fullmatch(_FINDING, name, re.ASCII) is not None
+
+
+def _cuts(text: str, start: int) -> Iterator[re.Match[str]]:
+    """Every match in order. Between `redact(` and what ends its list, the words are those of findings."""
+    while True:
+        before = ""
+        for match in _TOKEN.finditer(text, start):
+            yield match
+            kind = match.lastgroup
+            if kind == "word":
+                before = match["word"]
+            elif kind == "mark" and before == "redact" and match["mark"] == "(":
+                break
+            elif kind not in _BETWEEN:
+                before = ""
+        else:
+            return
+        for listed in _LISTED.finditer(text, match.end()):
+            yield listed
+            if listed["mark"] not in {None, ","} or listed["word"] in RESERVED:
+                start = listed.end()
+                break
+        else:
+            return
 
 
 def _word(match: re.Match[str], keywords: Mapping[str, str], source: Source) -> Token:

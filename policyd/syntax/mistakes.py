@@ -35,7 +35,7 @@ SHAPES: Mapping[str, str] = {
     "except": 'except NAME to GUARD when CONDITION until DATE owner "OWNER" because "REASON"',
     "budget": "budget NAME $AMOUNT per PERIOD by FEATURE",
     "limit": "limit NAME NUMBER tokens|requests per PERIOD by FEATURE",
-    "route": "route NAME to TARGET, … [when CONDITION]",
+    "route": "route NAME to TARGET, … [with redact(FINDING, …)] [when CONDITION]",
     "otherwise": 'otherwise reject "REASON" [status NUMBER] [holes error|warning|note]',
     "assert": "assert NAME never|always CONDITION [when CONDITION]",
     "test": 'test "NAME" given { FEATURE VALUE, … } expect TARGET [then TARGET …]',
@@ -47,6 +47,7 @@ SHAPES: Mapping[str, str] = {
 _CLAUSE_WORDS = frozenset([
     "when", "because", "and", "or", "from", "unknown", "to", "by", "status", "given", "expect", "then", "via",
     "removed", "until", "owner", "scope", "before", "after", "overridable", "never", "always", "only", "forbid", "on",
+    "with",
 ])  # fmt: skip
 _VALUES = frozenset(("NAME", "QUOTED", "NUMBER", "DOLLARS", "TIMESPAN", "DAY", "TRUE", "FALSE"))
 _CONDITION = frozenset(("NOT", "LPAR", "EXCEEDED", "NAME", "DOTTED", "TARGET", "TRUE", "FALSE"))
@@ -78,7 +79,7 @@ def explain(tokens: Sequence[Token], at: int, expected: Set[str], spelling: Mapp
     if at == len(tokens):
         return _unfinished(tokens, expected, spelling)
     token = tokens[at]
-    for look in (_another_statement, _reserved, _closes_nothing, _misspelt, _equals, _quotes):
+    for look in (_another_statement, _misplaced, _reserved, _closes_nothing, _misspelt, _equals, _quotes):
         mistake = look(tokens, at, expected, spelling)
         if mistake is not None:
             return mistake
@@ -150,6 +151,24 @@ def _another_statement(
         return None
     help_ = f"put `{token.text}` on a new line"
     return Mistake(_error("PD106", "a statement begins on a line of its own", token.span, help_), None, True)
+
+
+def _misplaced(
+    tokens: Sequence[Token], at: int, expected: Set[str], _spelling: Mapping[str, str]
+) -> Mistake | None:
+    """A part of a redaction that stands behind what it has to stand before."""
+    token, before = tokens[at], {t.text for t in tokens[:at]}
+    if tokens[0].text != "route" or _END not in expected:
+        return None
+    if token.text == "with" and "when" in before:
+        advice = "`with redact(…)` stands before `when`"
+    elif token.text == "restored" and "redaction" in before:
+        advice = "`restored` stands before `after redaction`"
+    elif token.text == "redact" and "with" not in before:
+        advice = "write `with redact(…)`"
+    else:
+        return None
+    return Mistake(_error("PD101", f"unexpected `{token.text}`", token.span, advice, details=_shape(tokens)))
 
 
 def _reserved(

@@ -11,11 +11,11 @@ from typing import TypeAlias
 from policyd.text.source import Source, Span
 
 __all__ = [
-    "And", "Assert", "AtLeast", "Boolean", "Budget", "Classify", "Compare", "Condition", "Contains", "DateValue",
+    "And", "Assert", "AtLeast", "Boolean", "Budget", "Classify", "Compare", "Condition", "Contains", "ConversationGiven", "DateValue",
     "Declaration", "Deny", "Destination", "Duration", "Edition", "Exceeded", "Except", "Expect", "ExpectPlan",
     "ExpectReject", "FactDeclaration", "FactEntry", "Given", "Group", "Guard", "HeaderGiven", "Ident", "Include",
-    "InRange", "InSet", "LabelHeader", "Let", "Limit", "Literal", "Member", "Module", "Money", "Name", "NameSet", "Not",
-    "Number", "Or", "Otherwise", "Predicate", "Removed", "Route", "SetDeclaration", "SeverityChoice", "SourceClause",
+    "InRange", "InSet", "LabelConversation", "LabelHeader", "Let", "Limit", "Literal", "Member", "Module", "Money", "Name", "NameSet", "Not",
+    "Number", "Or", "Otherwise", "Predicate", "Redaction", "Removed", "Route", "SetDeclaration", "SeverityChoice", "SourceClause",
     "StartsAt", "StartsWith", "Statement", "Suppress", "Target", "Test", "TestTable", "Text", "Truth", "Unknown", "Word",
 ]  # fmt: skip
 
@@ -291,10 +291,19 @@ class LabelHeader:
 
 
 @dataclass(frozen=True, slots=True)
-class AtLeast:
-    """`at least LEVEL [when CONDITION]` or `at least header "x" [when CONDITION]`."""
+class LabelConversation:
+    """The operand of `at least conversation for 24 hours`."""
 
-    level: Ident | LabelHeader
+    time: Duration | None
+    span: Span = _span()
+
+
+@dataclass(frozen=True, slots=True)
+class AtLeast:
+    """`at least LEVEL [when CONDITION]`, `at least header "x" [when CONDITION]`, or `at least conversation [for 24 hours]
+    [when CONDITION]`."""
+
+    level: Ident | LabelHeader | LabelConversation
     when: Condition | None
     span: Span = _span()
 
@@ -395,11 +404,22 @@ Destination: TypeAlias = tuple[Ident | Group, ...]
 
 
 @dataclass(frozen=True, slots=True)
+class Redaction:
+    """`with redact(NAME, …) [restored] [after redaction]`: names of findings, with quotes or without."""
+
+    names: tuple[Text, ...]
+    restored: bool
+    after: bool
+    span: Span = _span()
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
-    """`route NAME to DESTINATION [when CONDITION]`."""
+    """`route NAME to DESTINATION [with REDACTION] [when CONDITION]`."""
 
     name: Ident
     to: Destination
+    redaction: Redaction | None
     when: Condition | None
     span: Span = _span()
 
@@ -460,11 +480,20 @@ class HeaderGiven:
 
 
 @dataclass(frozen=True, slots=True)
+class ConversationGiven:
+    """The left side of `conversation sensitivity restricted` in a test's `given`."""
+
+    level: Ident
+    span: Span = _span()
+
+
+@dataclass(frozen=True, slots=True)
 class Given:
     """One entry of `given { … }`: `team "search"`, `images`, `not images`, `findings { "secret.aws" }`,
-    `context_needed 3k`, `header "x" value`, `exceeded(b)`. A bare name is true. `unknown` stands for unknown."""
+    `context_needed 3k`, `header "x" value`, `conversation LEVEL value`, `exceeded(b)`. A bare name is true. `unknown`
+    stands for unknown."""
 
-    name: Ident | HeaderGiven | Exceeded
+    name: Ident | HeaderGiven | ConversationGiven | Exceeded
     value: Literal | NameSet
     span: Span = _span()
 

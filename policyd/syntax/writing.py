@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from policyd.syntax import nodes as n
+from policyd.syntax.lexing import is_bare_finding
 from policyd.syntax.literals import write_date, write_duration, write_money, write_number, write_string
 
 __all__ = ["Block", "Item", "Part", "block_of", "condition_text", "fact_texts", "parts_of", "value_text"]
@@ -166,8 +167,9 @@ def _parts(statement: n.Statement) -> list[Part]:
             return _plain("budget", name.text, f"{value_text(amount)} per {per.text}", f"by {by.text}")
         case n.Limit(name, amount, unit, per, by):
             return _plain("limit", name.text, f"{value_text(amount)} {unit} per {per.text}", f"by {by.text}")
-        case n.Route(name, to, when):
-            return [*_plain("route", name.text), _destination(to), *_clause("when", when)]
+        case n.Route(name, to, redaction, when):
+            said = [] if redaction is None else _plain(_redaction(redaction))
+            return [*_plain("route", name.text), _destination(to), *said, *_clause("when", when)]
         case n.Otherwise(reason_, status, holes):
             said = _plain("otherwise", f"reject {value_text(reason_)}")
             return [*said, *_status(status), *([] if holes is None else _plain(f"holes {holes}"))]
@@ -241,6 +243,12 @@ def _member(member: n.Member) -> str:
     return member.target.text + ("" if member.weight is None else f" {value_text(member.weight)}")
 
 
+def _redaction(r: n.Redaction) -> str:
+    names = ", ".join(name.value if is_bare_finding(name.value) else value_text(name) for name in r.names)
+    restored = " restored" if r.restored else ""
+    return f"with redact({names}){restored}{' after redaction' if r.after else ''}"
+
+
 def _include(i: n.Include) -> list[Part]:
     parts = _plain("include", value_text(i.path))
     if i.alias is not None:
@@ -257,13 +265,15 @@ def _given(given: n.Given) -> list[Part]:
     match given.name:
         case n.HeaderGiven(header):
             name = f"header {value_text(header)}"
+        case n.ConversationGiven(level):
+            name = f"conversation {level.text}"
         case n.Exceeded(budget):
             name = f"exceeded({budget.text})"
         case n.Ident(text):
             name = text
         case _:
             assert_never(given.name)
-    if isinstance(given.value, n.Boolean) and not isinstance(given.name, n.HeaderGiven):
+    if isinstance(given.value, n.Boolean) and not isinstance(given.name, n.HeaderGiven | n.ConversationGiven):
         return _plain(name if given.value.value else f"not {name}")
     return _plain(f"{name} {value_text(given.value)}")
 
@@ -322,6 +332,9 @@ def _label(line: n.StartsAt | n.AtLeast) -> list[Part]:
             return [*_plain(f"starts at {level.text}"), *_clause("when", when)]
         case n.AtLeast(n.LabelHeader(header), when):
             return [*_plain(f"at least header {value_text(header)}"), *_clause("when", when)]
+        case n.AtLeast(n.LabelConversation(time), when):
+            kept = "" if time is None else f" for {value_text(time)}"
+            return [*_plain(f"at least conversation{kept}"), *_clause("when", when)]
         case n.AtLeast(n.Ident(text), when):
             return [*_plain(f"at least {text}"), *_clause("when", when)]
         case _:

@@ -41,8 +41,8 @@ def test_its_own_test_holds() -> None:
 def test_features_stand_in_canonical_order() -> None:
     names = [f.name for f in program().features]
     assert names[0] == "endpoint"
-    assert names[-9:] == [
-        "findings", "user", "latency", "team", "project", "origin", "header:x-data-class", "exceeded(team_month)",
+    assert names[-10:] == [
+        "findings", "unredactable", "user", "latency", "team", "project", "origin", "header:x-data-class", "exceeded(team_month)",
         "exceeded(burst)",
     ]  # fmt: skip
 

@@ -151,6 +151,12 @@ def _destinations() -> st.SearchStrategy:
     return _several(st.one_of(references, groups, splits))
 
 
+def _redactions() -> st.SearchStrategy:
+    bare = st.sampled_from(["secret", "card-number", "secret.1password", "custom.a_b-c", "when", "redact", "with"])
+    names = st.lists(st.builds(n.Text, bare | values, st.just(AT)), max_size=3).map(tuple)
+    return st.builds(n.Redaction, names, st.booleans(), st.booleans(), st.just(AT))
+
+
 def _assertions() -> st.SearchStrategy:
     return st.one_of(
         st.builds(n.Assert, idents, st.sampled_from(["never", "always"]), conditions, whens, st.just(AT)),
@@ -215,7 +221,7 @@ statements = st.one_of(
     st.builds(
         n.Limit, idents, numbers, st.sampled_from(["tokens", "requests"]), idents, references, st.just(AT)
     ),
-    st.builds(n.Route, idents, _destinations(), whens, st.just(AT)),
+    st.builds(n.Route, idents, _destinations(), st.none() | _redactions(), whens, st.just(AT)),
     st.builds(
         n.Otherwise,
         texts,
