@@ -21,7 +21,7 @@ from policyd.deploy.identity_file import (
     MtlsFile,
 )
 from policyd.deploy.identity_values import listener_pem, private_key
-from policyd.deploy.model import Credential, Dialect, Endpoint, Network, Secret
+from policyd.deploy.model import Credential, Dialect, Endpoint, Network, Secret, Vocabulary
 from policyd.deploy.pem import load_pair
 from policyd.deploy.send import send_table
 from policyd.deploy.table import Seconds, Table, Words
@@ -31,6 +31,7 @@ __all__ = ["DeploymentFile", "TABLES"]
 Pause = Annotated[float, PlainValidator(values.pause)]
 Times = Annotated[int, Field(ge=1, le=1000)]
 Size = Annotated[int, PlainValidator(values.size)]
+Scale = Annotated[float, Field(ge=0.25, le=8)]
 
 
 ListenerPem = Annotated[str, PlainValidator(listener_pem)]
@@ -125,6 +126,8 @@ class TargetFile(Table):
     later_system: Lit["system", "user"] = "system"
     azure_api_version: Annotated[str, PlainValidator(values.api_version)] | None = None
     counts_tokens: bool = True
+    tokenizer: Vocabulary | None = None
+    tokens_scale: Scale | None = None
     health: HealthFile | None = None
     probe: ProbeFile = ProbeFile()
     load: LoadFile = LoadFile()
@@ -224,6 +227,12 @@ class TelemetryFile(Table):
         return self
 
 
+class TokensFile(Table):
+    tokenizer: Vocabulary = "o200k"
+    scale: Scale = 1.0
+    sample: Annotated[int, Field(ge=0, le=1_000_000)] = 100
+
+
 class DeploymentFile(Table):
     policy: Words
     listen: ListenFile = ListenFile()
@@ -239,6 +248,7 @@ class DeploymentFile(Table):
     log: LogFile = LogFile()
     drain: DrainFile = DrainFile()
     telemetry: TelemetryFile = TelemetryFile()
+    tokens: TokensFile = TokensFile()
 
 
 TABLES: dict[tuple[str, ...], tuple[str, ...]] = {
@@ -260,6 +270,7 @@ TABLES: dict[tuple[str, ...], tuple[str, ...]] = {
         (("log",), LogFile),
         (("drain",), DrainFile),
         (("telemetry",), TelemetryFile),
+        (("tokens",), TokensFile),
     )
 }
 _KINDS = (ApiKeysFile, JwtFile, MtlsFile, HopFile)

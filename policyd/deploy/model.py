@@ -16,12 +16,14 @@ __all__ = [
     "Address", "AddressRule", "ApiKey", "ApiKeyIdentity", "Binding", "BoundTarget", "Breaking", "Credential",
     "Deployment", "Dialect", "Drain", "Endpoint", "Health", "HopIdentity", "Identity", "JwtIdentity", "KeySet",
     "KnownName", "Limits", "Listen", "ListenTls", "Load", "LoopbackIdentity", "MtlsIdentity", "NameKind", "Network",
-    "OneIdentity", "Probe", "Secret", "SeveralIdentities", "Telemetry", "Timeouts", "Tls",
+    "OneIdentity", "Probe", "Secret", "SeveralIdentities", "Telemetry", "Timeouts", "Tls", "Tokens",
+    "Vocabulary",
 ]  # fmt: skip
 
 Address: TypeAlias = IPv4Address | IPv6Address
 Network: TypeAlias = IPv4Network | IPv6Network
 Dialect: TypeAlias = Lit["openai", "anthropic"]
+Vocabulary: TypeAlias = Lit["o200k", "cl100k"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +151,8 @@ class Binding:
     top-level keys of every body, with their JSON. A cloud target may be at an address in `private_networks`. `include_usage`: the server knows `stream_options.include_usage`.
     `azure_api_version`: the server is Azure OpenAI's classic API in this version. `counts_tokens`: it answers Anthropic's
     `count_tokens`. `output_limit`: the key of a chat completion under which it takes the limit of the answer; None where its
-    host says which. `later_system`: as whose a translated chat completion says system messages inside a conversation."""
+    host says which. `later_system`: as whose a translated chat completion says system messages inside a conversation.
+    `tokenizer` and `tokens_scale` say how its model's tokens are estimated; None: as the deployment's `tokens`."""
 
     name: str
     endpoint: Endpoint
@@ -169,6 +172,8 @@ class Binding:
     later_system: Lit["system", "user"] = "system"
     azure_api_version: str | None = None
     counts_tokens: bool = True
+    tokenizer: Vocabulary | None = None
+    tokens_scale: float | None = None
     health: Health | None = None
     probe: Probe = Probe()
     load: Load = Load()
@@ -399,6 +404,16 @@ class Telemetry:
 
 
 @dataclass(frozen=True, slots=True)
+class Tokens:
+    """How the tokens of a prompt are counted for the policy: by `tokenizer`, times `scale`, rounded up. Of the requests whose
+    tokens nobody had to count, one in `sample` is counted after its answer, to compare; 0: none."""
+
+    tokenizer: Vocabulary = "o200k"
+    scale: float = 1.0
+    sample: int = 100
+
+
+@dataclass(frozen=True, slots=True)
 class Deployment:
     """Everything `policyd.toml` says. `policy` is an absolute path; `features` are the values of features that come from
     the deployment; `answer_reserve` is added to `tokens` where the caller sets no maximum; `log` is a path, or None for
@@ -418,6 +433,7 @@ class Deployment:
     hosts: tuple[str, ...] = ()
     drain: Drain = Drain()
     telemetry: Telemetry = Telemetry()
+    tokens: Tokens = Tokens()
 
     def binding(self, name: str) -> Binding | None:
         return next((b for b in self.bindings if b.name == name), None)

@@ -32,6 +32,7 @@ from policyd.deploy.model import (
     Telemetry,
     Timeouts,
     Tls,
+    Tokens,
 )
 from policyd.deploy.not_toml import not_toml
 from policyd.deploy.overrides import override
@@ -165,6 +166,7 @@ def _deployment(file: DeploymentFile, folder: Path) -> Deployment:
         log=None if file.log.path is None else str((folder / file.log.path).absolute()),
         drain=Drain(**file.drain.model_dump()),
         telemetry=Telemetry(**{key: getattr(file.telemetry, key) for key in TelemetryFile.model_fields}),
+        tokens=Tokens(**file.tokens.model_dump()),
     )
 
 
@@ -202,6 +204,8 @@ def _binding(name: str, file: TargetFile) -> Binding:
         later_system=file.later_system,
         azure_api_version=file.azure_api_version,
         counts_tokens=file.counts_tokens,
+        tokenizer=file.tokenizer,
+        tokens_scale=file.tokens_scale,
         health=None if file.health is None else Health(**file.health.model_dump()),
         probe=Probe(**file.probe.model_dump()),
         load=Load(**file.load.model_dump()),
