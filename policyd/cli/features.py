@@ -154,6 +154,8 @@ def _source_text(where: Where, values: Mapping[str, str | int | bool]) -> str:
             return f"deployment, key {where.key}{given}"
         case "ledger":
             return f"ledger, {where.key}"
+        case "conversation":
+            return f"conversation, level {where.key}"
 
 
 def _unknown_text(feature: Feature) -> str:

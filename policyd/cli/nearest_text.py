@@ -98,6 +98,8 @@ def _who(feature: Feature) -> str:
             return "the deployment says it"
         case _, "ledger":
             return "the ledger says it"
+        case _, "conversation":
+            return "the conversation has reached it"
         case _:
             return "the path that is called" if feature.name == "endpoint" else "the clock says it"
 

@@ -54,10 +54,12 @@ def _test(program: Program, proposal: Proposal) -> nodes.Test:
 
 
 def _given(feature: Feature, value: Value | None) -> nodes.Given:
-    name: nodes.Ident | nodes.HeaderGiven | nodes.Exceeded
+    name: nodes.Ident | nodes.HeaderGiven | nodes.ConversationGiven | nodes.Exceeded
     match feature.where.kind:
         case "label":
             name = nodes.HeaderGiven(nodes.Text(feature.where.key, _NOWHERE), _NOWHERE)
+        case "conversation":
+            name = nodes.ConversationGiven(_ident(feature.where.key), _NOWHERE)
         case "ledger":
             name = nodes.Exceeded(_ident(feature.where.key), _NOWHERE)
         case _:

@@ -4,7 +4,7 @@ from policyd.policy.builtins import BUILTIN_FACTS
 from policyd.policy.program import Budget, Fact
 from policyd.policy.written import number_text
 
-__all__ = ["amount_text", "fact_text"]
+__all__ = ["amount_text", "duration_text", "fact_text"]
 
 _UNITS = (("day", 86_400), ("hour", 3600), ("minute", 60), ("second", 1))
 
@@ -16,7 +16,7 @@ def fact_text(name: str, fact: Fact) -> str:
     if isinstance(fact, int):
         kind = BUILTIN_FACTS.get(name)
         if kind == "duration":
-            return _duration(fact)
+            return duration_text(fact)
         return _money(fact) if kind == "money" else number_text(fact)
     if isinstance(fact, frozenset):
         return ", ".join(sorted(fact)) or "nothing"
@@ -29,7 +29,7 @@ def amount_text(budget: Budget) -> str:
     return f"{number_text(budget.amount)} {budget.unit}"
 
 
-def _duration(seconds: int) -> str:
+def duration_text(seconds: int) -> str:
     if not seconds:
         return "none"
     unit, length = next((u, n) for u, n in _UNITS if seconds % n == 0)

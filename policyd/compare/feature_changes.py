@@ -5,9 +5,11 @@ and answered there too; here it is said where it stands. Built-in features never
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TypeAlias, assert_never
 
 from policyd.compare.declared import Declared, DeclaredKind, matched
+from policyd.compare.fact_text import duration_text
 from policyd.policy.program import (
     BoolDomain,
     Classify,
@@ -62,6 +64,8 @@ def _declared(program: Program) -> tuple[Feature, ...]:
 
 
 def _added(feature: Feature) -> Declared:
+    if feature.where.kind == "conversation":
+        return Declared(DeclaredKind.TIGHTER, f"{_called(feature)} raises it now", None, feature.span)
     text = f"{_called(feature)} is new, read from {_source(feature)}"
     if feature.unknown is Unknown.REJECT:
         return Declared(DeclaredKind.TIGHTER, f"{text}: a request without it is refused", None, feature.span)
@@ -73,6 +77,8 @@ def _added(feature: Feature) -> Declared:
 
 
 def _removed(feature: Feature) -> Declared:
+    if feature.where.kind == "conversation":
+        return Declared(DeclaredKind.LOOSER, f"{_called(feature)} raises it no longer", feature.span)
     text = f"{_called(feature)}, which was read from {_source(feature)}, is gone"
     if feature.unknown is Unknown.REJECT:
         return Declared(
@@ -99,6 +105,12 @@ def _level(old: Classify | None, new: Classify | None) -> Iterator[Declared]:
     elif new is None:
         yield Declared(DeclaredKind.WORDING, f"level `{old.name}` is gone", old.span)
     elif old != new:
+        if old.kept is not None and new.kept is not None and old.kept != new.kept:
+            kind = DeclaredKind.LOOSER if new.kept < old.kept else DeclaredKind.TIGHTER
+            text = f"what a conversation keeps of `{new.name}` is kept for {duration_text(new.kept)}, and was for {duration_text(old.kept)}"
+            yield Declared(kind, text, old.span, new.span)
+            if replace(old, kept=None) == replace(new, kept=None):
+                return
         text = f"`{new.name}` is computed in another way now; `{new.name} (new)` is what the new policy means by it"
         yield Declared(DeclaredKind.WORDING, text, old.span, new.span)
 
@@ -165,6 +177,8 @@ def _meaning(feature: Feature) -> str:
 def _called(feature: Feature) -> str:
     if feature.where.kind == "label":
         return f"the label in header `{feature.where.key}`"
+    if feature.where.kind == "conversation":
+        return f"what a conversation keeps of `{feature.where.key}`"
     return f"feature `{feature.name}`"
 
 

@@ -43,8 +43,14 @@ def rule_text(decider: Decider) -> str:
 def feature_text(name: str) -> str:
     """A feature as a person knows it, by its name or by that of the deny of what is not in its domain."""
     feature = name.removeprefix(DOMAIN_OF).strip()
-    kind, colon, header = feature.partition(":")
-    return f"the label in header `{header}`" if (kind, colon) == ("header", ":") else f"`{feature}`"
+    kind, colon, key = feature.partition(":")
+    match kind, colon:
+        case "header", ":":
+            return f"the label in header `{key}`"
+        case "conversation", ":":
+            return f"what a conversation keeps of `{key}`"
+        case _:
+            return f"`{feature}`"
 
 
 def when_text(together: Together, before: Decider, after: Decider) -> str:

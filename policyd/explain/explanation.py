@@ -252,7 +252,11 @@ def _raise_text(program: Program, level: Classify, raise_: Raise, request: Reque
     to = level.values[_raise_rank(level, raise_, request)]
     why = condition_text(program, raise_.when)
     if isinstance(raise_.to, str):
-        label = f"the caller's {raise_.to.removeprefix('header:')} header says so"
+        label = (
+            "the conversation has reached it"
+            if raise_.to.startswith("conversation:")
+            else f"the caller's {raise_.to.removeprefix('header:')} header says so"
+        )
         why = label if why == "true" else f"{label}, and {why}"
         return f"at least {to}: {why}"
     return f"at least {to} when {why}" if why != "true" else f"at least {to}"

@@ -106,8 +106,9 @@ class _Gatherer:
         for raise_ in level.raises:
             when = self._when(raise_.when)
             if isinstance(raise_.to, str):
-                header = self._program.feature(raise_.to).where.key
-                ways.append(RaiseNote(f'header "{header}"', when, False))
+                where = self._program.feature(raise_.to).where
+                named = "conversation" if where.kind == "conversation" else f'header "{where.key}"'
+                ways.append(RaiseNote(named, when, False))
             else:
                 ways.append(RaiseNote(level.values[raise_.to], when, False))
         return LevelStep(level.name, level.values, tuple(ways[:_MOST_WAYS]), max(0, len(ways) - _MOST_WAYS))

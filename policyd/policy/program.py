@@ -16,7 +16,7 @@ from policyd.text.diagnostic import Severity
 from policyd.text.source import Span
 
 __all__ = [
-    "MAX_NUMBER", "Assertion", "BoolDomain", "Budget", "Classify", "Deny", "Domain", "EnumDomain", "ExceptionClause",
+    "MAX_NUMBER", "Assertion", "Blinded", "BoolDomain", "Budget", "Classify", "Deny", "Domain", "EnumDomain", "ExceptionClause",
     "Expectation", "Fact", "Feature", "Group", "Guard", "Inclusion", "Member", "NamesDomain", "NumberDomain", "Otherwise",
     "Program", "Provenance", "Raise", "Redaction", "Route", "Start", "StringDomain", "Suppression", "Target", "TestCase", "Unknown", "Value", "Where",
 ]  # fmt: skip
@@ -84,9 +84,10 @@ class Unknown(Enum):
 @dataclass(frozen=True, slots=True)
 class Where:
     """Where a feature's value comes from. `key` is the header's lower-case name, the identity's claim, the deployment's
-    key, or for `label` the header of an `at least header` line."""
+    key, for `label` the header of an `at least header` line, or for `conversation` the level that `at least conversation`
+    raises."""
 
-    kind: Lit["builtin", "header", "identity", "deployment", "ledger", "label"]
+    kind: Lit["builtin", "header", "identity", "deployment", "ledger", "label", "conversation"]
     key: str
 
 
@@ -94,7 +95,8 @@ class Where:
 class Feature:
     """One axis of a request. `cost` orders tests: 0 known before the body is read, 1 read from the body, 2 counted,
     3 scanned. `unknown` is a value of the domain or an `Unknown`. For a `label` feature the name is
-    `header:<header>`, the domain is the level's, absent is the lowest value."""
+    `header:<header>`, the domain is the level's, absent is the lowest value. A `conversation` one is named
+    `conversation:<level>`, and unknown is the highest."""
 
     name: str
     domain: Domain
@@ -127,12 +129,14 @@ class Raise:
 @dataclass(frozen=True, slots=True)
 class Classify:
     """A level that is computed: the first start whose condition holds (the last one's is true), raised to the maximum of
-    every raise that holds. `values` lowest first; rank 0 is `values[0]`."""
+    every raise that holds. `values` lowest first; rank 0 is `values[0]`. `kept`: for so many seconds after its last request
+    a conversation keeps what it has reached, None where the level does not ask for it."""
 
     name: str
     values: tuple[str, ...]
     starts: tuple[Start, ...]
     raises: tuple[Raise, ...]
+    kept: int | None = None
     span: Span | None = field(default=None, compare=False, repr=False)
 
 
@@ -181,6 +185,17 @@ class Guard:
     builtin: bool = False
     overridable_by: str | None = None
     span: Span | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Blinded:
+    """A written guard that sees less for these variants, because their route is decided `after redaction`: where it would
+    have held on the request as it came, and where it holds. Only to tell what that opens; `guards` decide."""
+
+    guard: str
+    targets: frozenset[str]
+    whole: Condition
+    left: Condition
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,7 +344,8 @@ class Suppression:
 @dataclass(frozen=True, slots=True)
 class Program:
     """`features` in canonical order (built-ins the policy reads or not, then declared, then labels, then `exceeded(x)`
-    ones); `guards` holds written guards first, then capabilities. `severities` (a code has one at most) and `suppressions`
+    ones); `targets` the declared ones in order, then the variants that routes lead to; `guards` holds written guards first
+    (one that sees less after a redaction is followed by what is left of it, under its name), then capabilities. `severities` (a code has one at most) and `suppressions`
     (none that has expired) are about findings and never about decisions."""
 
     features: tuple[Feature, ...]
@@ -346,6 +362,7 @@ class Program:
     tests: tuple[TestCase, ...] = ()
     severities: tuple[tuple[str, Severity], ...] = ()
     suppressions: tuple[Suppression, ...] = ()
+    blinded: tuple[Blinded, ...] = ()
 
     def feature(self, name: str) -> Feature:
         return next(f for f in self.features if f.name == name)

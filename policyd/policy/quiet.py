@@ -1,7 +1,7 @@
 """Quiet values: what a feature is in a test or a question that does not mention it.
 
 Booleans and `exceeded` are false, sets empty, numbers their lowest, claimed features absent, strings their declared
-unknown. An attested feature with `unknown reject` has no quiet value and must be given. Features that belong together
+unknown, and a conversation is at its lowest. An attested feature with `unknown reject` has no quiet value and must be given. Features that belong together
 stay possible together: `context_needed` is `tokens` and `max_output`, `weekday` goes with `date`, and images or remote
 content make a request opaque.
 """
@@ -43,7 +43,9 @@ def quiet_value(feature: Feature) -> Value | None:
         case NumberDomain(low, _, _):
             return low if feature.where.kind == "builtin" else unknown_value(feature)
         case EnumDomain(values, _):
-            return values[0] if feature.unknown is Unknown.NEVER else unknown_value(feature)
+            # A conversation that nobody speaks of has reached nothing.
+            first = feature.unknown is Unknown.NEVER or feature.where.kind == "conversation"
+            return values[0] if first else unknown_value(feature)
         case StringDomain():
             return unknown_value(feature)
 

@@ -114,7 +114,7 @@ def _claimed_help(feature: Feature) -> str:
 
 
 def _unknown_help(feature: Feature, loss: Loss) -> str:
-    if feature.where.kind in {"builtin", "ledger"}:
+    if feature.where.kind in {"builtin", "ledger", "conversation"}:
         return f"turn this test of `{feature.name}` around: what is unknown counts as the most there is"
     if feature.provenance is Provenance.CLAIMED:
         return f"read `{feature.name}` from identity, or let `unknown` be the value that `{loss.rule.name}` treats most strictly"

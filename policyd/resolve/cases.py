@@ -26,7 +26,7 @@ from policyd.policy.program import (
 from policyd.policy.quiet import quiet_value
 from policyd.resolve.conditions import Conditions
 from policyd.resolve.denies import status_of
-from policyd.resolve.features import exceeded_name
+from policyd.resolve.features import conversation_name, exceeded_name
 from policyd.resolve.files import Placed, Space
 from policyd.resolve.literals import dotted_name, kind_of, number_text, position, string_value, subject_is
 from policyd.resolve.names import Kind
@@ -130,6 +130,8 @@ class _Cases:
                         "PD201", header.span, f'no feature reads the header "{header.value}"', help=advice
                     )
                 return feature
+            case nodes.ConversationGiven(name):
+                return self._conversation(name, space)
             case nodes.Exceeded(name):
                 budget = self._names.find("budget", name.text, space)
                 if budget is None:
@@ -141,6 +143,19 @@ class _Cases:
                 return self._features[exceeded_name(budget.name)]
             case nodes.Ident() as name:
                 return self._named(name, space)
+
+    def _conversation(self, name: nodes.Ident, space: Space) -> Feature | None:
+        declared = self._names.find("word", name.text, space)
+        feature = None if declared is None else self._features.get(conversation_name(declared.name))
+        if feature is None:
+            kept = [f.where.key for f in self._features.values() if f.where.kind == "conversation"]
+            self._report.add(
+                "PD201",
+                name.span,
+                f"no conversation keeps a level `{name.text}`",
+                help=did_you_mean(name.text, kept, "`at least conversation` in its `classify` keeps it"),
+            )
+        return feature
 
     def _named(self, name: nodes.Ident, space: Space) -> Feature | None:
         declared = self._names.find("word", name.text, space)

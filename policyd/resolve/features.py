@@ -34,6 +34,7 @@ from policyd.syntax.nodes import (
     Classify,
     Declaration,
     Ident,
+    LabelConversation,
     LabelHeader,
     Limit,
     Literal,
@@ -84,6 +85,10 @@ def header_name(header: str) -> str:
     return f"header:{header.lower()}"
 
 
+def conversation_name(level: str) -> str:
+    return f"conversation:{level}"
+
+
 def read_axes(statements: Iterable[Placed], names: Names, report: Report) -> Axes:
     """Features and computed levels. A declaration with mistakes still stands for its name, as far as it is known."""
     features: list[Feature] = []
@@ -100,9 +105,10 @@ def read_axes(statements: Iterable[Placed], names: Names, report: Report) -> Axe
         if isinstance(declared.statement, Budget | Limit):
             budgets.append(_exceeded(declared.name, declared.statement))
     labels = _labels(statements, levels, names, report)
+    conversations = _conversations(statements, levels, names)
     implied = [f for f in IDENTITY_FEATURES if _undeclared(f.name, names)]
     _one_reader((*features, *implied), labels, report)
-    return Axes((*BUILTIN_FEATURES, *implied, *features, *labels, *budgets), tuple(levels))
+    return Axes((*BUILTIN_FEATURES, *implied, *features, *labels, *conversations, *budgets), tuple(levels))
 
 
 def _undeclared(name: str, names: Names) -> bool:
@@ -298,6 +304,29 @@ def _labels(
                 labels=() if first is None else (Label(first, "first read here"),),
             )
     return tuple(feature for _, feature in labels.values())
+
+
+def _conversations(statements: Iterable[Placed], levels: list[Level], names: Names) -> tuple[Feature, ...]:
+    """One feature for each level that a conversation keeps. It is attested: the caller chooses the conversation, and not
+    what it has reached. Unknown is the highest value."""
+    by_level = {level.name: level for level in levels}
+    found: dict[str, Feature] = {}
+    for item in statements:
+        if not isinstance(item.statement, Classify):
+            continue
+        declared = names.find("word", item.statement.level.text, item.space)
+        level = by_level.get(declared.name) if declared is not None else None
+        for line in item.statement.raises if level is not None else ():
+            if level is not None and isinstance(line.level, LabelConversation):
+                found.setdefault(level.name, _conversation(level, line.level.span))
+    return tuple(found.values())
+
+
+def _conversation(level: Level, span: Span) -> Feature:
+    name, domain = conversation_name(level.name), EnumDomain(level.values, ordered=True)
+    where = Where("conversation", level.name)
+    doc = f"what the conversation has reached of `{level.name}`"
+    return Feature(name, domain, Provenance.ATTESTED, where, level.values[-1], 0, doc, span)
 
 
 def _label_lines(statements: Iterable[Placed]) -> Iterator[tuple[Classify, Space, Text]]:

@@ -11,7 +11,7 @@ from typing import Final
 from policyd.policy.condition import All, Condition, Const, Either, Not, features_of
 from policyd.policy.program import Classify, Raise, Start
 from policyd.resolve.conditions import Conditions
-from policyd.resolve.features import Level, header_name
+from policyd.resolve.features import Level, conversation_name, header_name
 from policyd.resolve.files import Placed, Space
 from policyd.resolve.report import Report, did_you_mean, listed
 from policyd.resolve.scopes import Scopes, only_attested
@@ -21,6 +21,11 @@ from policyd.text.diagnostic import Label
 __all__ = ["read_levels", "reads_of"]
 
 _DEEPEST: Final = 200
+SHORTEST_KEPT: Final = 60
+LONGEST_KEPT: Final = 366 * 86_400
+USUALLY_KEPT: Final = 24 * 3600
+"""Seconds for which a conversation keeps a level, at least, at most, and where the policy does not say."""
+
 _MOST_LEVELS: Final = 64
 
 
@@ -134,7 +139,48 @@ def _classify(written: _Written, conditions: Conditions, scopes: Scopes, report:
         for line in c.raises
         for raise_ in _raise(line, space, level, conditions, scopes, report)
     )
-    return Classify(level.name, level.values, starts, raises, level.span)
+    kept = _kept(written, report)
+    return Classify(level.name, level.values, starts, raises, kept, level.span)
+
+
+def _kept(written: _Written, report: Report) -> int | None:
+    """For how many seconds a conversation keeps the level; None where no line asks for it."""
+    lines = [
+        (line.level, space)
+        for c, space in (*written.outside, *written.scoped)
+        for line in c.raises
+        if isinstance(line.level, nodes.LabelConversation)
+    ]
+    for line, space in lines:
+        if space.path:
+            report.add(
+                "PD246",
+                line.span,
+                "a file that is included with a scope cannot say what conversations keep: they go on outside of it too",
+                help="say it in the `classify` outside of all scopes, or raise the level here in another way",
+            )
+    for line, _ in lines[1:]:
+        label = Label(lines[0][0].span, "first said here")
+        report.add(
+            "PD246",
+            line.span,
+            f"what a conversation keeps of `{written.level.name}` is said twice",
+            labels=(label,),
+        )
+    if not lines:
+        return None
+    time = lines[0][0].time
+    if time is None:
+        return USUALLY_KEPT
+    if not SHORTEST_KEPT <= time.seconds <= LONGEST_KEPT:
+        report.add(
+            "PD247",
+            time.span,
+            "a conversation keeps a level from 1 minute to 366 days",
+            help="long enough for the longest pause in a conversation, such as `24 hours`",
+        )
+        return USUALLY_KEPT
+    return time.seconds
 
 
 def _starts(
@@ -168,6 +214,9 @@ def _raise(
     line: nodes.AtLeast, space: Space, level: Level, conditions: Conditions, scopes: Scopes, report: Report
 ) -> Iterable[Raise]:
     when = scopes.within(space, conditions.when(line.when, space))
+    if isinstance(line.level, nodes.LabelConversation):
+        yield Raise(conversation_name(level.name), when, line.level.span, space.path or None)
+        return
     if isinstance(line.level, nodes.LabelHeader):
         yield Raise(header_name(line.level.header.value), when, line.level.span, space.path or None)
         return

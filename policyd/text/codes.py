@@ -106,6 +106,8 @@ _ROWS = (
     Code("PD243", _E, "level computed from itself"),
     Code("PD244", _W, "level that never looks at opaque"),
     Code("PD245", _W, "raise to the lowest value"),
+    Code("PD246", _E, "conversation not spoken of once"),
+    Code("PD247", _E, "time that no conversation keeps a level for"),
     Code("PD250", _E, "claimed feature without an absent value in what forbids"),
     Code("PD251", _E, "status that is no refusal"),
     Code("PD252", _E, "exception that the guard does not permit"),

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 from typing import Literal as Lit
 
-from policyd.engine.boxes import level_condition
 from policyd.policy.condition import (
     TRUE,
     AtLeast,
@@ -26,6 +25,7 @@ from policyd.policy.condition import (
 from policyd.policy.decision import Plan, Reject
 from policyd.policy.evaluate import evaluate, firing_guards, holds
 from policyd.policy.excepted import applies, without_exception
+from policyd.policy.levels import level_condition
 from policyd.policy.program import Classify, EnumDomain, NumberDomain, Program, Raise
 from policyd.policy.request import Request
 from policyd.policy.wording import condition_text
@@ -266,6 +266,8 @@ def _lifts(others: Classify, raise_: Raise) -> Condition:
 def _to(level: Classify, raise_: Raise) -> str:
     if isinstance(raise_.to, int):
         return f"to `{level.values[raise_.to]}`"
+    if raise_.to.startswith("conversation:"):
+        return "by what the conversation reached"
     return f'by header "{raise_.to.removeprefix("header:")}"'
 
 

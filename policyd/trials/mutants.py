@@ -241,4 +241,6 @@ def _with_level(program: Program, level: Classify) -> Program:
 def _to(level: Classify, raise_: Raise) -> str:
     if isinstance(raise_.to, int):
         return f"to `{level.values[raise_.to]}`"
+    if raise_.to.startswith("conversation:"):
+        return "by what the conversation reached"
     return f'by header "{raise_.to.removeprefix("header:")}"'
