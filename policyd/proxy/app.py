@@ -27,7 +27,7 @@ from policyd.proxy.answering import (
 )
 from policyd.proxy.asked import Asked, Envelope, Watch, endpoint_of, envelope_of
 from policyd.proxy.barred import barred
-from policyd.proxy.candidates import candidates_of, tokens_of, tokens_spent
+from policyd.proxy.candidates import candidates_of, tokens_at, tokens_of, tokens_spent
 from policyd.proxy.conversation import MOST_DECISIONS
 from policyd.proxy.counting import COUNTED_HERE, carried, count
 from policyd.proxy.decide import Decided, decide, refusal_of
@@ -367,6 +367,9 @@ class Sidecar:
             refusal = refuse(code, "the answer of the model server ended before it was complete")
             return stream_error(refusal, endpoint.name.value, decision, tail=tail)
 
+        def taken(target: str) -> int:
+            return tokens_at(live, target, tokens[0]) + tokens[1]
+
         seconds = max([live.bindings[t].timeouts.total for t in targets])
         return Errand(
             # The plan's own targets: what chose their order is among what the gate checks.
@@ -379,7 +382,7 @@ class Sidecar:
             own_headers=headers_for,
             told=told,
             decisions=decisions,
-            tokens=sum(tokens),
+            tokens=taken,
             attempts=max(1, limits.attempts - request.outcome.used),
             retry_wait=limits.retry_wait,
             acts=Flag.SERVER_TOOLS in reading.flags,

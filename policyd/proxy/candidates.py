@@ -18,7 +18,7 @@ from policyd.traffic.body import Body
 from policyd.traffic.endpoints import EndpointName
 from policyd.traffic.reading import Reading
 
-__all__ = ["BYTES_PER_TOKEN", "candidates_of", "tokens_of", "tokens_spent"]
+__all__ = ["BYTES_PER_TOKEN", "candidates_of", "tokens_at", "tokens_of", "tokens_spent"]
 
 BYTES_PER_TOKEN = 4
 """Of JSON with English text and code; a guess, and used only where nothing was counted."""
@@ -39,7 +39,7 @@ def candidates_of(
     picks = {group.pick for group in plan.groups}
     standing = Standing(
         seen(plan.targets),
-        _costs(live.prices, plan, tokens) if "cheapest" in picks else {},
+        _costs(live, plan, tokens) if "cheapest" in picks else {},
         conversation_of(endpoint, body.parsed) if picks & {"any", "fastest"} else None,
     )
     return in_order_to_try(plan, standing, draw)
@@ -50,7 +50,11 @@ def tokens_of(decided: Decided, reading: Reading, size: int, answer_reserve: int
     may have."""
     counted = decided.values.get("tokens")
     known = "tokens" not in decided.between and isinstance(counted, int) and counted < MAX_NUMBER
-    prompt = counted if known and isinstance(counted, int) else size // BYTES_PER_TOKEN + reading.extra_tokens
+    if known and isinstance(counted, int):
+        prompt = counted
+    else:
+        low, high = decided.between.get("tokens", (0, MAX_NUMBER))
+        prompt = min(max(low, size // BYTES_PER_TOKEN + reading.extra_tokens), high)
     return prompt, answer_reserve if reading.max_output is None else reading.max_output
 
 
@@ -61,6 +65,17 @@ def tokens_spent(usage: Usage | None) -> int | None:
     return usage.input + usage.output
 
 
-def _costs(prices: Mapping[str, tuple[int, int]], plan: Plan, tokens: tuple[int, int]) -> Mapping[str, float]:
+def tokens_at(live: Live, target: str, prompt: int) -> int:
+    """A prompt's tokens as the target's own scale has them."""
+    own = live.measures[target].permille
+    return prompt if own == live.measure.permille else prompt * own // live.measure.permille
+
+
+def _costs(live: Live, plan: Plan, tokens: tuple[int, int]) -> Mapping[str, float]:
     """What the request would cost at most. A target without prices costs nothing: it is one's own."""
-    return {t: float(p[0] * tokens[0] + p[1] * tokens[1]) for t in plan.targets if (p := prices.get(t))}
+    prompt, answer = tokens
+    return {
+        t: float(p[0] * tokens_at(live, t, prompt) + p[1] * answer)
+        for t in plan.targets
+        if (p := live.prices.get(t))
+    }

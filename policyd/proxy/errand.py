@@ -27,10 +27,14 @@ LAST_WORDS_SECONDS = 1.0
 """How long a client that does not take its answer is told that the sidecar stops."""
 
 
+def _no_tokens(_: str) -> int:
+    return 0
+
+
 @dataclass(slots=True)
 class Errand:
     """What is to be carried; it does not change (and is not frozen because one is made for every request). `way_to` says
-    how it is said to a target, `size` is the body's as it came, `tokens` what it takes of a target's minute, `deadline` of
+    how it is said to a target, `size` is the body's as it came, `tokens` says what it takes of a target's minute, `deadline` of
     the loop's clock. `own_headers` makes policyd's headers for an answer of a target at an attempt, `told` the error event
     for a stream with this tail. `attempts` are left to it, however often it was decided; it never rests longer than
     `retry_wait` seconds; `acts`: a target may do more for it than to answer."""
@@ -44,7 +48,7 @@ class Errand:
     own_headers: Callable[[str, int], Headers]
     told: Callable[[str, bytes], bytes]
     decisions: int
-    tokens: int = 0
+    tokens: Callable[[str], int] = _no_tokens
     attempts: int = 6
     retry_wait: float = 5.0
     acts: bool = False

@@ -193,8 +193,9 @@ class _Courier:
         # One that is not bound any more has no state, and the gate knows what that means.
         state = self._road.targets.get(target)
         awaited = errand.size > LARGE
+        tokens = errand.tokens(target)
         if state is not None:
-            skipped = state.passed(now, errand.tokens)
+            skipped = state.passed(now, tokens)
             if skipped is None and not state.seats.take(errand.size):
                 skipped, awaited = await self._in_line(state), True
             if skipped is not None:
@@ -210,14 +211,14 @@ class _Courier:
             if awaited:
                 # Asked once more: others had their turn meanwhile, and one of them may be the breaker's trial.
                 now = loop.time()
-                skipped = state.passed(now, errand.tokens)
+                skipped = state.passed(now, tokens)
                 if skipped is not None:
                     self.drop()
                     return self._passed(target, skipped)
             if isinstance(permit, Permit):
-                self._trial = state.begin(now, errand.tokens)
+                self._trial = state.begin(now, tokens)
                 if state.metered:
-                    self._outcome.taken = Taken(target, now, errand.tokens)
+                    self._outcome.taken = Taken(target, now, tokens)
         self._outcome.attempts.append(attempt)
         self._attempt = attempt
         attempt.permitted = perf_counter() - attempt.began

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from policyd.deploy.bindings import Bound
-from policyd.deploy.model import Binding, Deployment, KeySet, Limits
+from policyd.deploy.model import Binding, Deployment, KeySet, Limits, Tokens
 from policyd.pipeline import Ready
 from policyd.policy.program import NumberDomain
 from policyd.proxy.counting import without_counting
@@ -21,6 +21,7 @@ from policyd.proxy.observe import Sight, sight_of
 from policyd.proxy.translated import Speech, speech_of
 from policyd.proxy.weigh import Weigher
 from policyd.text.diagnostic import Diagnostic
+from policyd.traffic.tokens import Measure
 
 __all__ = ["Live", "live_from"]
 
@@ -32,7 +33,8 @@ class Live:
     whose number itself matters, because a split hashes it; `metered`: a target has a bound on tokens; `read` every feature that the policy reads, `dates` those that
     are days; `onward` the targets that send requests on; `hosts` the names that requests may be made for, None for any;
     `prefix` what stands before every path; `uncounting` the targets that do not answer `count_tokens`; `speech`
-    says what is translated for each, `translated` for any."""
+    says what is translated for each, `translated` for any. `measure` is how the policy's tokens are counted, `measures` how each
+    target's are estimated."""
 
     ready: Ready
     deployment: Deployment
@@ -52,6 +54,8 @@ class Live:
     hosts: frozenset[bytes] | None
     prefix: str
     uncounting: frozenset[str]
+    measure: Measure
+    measures: Mapping[str, Measure]
     speech: Mapping[str, Speech]
     translated: frozenset[str]
     read: frozenset[str]
@@ -91,7 +95,7 @@ def live_from(
         ),
         identify=_identify(deployment, rings, before),
         rings=tuple(rings.values()),
-        weigher=_weigher(deployment.answer_reserve, before),
+        weigher=_weigher(deployment, before),
         limits=deployment.limits,
         bindings={t.name: t.binding for t in bound.targets},
         prices={n: (i, o) for n, (i, o) in prices.items() if isinstance(i, int) and isinstance(o, int)},
@@ -100,6 +104,8 @@ def live_from(
         hosts=hosts_of(deployment),
         prefix=deployment.listen.prefix,
         uncounting=without_counting(program, bound),
+        measure=_measure(deployment.tokens),
+        measures={t.name: _measure(deployment.tokens, t.binding) for t in bound.targets},
         speech={t.name: speech_of(t) for t in program.targets},
         translated=frozenset[str]().union(*(speech_of(t).translates for t in program.targets)),
         exact=hashed & {"tokens", "context_needed"},
@@ -130,8 +136,21 @@ def _identify(deployment: Deployment, rings: Mapping[KeySet, KeyRing], before: L
     return identify_by(deployment.identity, deployment.listen, rings)
 
 
-def _weigher(answer_reserve: int, before: Live | None) -> Weigher:
+def _weigher(deployment: Deployment, before: Live | None) -> Weigher:
     """What was counted and scanned stays known where it would be counted and scanned in the same way."""
-    if before is not None and before.deployment.answer_reserve == answer_reserve:
+    measure = _measure(deployment.tokens)
+    if (
+        before is not None
+        and before.deployment.answer_reserve == deployment.answer_reserve
+        and before.measure == measure
+    ):
         return before.weigher
-    return Weigher(answer_reserve)
+    return Weigher(deployment.answer_reserve, measure)
+
+
+def _measure(tokens: Tokens, binding: Binding | None = None) -> Measure:
+    vocabulary, scale = tokens.tokenizer, tokens.scale
+    if binding is not None:
+        vocabulary = vocabulary if binding.tokenizer is None else binding.tokenizer
+        scale = scale if binding.tokens_scale is None else binding.tokens_scale
+    return Measure(vocabulary, round(scale * 1000))

@@ -79,7 +79,7 @@ def bring_up(
     if loaded.deployment is None or has_errors(found):
         return NotLive(in_order(found), files)
     live = live_from(ready, bound, loaded.deployment, files, now, in_order(found), before=before)
-    warm(live.read)
+    warm(live.read, live.deployment.tokens.tokenizer)
     return live
 
 

@@ -2,12 +2,13 @@
 
 In comes a reading and what the policy compares with; out come values. The one idea: cheap bounds first. Where the lowest
 and the highest possible number of tokens lie between the same two constants of the policy, the decision cannot depend on
-the number, and nothing is counted. What fails or takes too long is unknown. It holds no text after it has answered.
+the number, and nothing is counted. Where they do not, what was counted in an earlier turn is added up, and the rest is counted until they
+do. What fails or takes too long is unknown. It holds no text after it has answered.
 """
 
 import os
 from bisect import bisect_right
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final, TypeVar
@@ -17,7 +18,7 @@ from policyd.policy.program import MAX_NUMBER
 from policyd.policy.request import EVERYTHING, expand_names
 from policyd.proxy.lanes import Lanes, Stopped, shared_lanes, until_stopped
 from policyd.traffic.reading import Reading
-from policyd.traffic.tokens import TokenCounter, byte_bounds, preload
+from policyd.traffic.tokens import AS_COUNTED, Measure, TokenCounter, byte_bounds, preload
 
 __all__ = ["Weigher", "Weight", "settled", "warm"]
 
@@ -40,14 +41,24 @@ class Weight:
 
 
 class Weigher:
-    """Counts and scans for one sidecar. What it remembers are keyed hashes, with a key of its own."""
+    """Counts and scans for one sidecar. What it remembers are keyed hashes, with a key of its own. `measure` is how the
+    policy's tokens are counted, `counters` who counts instead of the vocabularies of these names."""
 
-    def __init__(self, answer_reserve: int, *, seconds: float = SECONDS, lanes: Lanes | None = None) -> None:
+    def __init__(
+        self,
+        answer_reserve: int,
+        measure: Measure = AS_COUNTED,
+        *,
+        seconds: float = SECONDS,
+        lanes: Lanes | None = None,
+        counters: Mapping[str, TokenCounter] | None = None,
+    ) -> None:
         self._lanes = shared_lanes() if lanes is None else lanes
         self._reserve = answer_reserve
         self._seconds = seconds
+        self._measure = measure
         self._scanner = Scanner(salt=os.urandom(32))
-        self._counter = TokenCounter(salt=os.urandom(32))
+        self._counters = dict(counters or {})
 
     async def findings(self, reading: Reading, size: int) -> frozenset[str]:
         """What the detectors find; everything where they do not finish."""
@@ -71,7 +82,7 @@ class Weigher:
         a byte of the prompt, and JSON never writes text shorter than it is (numbers it may, by a factor below 4)."""
         if exact or not reading.countable:
             return None
-        answer, most = self._answer(reading), 4 * size + reading.extra_tokens
+        answer, most = self._answer(reading), self._measure.of(4 * size) + reading.extra_tokens
         marks = _marks(thresholds, answer)
         if marks and bisect_right(marks, reading.extra_tokens) != bisect_right(marks, most):
             return None
@@ -90,7 +101,7 @@ class Weigher:
         answer = self._answer(reading)
         marks = _marks(thresholds, answer)
         first = bisect_right(marks, reading.extra_tokens)
-        return answer, marks[first : bisect_right(marks, 4 * size + reading.extra_tokens)]
+        return answer, marks[first : bisect_right(marks, self._measure.of(4 * size) + reading.extra_tokens)]
 
     async def tokens(
         self, reading: Reading, size: int, thresholds: Mapping[str, tuple[int, ...]], exact: frozenset[str]
@@ -117,22 +128,64 @@ class Weigher:
         self, reading: Reading, marks: tuple[int, ...], stopped: Stopped, *, exact: bool
     ) -> tuple[int, int]:
         """At least and at most this many tokens, with no mark between."""
-        texts, extra = reading.prompt, reading.extra_tokens
-        most = extra + sum(
+        texts, extra, measure = reading.prompt, reading.extra_tokens, self._measure
+        at = tuple(measure.reached_at(mark - extra) for mark in marks)
+        most = sum(
             len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass")) for text in texts
         )
-        if not exact and settled(extra, most, marks):
-            return extra, most
-        low, high = byte_bounds(until_stopped(texts, stopped))
-        low, high = low + extra, high + extra
-        if not exact and settled(low, high, marks):
-            return low, high
-        limit = MAX_NUMBER if exact else max(0, marks[-1] - extra)
-        counted = extra
-        for running in until_stopped(self._counter.counting_steps(texts, limit), stopped):
-            counted = running + extra
-        # Beyond the last mark counting stops, and only the bound is known.
-        return counted, counted if counted - extra <= limit else max(counted, high)
+        low, high = 0, most
+        if exact or not settled(low, high, at):
+            low, high = self._between(texts, None if exact else at, measure.vocabulary, stopped)
+        return measure.of(low) + extra, measure.of(high) + extra
+
+    def _between(
+        self, texts: Iterable[str], marks: tuple[int, ...] | None, vocabulary: str, stopped: Stopped
+    ) -> tuple[int, int]:
+        """The same of what a vocabulary counts; without marks, the number itself."""
+        counter = self._counter(vocabulary)
+        known, low, high = 0, 0, 0
+        unknown: list[tuple[str, bytes | None, int, int]] = []
+        for text in until_stopped(texts, stopped):
+            key, before = counter.known(text)
+            if before is not None:
+                known += before
+            else:
+                least, most = byte_bounds((text,))
+                unknown.append((text, key, least, most))
+                low, high = low + least, high + most
+        if marks is not None and settled(known + low, known + high, marks):
+            return known + low, known + high
+        for text, key, least, most in unknown:
+            # From here on `low` and `high` are of the texts behind this one, `left` of what is left of it.
+            low, high, counted, left = low - least, high - most, 0, most
+            for step in until_stopped(counter.steps(text, key), stopped):
+                counted, left = counted + step.tokens, left - step.size
+                if marks is not None:
+                    bounds = known + max(counted, least) + low, known + counted + left + high
+                    if settled(*bounds, marks):
+                        return bounds
+            known += counted
+        return known, known
+
+    async def count(self, reading: Reading, size: int, vocabulary: str) -> int | None:
+        """The tokens of the text itself, as this vocabulary has them; None where they are not known."""
+        if not reading.countable:
+            return None
+        try:
+            found = await self._run(
+                lambda stopped: self._between(reading.prompt, None, vocabulary, stopped), size
+            )
+        except TimeoutError:
+            return None
+        return found[0]
+
+    def _counter(self, vocabulary: str) -> TokenCounter:
+        found = self._counters.get(vocabulary)
+        if found is None:
+            # Two threads may come here at once; both use the one that was first.
+            made = TokenCounter(vocabulary=vocabulary, salt=os.urandom(32))
+            found = self._counters.setdefault(vocabulary, made)
+        return found
 
     async def _run(self, work: Callable[[Stopped], T], size: int) -> T:
         if size <= INLINE:
@@ -162,9 +215,9 @@ def settled(low: int, high: int, marks: tuple[int, ...]) -> bool:
     return bisect_right(marks, low) == bisect_right(marks, high)
 
 
-def warm(features: frozenset[str]) -> None:
+def warm(features: frozenset[str], vocabulary: str = AS_COUNTED.vocabulary) -> None:
     """Loads what these features need (a vocabulary, automata): most of a second that no request should wait for."""
     if features & {"tokens", "context_needed"}:
-        preload()
+        preload(vocabulary)
     if "findings" in features:
         Scanner().scan(("a text that is long enough to be looked at",))

@@ -3,26 +3,35 @@
 Comes in: texts (a reading's `prompt`) and a limit. Goes out: a number of tokens, exact up to the limit.
 
 The one idea: most thresholds are settled by bounds. A byte-level tokenizer never makes more tokens than there are UTF-8
-bytes, and o200k never fewer than there are runs of letters plus a third of the digits. Only between the bounds is a
-tokenizer loaded (about 100 MB and, cold, most of a second: call `preload` at start-up) and run, in pieces of 16,384
-characters, so that whoever drives `counting_steps` holds the interpreter for a few milliseconds at a time at most.
+bytes, and o200k and cl100k never fewer than there are runs of letters plus a third of the digits. Only between the bounds is a
+tokenizer loaded (about 100 MB; call `preload` at start-up) and run, in pieces of 16,384
+characters, so that whoever drives the steps holds the interpreter for a millisecond at a time.
 
-What it counts with: o200k_base, exactly, for text. Other models have other vocabularies, and current Claude models none that
-is public, so for them the count is an estimate whose error this module does not know: compare it with the `usage` that the
-servers report, and let a target declare a smaller window where it matters. Framing and images are added by the reader as upper
-bounds (`Reading.extra_tokens`).
+A `Measure` says which vocabulary stands for a model, and by what its count is multiplied: other models have other vocabularies, and
+current Claude models none that is public. docs/tokens.md says by how much that errs. Framing and images are added by the reader as
+upper bounds (`Reading.extra_tokens`).
 
-A text is cut before a space that follows a non-space, where o200k always starts a new word, so pieces add up exactly; in
+A text is cut before a space that follows a non-space, where both vocabularies always start a new word, so pieces add up exactly; in
 text without spaces a cut may miscount by a few tokens a megabyte.
 """
 
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from policyd.memo import Memo
 
-__all__ = ["TokenCounter", "Tokenizer", "byte_bounds", "count_till_limit", "counting_steps", "preload"]
+__all__ = [
+    "AS_COUNTED",
+    "Measure",
+    "Step",
+    "TokenCounter",
+    "Tokenizer",
+    "byte_bounds",
+    "count_till_limit",
+    "counting_steps",
+    "preload",
+]
 
 PIECE: Final = 16_384
 """Characters that are counted in one step."""
@@ -37,18 +46,44 @@ class Tokenizer(Protocol):
     def count(self, text: str) -> int: ...
 
 
-@lru_cache(maxsize=1)
-def _o200k() -> Tokenizer:
+class Measure(NamedTuple):
+    """How tokens are estimated: a vocabulary's exact count, times `permille` / 1000, rounded up. In whole numbers, so that
+    every process has the same."""
+
+    vocabulary: str = "o200k"
+    permille: int = 1000
+
+    def of(self, counted: int) -> int:
+        """The estimate where the vocabulary counts so many."""
+        return -(-counted * self.permille // 1000)
+
+    def reached_at(self, tokens: int) -> int:
+        """The smallest count of the vocabulary whose estimate is at least so many."""
+        return (tokens - 1) * 1000 // self.permille + 1
+
+
+AS_COUNTED: Final = Measure()
+
+
+class Step(NamedTuple):
+    """A piece that was counted: its tokens, and its bytes, which bound what is left."""
+
+    tokens: int
+    size: int
+
+
+@lru_cache(maxsize=2)
+def _vocabulary(name: str) -> Tokenizer:
     """bpe-openai's Rust tokenizer, from its private module: the only place that knows of it."""
     from bpe_openai._bindings import tokenizer_for_encoding  # type: ignore[import-untyped]  # noqa: PLC0415
 
-    tokenizer: Tokenizer = tokenizer_for_encoding("o200k_base")
+    tokenizer: Tokenizer = tokenizer_for_encoding(f"{name}_base")
     return tokenizer
 
 
-def preload() -> None:
-    """Load the vocabulary now, and not with the first request that needs it."""
-    _o200k()
+def preload(vocabulary: str = AS_COUNTED.vocabulary) -> None:
+    """Load the vocabulary now, and not with the first request that needs it. The first count loads what is left of it."""
+    _vocabulary(vocabulary).count("a word")
 
 
 JOINERS: Final = b"'" + bytes(range(0x80, 0x100))
@@ -60,7 +95,7 @@ CLASSES: Final = bytes(
 
 
 def byte_bounds(texts: Iterable[str]) -> tuple[int, int]:
-    """At least and at most this many o200k tokens.
+    """At least and at most this many tokens, of o200k and of cl100k.
 
     At most: each token is at least one byte. At least: with joiners removed, all letters of one token lie in one run of
     letters, and all its digits, of which it has at most three, in one run of digits; so each run needs a token of its own.
@@ -98,35 +133,54 @@ def _pieces(text: str) -> Iterator[str]:
 class TokenCounter:
     """A tokenizer with a memory: an agent sends its history again on every turn. Safe to share between threads."""
 
-    __slots__ = ("_memo", "_tokenizer")
+    __slots__ = ("_memo", "_tokenizer", "_vocabulary")
 
     def __init__(
-        self, tokenizer: Tokenizer | None = None, *, memo_bytes: int = 8 << 20, salt: bytes = b""
+        self,
+        tokenizer: Tokenizer | None = None,
+        *,
+        vocabulary: str = AS_COUNTED.vocabulary,
+        memo_bytes: int = 8 << 20,
+        salt: bytes = b"",
     ) -> None:
         self._tokenizer = tokenizer
+        self._vocabulary = vocabulary
         self._memo: Memo[int] = Memo(memo_bytes, salt=salt, cost=140)
 
+    def known(self, text: str) -> tuple[bytes | None, int | None]:
+        """The key under which this text is remembered, if it is long enough, and its tokens, if they are known."""
+        if len(text) < REMEMBER_FROM:
+            return None, None
+        key = self._memo.key(text)
+        return key, self._memo.get(key)
+
+    def steps(self, text: str, key: bytes | None) -> Iterator[Step]:
+        """The text, piece by piece: an event loop may run one step at a time. `key` is what `known` gave: with the last
+        piece the sum is remembered."""
+        tokenizer = self._tokenizer or _vocabulary(self._vocabulary)
+        total, left = 0, len(text)
+        for piece in _pieces(text):
+            tokens = tokenizer.count(piece)
+            total, left = total + tokens, left - len(piece)
+            if key is not None and left == 0:
+                self._memo.put(key, total)
+            yield Step(tokens, len(piece) if piece.isascii() else len(piece.encode("utf-8", "surrogatepass")))
+
     def counting_steps(self, texts: Iterable[str], limit: int) -> Iterator[int]:
-        """The running total after each piece; the last one is the answer. It ends with the first total above the limit.
-        Each step is at most one piece of work, so an event loop may run one step at a time."""
-        tokenizer = self._tokenizer or _o200k()
+        """The running total after each piece; the last one is the answer. It ends with the first total above the limit."""
         total = 0
         yield total
         for text in texts:
-            key = self._memo.key(text) if len(text) >= REMEMBER_FROM else None
-            known = self._memo.get(key) if key is not None else None
+            key, known = self.known(text)
             if known is not None:
                 total += known
                 yield total
             else:
-                before = total
-                for piece in _pieces(text):
-                    total += tokenizer.count(piece)
+                for step in self.steps(text, key):
+                    total += step.tokens
                     yield total
                     if total > limit:
                         return
-                if key is not None:
-                    self._memo.put(key, total - before)
             if total > limit:
                 return
 

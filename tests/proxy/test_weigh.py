@@ -16,8 +16,8 @@ from policyd.proxy.weigh import INLINE, Weigher, Weight, settled
 from policyd.traffic.endpoints import EndpointName
 from policyd.traffic.read import read_request
 from policyd.traffic.reading import Reading
-from policyd.traffic.tokens import count_till_limit
-from tests.proxy.bench import CHAT, SECRET, post, records, three
+from policyd.traffic.tokens import AS_COUNTED, PIECE, Measure, TokenCounter, count_till_limit
+from tests.proxy.bench import CHAT, SECRET, Recorder, post, records, sidecar, three
 from tests.upstream.scripted import run
 
 NOTHING: frozenset[str] = frozenset()
@@ -125,9 +125,9 @@ def test_findings_bring_the_names_above_them() -> None:
     assert any(name.startswith("secret.") for name in found)
 
 
-@pytest.mark.parametrize(("team", "counted"), [("cloud-only", False), ("search", True)])
+@pytest.mark.parametrize(("team", "bounded"), [("cloud-only", False), ("search", True)])
 def test_nothing_is_counted_where_the_number_changes_nothing_for_this_request(
-    tmp_path: Path, team: str, counted: bool
+    tmp_path: Path, team: str, bounded: bool
 ) -> None:
     """The route `long` asks for 100k, and who is of `cloud-only` never comes to it."""
 
@@ -138,6 +138,149 @@ def test_nothing_is_counted_where_the_number_changes_nothing_for_this_request(
 
     run(test())
     (record,) = records(tmp_path / "decisions.jsonl")
-    tokens = record["features"]["tokens"]
-    assert isinstance(tokens, int) is counted
-    assert counted or tokens["at_most"] > 100_000
+    assert (record["features"]["tokens"]["at_most"] < 100_000 - 4096) is bounded
+
+
+class Watched:
+    """A tokenizer that remembers how much it was given."""
+
+    def __init__(self) -> None:
+        self.counted = 0
+
+    def count(self, text: str) -> int:
+        self.counted += len(text)
+        return len(text.split())
+
+
+def watched(*, measure: Measure = AS_COUNTED) -> tuple[Watched, Weigher]:
+    tokenizer = Watched()
+    return tokenizer, Weigher(0, measure, counters={measure.vocabulary: TokenCounter(tokenizer)})
+
+
+def weigh(weigher: Weigher, body: dict[str, Any], *marks: int, exact: frozenset[str] = NOTHING) -> Weight:
+    size = len(orjson.dumps(body))
+    return asyncio.run(weigher.tokens(reading(body), size, {"tokens": marks}, exact))
+
+
+def test_counting_ends_with_the_first_piece_beyond_the_last_mark() -> None:
+    tokenizer, weigher = watched()
+    # Without letters and digits nothing is known of how many there are at least.
+    weight = weigh(weigher, saying("., " * 100_000), 1000, 8000)
+    assert 8000 <= weight.between["tokens"][0] < 8000 + PIECE
+    assert tokenizer.counted < 3 * 8000 + 2 * PIECE
+
+
+def test_counting_ends_as_soon_as_what_is_left_cannot_reach_the_next_mark() -> None:
+    tokenizer, weigher = watched()
+    text = "one, " * 20_000
+    weight = weigh(weigher, saying(text), 98_000)
+    assert weight.between["tokens"][1] < 98_000
+    # A token for each five bytes: of the 100 KB, the first piece says enough.
+    assert 0 < tokenizer.counted <= PIECE
+    assert weigh(weigher, saying(text), 98_000, exact=frozenset({"tokens"})).between == {}
+
+
+def turns(number: int) -> dict[str, Any]:
+    """A conversation: each turn is 2 KB that no other has."""
+    roles = ("user", "assistant")
+    messages = [{"role": roles[n % 2], "content": f"turn {n}: " + f"word{n} " * 300} for n in range(number)]
+    tools = [
+        {"type": "function", "function": {"name": f"f{n}", "description": "finds it " * 60}}
+        for n in range(20)
+    ]
+    return CHAT | {"messages": messages, "tools": tools}
+
+
+def test_the_next_turn_counts_what_is_new() -> None:
+    tokenizer, weigher = watched()
+    exact = frozenset({"tokens"})
+    before = weigh(weigher, turns(100), exact=exact)
+    assert tokenizer.counted > 200_000
+    tokenizer.counted = 0
+    after = weigh(weigher, turns(102), exact=exact)
+    assert 2 * 2000 < tokenizer.counted < 2 * 3000
+    assert after.tokens > before.tokens
+    tokenizer.counted = 0
+    # Where only a mark matters, what is remembered and the bounds of the rest are enough.
+    assert weigh(weigher, turns(104), before.tokens - 500, 10**6).between
+    assert tokenizer.counted == 0
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.sampled_from(["", "a b", "word " * 150, "long " * 5000, "x" * 700]), max_size=6),
+    st.lists(st.integers(-50, 30_000), max_size=3, unique=True),
+    st.sampled_from([500, 1000, 1150, 2000]),
+)
+def test_whatever_was_counted_no_mark_lies_between_the_bounds(
+    texts: list[str], marks: list[int], permille: int
+) -> None:
+    measure = Measure("o200k", permille)
+    _, weigher = watched(measure=measure)
+    body = CHAT | {"messages": [{"role": "user", "content": text} for text in texts]}
+    exact = weigh(weigher, body, exact=frozenset({"tokens"})).tokens
+    seen = reading(body)
+    assert exact == measure.of(sum(len(text.split()) for text in seen.prompt)) + seen.extra_tokens
+    _, fresh = watched(measure=measure)
+    for _ in range(2):
+        weight = weigh(fresh, body, *sorted(marks))
+        low, high = weight.between.get("tokens", (weight.tokens, weight.tokens))
+        assert low <= exact <= high and settled(low, high, tuple(sorted(marks)))
+
+
+@given(st.integers(1, 10**7), st.integers(250, 8000))
+def test_a_measure_says_where_a_number_is_reached(tokens: int, permille: int) -> None:
+    measure = Measure("o200k", permille)
+    first = measure.reached_at(tokens)
+    assert measure.of(first - 1) < tokens <= measure.of(first)
+
+
+REMAINING = """
+edition 1
+string team from identity unknown reject
+target wide { location on_prem  context 100M  speaks chat  supports tools }
+target deep { location on_prem  context 100M  speaks chat  supports tools }
+route short to deep  when team == "a" and tokens > 8k
+route long  to deep  when team == "b" and tokens > 100k
+route rest  to wide
+otherwise reject "no"
+"""
+
+
+@pytest.mark.parametrize(("team", "mark"), [("a", 8_000), ("b", 100_000)])
+def test_counting_ends_at_the_largest_number_that_the_rest_of_the_decision_needs(
+    tmp_path: Path, team: str, mark: int
+) -> None:
+    async def test() -> None:
+        identity = f'kind = "loopback"\nteam = "{team}"'
+        async with (
+            Recorder() as wide,
+            Recorder() as deep,
+            sidecar(tmp_path, {"wide": wide, "deep": deep}, policy=REMAINING, identity=identity) as running,
+        ):
+            answer = await running.ask(post("/v1/chat/completions", saying("., " * 400_000)))
+            assert (answer.status, answer.headers[b"x-policyd-target"]) == (200, b"deep")
+
+    run(test())
+    (record,) = records(tmp_path / "decisions.jsonl")
+    assert mark < record["features"]["tokens"]["at_least"] < mark + PIECE
+
+
+def test_the_policy_s_tokens_are_scaled_as_the_deployment_says(tmp_path: Path) -> None:
+    async def test() -> None:
+        scaled = '[tokens]\ntokenizer = "cl100k"\nscale = 1.5\n'
+        async with three(tmp_path, extra=scaled) as running:
+            # 70,000 tokens are below the 100k of the route `long`, and half as many again are not.
+            answer = await running.ask(post("/v1/chat/completions", saying("word " * 70_000)))
+            assert answer.headers[b"x-policyd-route"] == b"long"
+
+    run(test())
+
+
+def test_where_nothing_is_scaled_the_same_request_is_short(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with three(tmp_path) as running:
+            answer = await running.ask(post("/v1/chat/completions", saying("word " * 70_000)))
+            assert answer.headers[b"x-policyd-route"] == b"rest"
+
+    run(test())
