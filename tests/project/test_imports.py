@@ -30,9 +30,10 @@ ALLOWED: Final[dict[str, frozenset[str]]] = {
     "memo": frozenset(),
     "detect": frozenset({"memo"}),
     "traffic": frozenset({"memo", "policy"}),
+    "redact": frozenset({"detect", "traffic"}),
     "translate": frozenset(),
     "pipeline": frozenset({"syntax", "resolve", "engine", "proofs", "trials", "policy", "text"}),
-    "proxy": frozenset({"memo", "detect", "traffic", "translate", "deploy", "engine", "proofs", "pipeline", "policy", "text"}),
+    "proxy": frozenset({"memo", "detect", "traffic", "redact", "translate", "deploy", "engine", "proofs", "pipeline", "policy", "text"}),
     "demo": frozenset(),
     "cli": frozenset(
         {"compare", "detect", "explain", "graph", "reports", "demo", "deploy", "engine", "pipeline", "policy", "proofs", "proxy", "resolve", "syntax", "text", "traffic", "translate", "trials"}

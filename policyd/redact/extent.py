@@ -1,0 +1,104 @@
+"""How far a finding reaches: from where a detector stopped looking to the end of what must not be seen.
+
+In come a text and the spans of its findings; out go values, and the names of what reaches farther than this text. The one
+idea: a detector reports what proves a finding, such as the first line of a key, and that is not all of it. Where the end
+cannot be told the finding is named instead of cut, so that nobody sends the rest.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from policyd.detect.scanner import Span
+
+__all__ = ["LONGEST", "Extent", "covered", "extents"]
+
+LONGEST: Final = 64 * 1024
+"""Characters of the longest thing that is one value. What is longer is a text that overflowed a detector."""
+
+_EDGES: Final = " \t\r\n\"'`,;()<>{}"
+_TOKEN_EDGES: Final = _EDGES + ".:!?|&*#[]\\"
+"""What detectors take along to see where a token ends."""
+
+_EXACT: Final = frozenset({"secret.assigned", "secret.authorization", "secret.connection-string"})
+"""Passwords, which may end with anything; they are reported without what stands around them."""
+
+_RUN: Final = re.compile(r"[A-Za-z0-9+/=_-]*")
+_ARMOUR: Final = re.compile(r"-----? ?BEGIN ([A-Z0-9 ]+?) ?-----?")
+_ENCODED_ARMOUR: Final = re.compile(
+    r"[A-Za-z0-9+/_-]{20,}+(?:(?:\\[rn]|\s){1,4}+[A-Za-z0-9+/_-]{20,}+)*+={0,2}(?:(?:\\[rn]|\s){1,4}[A-Za-z0-9+/_-]+={1,2})?"
+)
+_PUTTY_END: Final = re.compile(r"Private-MAC: *[0-9a-fA-F]{40,64}")
+_KEYS_IN_LINES: Final = frozenset({"private-key.pem", "private-key.openssh", "private-key.pgp"})
+
+
+class Extent(NamedTuple):
+    """What is to be taken out, as it stands in the text."""
+
+    value: str
+    name: str
+
+
+def covered(name: str, names: Iterable[str]) -> bool:
+    """Whether one of `names` is this finding or above it."""
+    return any(name == own or name.startswith(own + ".") for own in names)
+
+
+def extents(text: str, spans: Iterable[Span], names: tuple[str, ...]) -> tuple[list[Extent], set[str]]:
+    """The values of the findings that `names` cover, and the names of findings whose end is not in this text."""
+    out: list[Extent] = []
+    lost: set[str] = set()
+    for span in spans:
+        if not covered(span.name, names):
+            continue
+        value = _value_of(text, span)
+        if value is None or len(value) > LONGEST:
+            lost.add(span.name)
+        elif value:
+            out.append(Extent(value, span.name))
+    return out, lost
+
+
+def _value_of(text: str, span: Span) -> str | None:
+    start, end, name = span
+    if name.startswith("private-key."):
+        return _key(text, start, end, name)
+    if name in _EXACT or name.startswith("custom."):
+        return text[start:end]
+    is_token = name.startswith("secret.")
+    start, end = _trimmed(text, start, end, _TOKEN_EDGES if is_token else _EDGES)
+    if is_token and start < end:
+        # A format of a fixed length may be the beginning of a longer token.
+        run = _RUN.match(text, end)
+        end = end if run is None else run.end()
+    return text[start:end]
+
+
+def _trimmed(text: str, start: int, end: int, edges: str = _EDGES) -> tuple[int, int]:
+    while start < end and text[start] in edges:
+        start += 1
+    while end > start and text[end - 1] in edges:
+        end -= 1
+    return start, end
+
+
+def _key(text: str, start: int, end: int, name: str) -> str | None:
+    """A private key with all its lines; None where its end is not here."""
+    if name == "private-key.putty":
+        mac = _PUTTY_END.search(text, start)
+        return None if mac is None else text[start : mac.end()]
+    if name == "private-key.jwk":
+        # The other numbers of the key give it away as well, so all of the object goes.
+        opened, closed = text.rfind("{", 0, start), text.find("}", end)
+        return None if opened < 0 or closed < 0 else text[opened : closed + 1]
+    if name not in _KEYS_IN_LINES:
+        start, end = _trimmed(text, start, end)
+        return text[start:end]
+    armour = _ARMOUR.match(text, start)
+    if armour is not None:
+        closing = re.compile(rf"-----? ?END {re.escape(armour[1])} ?-----?").search(text, armour.end())
+        return None if closing is None else text[start : closing.end()]
+    while start > 0 and _RUN.fullmatch(text[start - 1]):
+        start -= 1
+    encoded = _ENCODED_ARMOUR.match(text, start)
+    return text[start : encoded.end()] if encoded is not None and encoded.end() >= end else None

@@ -1,0 +1,163 @@
+"""One request without what was found in it.
+
+In come a body with its reading, the names to take out, a scanner and a key; out goes a `Redacted`: the body to send, what
+stands for what, and what could not be taken out. The one idea: the values are gathered from the very texts that detectors are
+given, taken out wherever they stand, and the new body is read and scanned like one that came so. What is found again, what
+is still there, and what has no end that could be seen, is left.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+
+from policyd.detect.scanner import Scanner
+from policyd.redact.extent import covered, extents
+from policyd.redact.placeholders import PLACEHOLDER, Placeholders
+from policyd.redact.swap import Swaps
+from policyd.redact.walk import swapped_body
+from policyd.traffic.body import Body
+from policyd.traffic.endpoints import EndpointName
+from policyd.traffic.read import read_request
+from policyd.traffic.reading import Reading
+
+__all__ = ["Redacted", "found_in", "redacted", "still_in"]
+
+ROUNDS: Final = 3
+"""How often a body is scanned for more: what was cut out may let stand together what stood apart."""
+
+MOST_VALUES: Final = 20_000
+"""Values of one request; with more, nothing is taken out."""
+
+Watched = Callable[[Iterable[str]], Iterable[str]]
+"""Passes texts on for as long as somebody waits for them."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Redacted:
+    """`body` and `reading` are those that came where nothing was found. `counts`: how often a finding's name was put in;
+    `values`: what each placeholder stands for; `left`: findings that are still in the body."""
+
+    body: Body
+    reading: Reading
+    counts: Mapping[str, int]
+    values: Mapping[str, str]
+    left: frozenset[str]
+
+
+def redacted(
+    endpoint: EndpointName,
+    body: Body,
+    reading: Reading,
+    names: tuple[str, ...],
+    scanner: Scanner,
+    key: bytes,
+    watched: Watched = iter,
+) -> Redacted:
+    """Raises `DetectorFailed`, and whatever `watched` raises."""
+    made = Placeholders(key)
+    counts: Counter[str] = Counter()
+    named: dict[str, set[str]] = {}
+    parsed: Mapping[str, Any] = body.parsed
+    lost: set[str] = set()
+    for turn in range(ROUNDS):
+        lost, before = set(), len(named)
+        found = list(_gather(reading, names, scanner, watched, lost))
+        for value, name in found:
+            named.setdefault(value, set()).add(name)
+        if not found or len(named) > MOST_VALUES or (turn > 1 and len(named) == before):
+            break
+        table = {value: made.of(value, sorted(under)[0]) for value, under in named.items()}
+        swaps = Swaps(table, bounded=turn == 0)
+        swapped = swapped_body(parsed, swaps)
+        if not swaps.counts:
+            break
+        parsed = swapped
+        counts += swaps.counts
+        reading = read_request(endpoint, parsed)
+        if reading.refused is not None:
+            return Redacted(body, reading, {}, {}, frozenset(names))
+    left = lost | found_in(reading, names, scanner, watched)
+    if named:
+        still = Swaps(dict.fromkeys(named, ""))
+        for text in watched(reading.texts):
+            for value in still.found(text):
+                left |= named[value]
+    if not counts:
+        return Redacted(body, reading, {}, {}, frozenset(left))
+    put = dict(parsed)
+    values = {placeholder: _whole(made.values[placeholder], made.values) for placeholder in counts}
+    return Redacted(Body(orjson.dumps(put), put), reading, _by_name(counts), values, frozenset(left))
+
+
+def _gather(
+    reading: Reading, names: tuple[str, ...], scanner: Scanner, watched: Watched, lost: set[str]
+) -> Iterable[tuple[str, str]]:
+    """The values to take out, and how each is spelt inside JSON where it was found there."""
+    for text in watched(reading.texts):
+        if not any(covered(name, names) for name in scanner.scan((text,))):
+            continue
+        found, cut = extents(text, scanner.spans(text), names)
+        lost |= cut
+        for value, name in found:
+            yield value, name
+            plain = _unescaped(value)
+            if plain is not None:
+                yield plain, name
+
+
+def _unescaped(value: str) -> str | None:
+    if "\\" not in value:
+        return None
+    try:
+        plain = orjson.loads(f'"{value}"')
+    except orjson.JSONDecodeError:
+        return None
+    return plain if isinstance(plain, str) and plain != value else None
+
+
+def _whole(value: str, values: Mapping[str, str]) -> str:
+    """The value without placeholders of its own: what was found in a later round may hold some of an earlier one."""
+    if PLACEHOLDER.search(value) is None:
+        return value
+    return PLACEHOLDER.sub(lambda p: _whole(values[p[0]], values) if p[0] in values else p[0], value)
+
+
+def _by_name(counts: Mapping[str, int]) -> dict[str, int]:
+    out: Counter[str] = Counter()
+    for placeholder, number in counts.items():
+        out[placeholder[1:].partition(":")[0]] += number
+    return dict(sorted(out.items()))
+
+
+def found_in(reading: Reading, names: tuple[str, ...], scanner: Scanner, watched: Watched = iter) -> set[str]:
+    """The findings of these names in a request."""
+    return {name for name in scanner.scan(watched(reading.texts)) if covered(name, names)}
+
+
+def still_in(
+    endpoint: EndpointName, raw: bytes, names: tuple[str, ...], values: Iterable[str], scanner: Scanner
+) -> frozenset[str]:
+    """What of these names is in the very bytes of a request: read and scanned anew, and looked at for the values
+    themselves. It shares no code with what takes them out, so that one mistake cannot both leave a value and hide it."""
+    try:
+        parsed = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return frozenset(names)
+    if not isinstance(parsed, dict):
+        return frozenset(names)
+    reading = read_request(endpoint, parsed)
+    if reading.refused is not None:
+        return frozenset(names)
+    found = {name for name in scanner.scan(reading.texts) if covered(name, names)}
+    for value in values:
+        plain = value.encode("utf-8", "surrogatepass")
+        if len(value) >= LONG_ENOUGH and (plain in raw or orjson.dumps(value)[1:-1] in raw):
+            found |= set(names)
+    return frozenset(found)
+
+
+LONG_ENOUGH: Final = 12
+"""Characters of a value that is in nothing by chance."""
