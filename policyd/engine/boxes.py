@@ -10,21 +10,11 @@ from collections.abc import Iterable, Mapping
 from typing import Final, TypeAlias
 
 from policyd.engine.axes import Axes
-from policyd.policy.condition import (
-    All,
-    AtLeast,
-    Condition,
-    Const,
-    Either,
-    Not,
-    OneOf,
-    both,
-    either,
-    negate,
-)
+from policyd.policy.condition import All, AtLeast, Condition, Const, Either, Not
+from policyd.policy.levels import level_condition
 from policyd.policy.program import Classify
 
-__all__ = ["MOST_BOXES", "Box", "Boxer", "TooManyBoxes", "level_condition"]
+__all__ = ["MOST_BOXES", "Box", "Boxer", "TooManyBoxes"]
 
 Box: TypeAlias = Mapping[int, int]
 _Boxes: TypeAlias = list[dict[int, int]]
@@ -38,23 +28,6 @@ _ABSORB: Final = 512
 
 class TooManyBoxes(Exception):
     """A condition needs more than the cap. The compiler turns it into a diagnostic that names the rule."""
-
-
-def level_condition(level: Classify, rank: int) -> Condition:
-    """`level >= rank` as a condition on what the level is computed from."""
-    ways: list[Condition] = []
-    lower: list[Condition] = []
-    for start in level.starts:
-        if start.rank >= rank:
-            ways.append(both(*(negate(c) for c in lower), start.when))
-        else:
-            lower.append(start.when)
-    for raise_ in level.raises:
-        if isinstance(raise_.to, str):
-            ways.append(both(raise_.when, OneOf(raise_.to, frozenset(level.values[rank:]))))
-        elif raise_.to >= rank:
-            ways.append(raise_.when)
-    return either(*ways)
 
 
 class Boxer:

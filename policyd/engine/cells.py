@@ -54,6 +54,7 @@ def concretise(matrix: Matrix, cell: Sequence[int]) -> Mapping[str, Value]:
     if any(values.get(name) is True for name in UNSCANNED):
         # INVARIANT: the cell is possible, so an axis of `opaque`, if there is one, says the same.
         values["opaque"] = True
+    _agree_on_findings(values)
     _agree_on_context(matrix, cell, values)
     _agree_on_day(matrix, cell, values)
     return values
@@ -86,6 +87,13 @@ def _bounds(matrix: Matrix, cell: Sequence[int], feature: str) -> tuple[int, int
         return axis.bounds(cell[at])
     domain = next((f.domain for f in matrix.program.features if f.name == feature), None)
     return (domain.low, domain.high) if isinstance(domain, NumberDomain) else None
+
+
+def _agree_on_findings(values: dict[str, Value]) -> None:
+    """What cannot be taken out was found. INVARIANT: the cell is possible, so what its axes of findings say stays."""
+    found, left = values.get("findings"), values.get("unredactable")
+    if isinstance(found, frozenset) and isinstance(left, frozenset) and left:
+        values["findings"] = found | left
 
 
 def _agree_on_context(matrix: Matrix, cell: Sequence[int], values: dict[str, Value]) -> None:

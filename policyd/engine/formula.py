@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias, assert_never
 
 from policyd.engine.axes import Axes
-from policyd.engine.boxes import Box, level_condition
+from policyd.engine.boxes import Box
 from policyd.policy.condition import All, AtLeast, Condition, Const, Either, Not
+from policyd.policy.levels import level_condition
 from policyd.policy.program import Classify
 
 __all__ = [

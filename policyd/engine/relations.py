@@ -1,6 +1,6 @@
 """Combinations of atoms that no request can have.
 
-Some features depend on each other: a finding brings the names above it, the context needed follows from the prompt and
+Some features depend on each other: a finding brings the names above it, what cannot be taken out was found, the context needed follows from the prompt and
 the answer, the weekday from the date, and images are never scanned. In come the axes, out come boxes that between them hold exactly the cells without
 any possible concrete value, so that a search which avoids them never invents an impossible request.
 
@@ -31,7 +31,7 @@ def relation_boxes(features: Iterable[Feature], axes: Axes) -> tuple[Box, ...] |
     context = _context(features, axes)
     if context is None:
         return None
-    return (*_names(axes), *context, *_unscanned(axes), *_days(axes))
+    return (*_names(axes), *_found(axes), *context, *_unscanned(axes), *_days(axes))
 
 
 def _names(axes: Axes) -> Iterator[Box]:
@@ -45,6 +45,18 @@ def _names(axes: Axes) -> Iterator[Box]:
             if above is not None:
                 yield {above: 0b01, at: 0b10}
                 break
+
+
+def _found(axes: Axes) -> Iterator[Box]:
+    """What cannot be taken out and was not found: a name of the one without the nearest mentioned name of the other."""
+    for (feature, name), at in axes.index.items():
+        if feature != "unredactable" or name is None:
+            continue
+        parts = name.split(".")
+        above = (axes.of("findings", ".".join(parts[:n])) for n in range(len(parts), 0, -1))
+        found = next((a for a in above if a is not None), None)
+        if found is not None:
+            yield {found: 0b01, at: 0b10}
 
 
 def _unscanned(axes: Axes) -> Iterator[Box]:

@@ -7,7 +7,6 @@ it says what raised it. The reference says what holds.
 
 from dataclasses import dataclass
 
-from policyd.engine.boxes import level_condition
 from policyd.explain.explanation import shown_value
 from policyd.policy.condition import (
     All,
@@ -23,6 +22,7 @@ from policyd.policy.condition import (
     tests_of,
 )
 from policyd.policy.evaluate import holds, level_rank
+from policyd.policy.levels import level_condition
 from policyd.policy.program import Program
 from policyd.policy.request import Request
 from policyd.policy.wording import condition_text

@@ -45,7 +45,7 @@ CAPABILITIES: Final = ("tools", "images", "json", "reasoning", "server_tools", "
 UNSCANNED: Final = ("images", "remote_content")
 """Features that bring `opaque` with them: no detector looks into an image, or at what the upstream would fetch."""
 
-CAPABILITY_GUARDS: Final = ("context", "speaks", "translates", "supports")
+CAPABILITY_GUARDS: Final = ("context", "speaks", "translates", "supports", "redacts")
 LOCATIONS: Final = ("on_prem", "cloud")
 
 _COUNT: Final = NumberDomain(0, MAX_NUMBER)
@@ -96,10 +96,11 @@ BUILTIN_FACTS: Final = {
     "speaks": "words",
     "translates": "words",
     "supports": "words",
+    "redacts": "names",
     "price_in": "money",
     "price_out": "money",
 }
-"""Facts and their kinds. A duration is in seconds (`none` is 0), money in micro-dollars per million tokens."""
+"""Facts and their kinds. `redacts` is no fact that a target states: a route says it. A duration is in seconds (`none` is 0), money in micro-dollars per million tokens."""
 
 IDENTITY_NAMES: Final = ("user", "team", "project")
 """Claims of a verified identity that a policy may read without declaring them; then a string, `""` where unknown."""

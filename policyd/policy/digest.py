@@ -12,7 +12,7 @@ from policyd.policy.program import Program
 
 __all__ = ["digest"]
 
-_NOT_MEANING = frozenset({"span", "tests", "assertions", "severities", "suppressions", "doc", "within"})
+_NOT_MEANING = frozenset({"span", "tests", "assertions", "severities", "suppressions", "blinded", "doc", "within"})
 
 
 def digest(program: Program) -> str:

@@ -2,8 +2,8 @@
 
 Booleans and `exceeded` are false, sets empty, numbers their lowest, claimed features absent, strings their declared
 unknown, and a conversation is at its lowest. An attested feature with `unknown reject` has no quiet value and must be given. Features that belong together
-stay possible together: `context_needed` is `tokens` and `max_output`, `weekday` goes with `date`, and images or remote
-content make a request opaque.
+stay possible together: `context_needed` is `tokens` and `max_output`, `weekday` goes with `date`, images or remote
+content make a request opaque, and what cannot be taken out (`unredactable`) was found.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ from policyd.policy.program import (
     Unknown,
     Value,
 )
-from policyd.policy.request import Inadmissible, Request, admit, admit_value, unknown_value
+from policyd.policy.request import EVERYTHING, Inadmissible, Request, admit, admit_value, unknown_value
 
 __all__ = ["quiet_request", "quiet_value"]
 
@@ -58,6 +58,7 @@ def quiet_request(program: Program, given: Mapping[str, object]) -> Request | In
     if "opaque" not in given and any(given.get(name, False) in {True, None} for name in UNSCANNED):
         values["opaque"] = True
     _complete_day(program, values, given)
+    _complete_findings(values, given)
     return admit(program, values)
 
 
@@ -75,6 +76,17 @@ def _complete_context(values: dict[str, object], given: Mapping[str, object]) ->
         values["tokens"] = needed if needed >= MAX_NUMBER or answer >= MAX_NUMBER else max(0, needed - answer)
     elif "max_output" not in given:
         values["max_output"] = max(0, needed - tokens)
+
+
+def _complete_findings(values: dict[str, object], given: Mapping[str, object]) -> None:
+    """What cannot be taken out was found; and where it is unknown what was found, so is the other."""
+    unknown = {
+        name for name in ("findings", "unredactable") if name in given and values[name] in (None, EVERYTHING)
+    }
+    if "unredactable" not in given and "findings" in unknown:
+        values["unredactable"] = None
+    elif "findings" not in given and "unredactable" in given:
+        values["findings"] = values["unredactable"]
 
 
 def _complete_day(program: Program, values: dict[str, object], given: Mapping[str, object]) -> None:

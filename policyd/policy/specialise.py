@@ -71,4 +71,5 @@ def specialise(program: Program, feature: str, value: Value) -> Program:
         assertions=tuple(replace(a, condition=at(a.condition)) for a in program.assertions),
         exceptions=tuple(replace(e, when=at(e.when)) for e in program.exceptions),
         inclusions=tuple(replace(i, scope=at(i.scope)) for i in program.inclusions),
+        blinded=tuple(replace(b, whole=at(b.whole), left=at(b.left)) for b in program.blinded),
     )

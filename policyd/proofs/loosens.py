@@ -26,8 +26,8 @@ from policyd.proofs.witness import Witness, told
 __all__ = ["claimed_loosens", "unknown_loosens"]
 
 
-_COUNTED = ("tokens", "context_needed")
-"""Who cannot count the prompt knows neither."""
+_TOGETHER = (("tokens", "context_needed"), ("findings", "unredactable"))
+"""Who cannot count the prompt knows neither, and what nobody could look for nobody can take out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +82,7 @@ def _axes(case: Case, feature: Feature) -> _Axes | None:
     value = unknown_value(feature)
     if value is None:
         return None
-    counted = feature.where.kind == "builtin" and feature.name in _COUNTED
-    names = set(_COUNTED) if counted else {feature.name}
+    names = _unknown_with({feature.name}) if feature.where.kind == "builtin" else {feature.name}
     unknown = {
         number: axis.atom_of(unknown)
         for number, axis in enumerate(case.matrix.axes)
@@ -92,6 +91,11 @@ def _axes(case: Case, feature: Feature) -> _Axes | None:
     }
     own = frozenset(axis for axis in unknown if case.matrix.axes[axis].feature == feature.name)
     return _Axes(feature, own, unknown) if own else None
+
+
+def _unknown_with(names: set[str]) -> set[str]:
+    """The names, and what is unknown together with them."""
+    return names.union(*(group for group in _TOGETHER if not names.isdisjoint(group)))
 
 
 def _losses(case: Case) -> Iterator[Loss]:
@@ -174,9 +178,7 @@ def _pair(case: Case, axes: _Axes, loss: Loss, cell: Cell, *, claimed: bool) -> 
     """The request that gains and its twin that does not, small, and confirmed by the reference. `cell` is the one of the
     two in which the feature has a value; the other one follows from it."""
     names = {case.matrix.axes[a].feature for a in axes.unknown}
-    if not names.isdisjoint(_COUNTED):
-        names.update(_COUNTED)
-    unknown = {name: unknown_value(case.program.feature(name)) for name in sorted(names)}
+    unknown = {name: unknown_value(case.program.feature(name)) for name in sorted(_unknown_with(names))}
     # Where no rule asks for `opaque`, it only has to go with what is unknown.
     follows = {"opaque": True} if case.matrix.table.of("opaque") is None and names & set(UNSCANNED) else {}
 

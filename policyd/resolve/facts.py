@@ -27,12 +27,12 @@ from policyd.text.diagnostic import Label
 
 __all__ = ["FactKind", "FactType", "fact_value", "read_facts", "read_targets"]
 
-FactKind: TypeAlias = Lit["word", "words", "int", "bool", "money", "duration"]
+FactKind: TypeAlias = Lit["word", "words", "names", "int", "bool", "money", "duration"]
 
 
 @dataclass(frozen=True, slots=True)
 class FactType:
-    """A fact's kind; `words` are the closed domain of a word fact or of a set, or None where any word may stand."""
+    """A fact's kind (`names`: of findings, said by a route and never by a target); `words` are the closed domain of a word fact or of a set, or None where any word may stand."""
 
     name: str
     kind: FactKind
@@ -111,9 +111,19 @@ def _target(name: str, target: nodes.Target, facts: Mapping[str, FactType], repo
             report.add("PD233", entry.name.span, f"`{known}` is stated twice", labels=(label,))
             continue
         first[known] = entry.name
+        if known in facts and facts[known].kind == "names":
+            report.add(
+                "PD232",
+                entry.name.span,
+                f"`{known}` is not stated of a target: a route says what is taken out on the way to it",
+                help="remove it, and write `route … with redact(…)`",
+            )
+            continue
         if known not in facts:
             advice = did_you_mean(
-                known, facts, f"the facts are {listed(facts)}; others are declared with `fact`"
+                known,
+                [f for f, kind in facts.items() if kind.kind != "names"],
+                f"the facts are {listed(f for f, kind in facts.items() if kind.kind != 'names')}; others are declared with `fact`",
             )
             report.add("PD230", entry.name.span, f"there is no fact `{known}`", help=advice)
             continue

@@ -16,6 +16,7 @@ from policyd.resolve.conditions import Conditions
 from policyd.resolve.files import Placed
 from policyd.resolve.names import Declared, Names
 from policyd.resolve.predicates import Predicates
+from policyd.resolve.redactions import redacts_guards
 from policyd.resolve.report import Report, did_you_mean, listed
 from policyd.resolve.scopes import Scopes
 from policyd.syntax import nodes
@@ -162,8 +163,10 @@ def _in_time(exception: nodes.Except, name: str, today: date | None, report: Rep
 
 
 def capability_guards(targets: tuple[Target, ...]) -> tuple[Guard, ...]:
-    """What every target must be able to do: hold the context, speak the endpoint, support what the request uses."""
-    return (*_context(targets), *_speaks(targets), *_translates(targets), *_supports(targets))
+    """What every target must be able to do: hold the context, speak the endpoint, support what the request uses;
+    and what a variant must not get can be taken out."""
+    found = (*_context(targets), *_speaks(targets), *_translates(targets), *_supports(targets))
+    return (*found, *redacts_guards(targets))
 
 
 def _builtin(name: str, hits: Iterable[str], condition: Condition, because: str, text: str) -> Guard:

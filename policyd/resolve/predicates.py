@@ -8,10 +8,11 @@ some target does not state cannot be asked for.
 from collections.abc import Callable, Iterable, Mapping
 from typing import assert_never
 
-from policyd.policy.program import Fact, Target
+from policyd.policy.program import Fact, Feature, NamesDomain, Provenance, Target, Unknown, Where
+from policyd.policy.variants import covers
 from policyd.resolve.facts import FactType, fact_value
 from policyd.resolve.files import Space
-from policyd.resolve.literals import kind_of, outside_labels, written
+from policyd.resolve.literals import dotted_name, kind_of, outside_labels, written
 from policyd.resolve.names import Names
 from policyd.resolve.report import Report, did_you_mean, listed
 from policyd.resolve.sets import elements
@@ -22,6 +23,8 @@ __all__ = ["Predicates"]
 
 _NO_TARGET: frozenset[str] = frozenset()
 _TARGET = "target"
+_REDACTS = Feature("redacts", NamesDomain(), Provenance.ATTESTED, Where("builtin", "redacts"), Unknown.NEVER)
+"""What its names are read as: a set of findings."""
 
 
 class Predicates:
@@ -35,6 +38,7 @@ class Predicates:
         self._targets = targets
         self._report = report
         self.all = frozenset(t.name for t in targets)
+        self._plain = sorted(t.name for t in targets if t.of is None)
 
     def satisfied(self, node: nodes.Predicate, space: Space, depth: int = 0) -> frozenset[str]:
         """The names of the targets that satisfy the predicate."""
@@ -98,7 +102,7 @@ class Predicates:
                 )
                 self._report.add("PD230", name.span, f"there is no fact `{name.text}`", help=advice)
             return None
-        lacking = [t.name for t in self._targets if _stated(t, fact) is None]
+        lacking = [t.name for t in self._targets if t.of is None and _stated(t, fact) is None]
         if lacking:
             self._report.add(
                 "PD234",
@@ -228,17 +232,38 @@ class Predicates:
         return None if None in found else frozenset(v for v in found if v is not None)
 
     def _contains(self, node: nodes.Contains, fact: FactType, space: Space) -> frozenset[str]:
-        if fact.kind != "words":
+        if fact.kind not in {"words", "names"}:
             return self._unsuited(node.name, fact, "tested with `contains`")
         values = node.values
         if not isinstance(values, nodes.NameSet | nodes.Ident):
             values = nodes.NameSet((values,), values.span)
+        if fact.kind == "names":
+            return self._redacts(node, values, space)
         words = self._values(fact, values, space, node.span)
         if words is None:
             return _NO_TARGET
         if node.quantifier == "all":
             return self._where(fact, lambda x: isinstance(x, frozenset) and words <= x)
         return self._where(fact, lambda x: isinstance(x, frozenset) and bool(words & x))
+
+    def _redacts(
+        self, node: nodes.Contains, values: nodes.NameSet | nodes.Ident, space: Space
+    ) -> frozenset[str]:
+        """The variants that take out these findings, each of them wholly: whoever redacts `secret` redacts `secret.aws`, and
+        not the other way round."""
+        literals = elements(values, space, self._names, self._report, is_value=lambda _: False)
+        if literals is None:
+            return _NO_TARGET
+        names = [dotted_name(_REDACTS, literal, node.span, self._report) for literal in literals]
+        wanted = [name for name in names if name is not None]
+        if len(wanted) != len(names):
+            return _NO_TARGET
+        holds = all if node.quantifier == "all" else any
+        return frozenset(
+            t.name
+            for t in self._targets
+            if t.redaction is not None and holds(covers(t.redaction, name) for name in wanted)
+        )
 
     # ── the target itself ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -251,7 +276,7 @@ class Predicates:
 
     def _target_in(self, node: nodes.InSet, space: Space) -> frozenset[str]:
         literals = elements(
-            node.values, space, self._names, self._report, is_value=lambda word: word in self.all
+            node.values, space, self._names, self._report, is_value=lambda word: word in self._plain
         )
         if literals is None:
             return _NO_TARGET
@@ -264,22 +289,23 @@ class Predicates:
             if not isinstance(literal, nodes.Word):
                 message = f"a target is a word, and this is {kind_of(literal)}"
                 self._report.add(
-                    "PD220", literal.span, message, help=f"the targets are {listed(sorted(self.all))}"
+                    "PD220", literal.span, message, help=f"the targets are {listed(self._plain)}"
                 )
                 continue
             declared = self._names.find("target", literal.text, space)
             if declared is None:
-                advice = did_you_mean(literal.text, self.all, f"the targets are {listed(sorted(self.all))}")
+                advice = did_you_mean(literal.text, self._plain, f"the targets are {listed(self._plain)}")
                 self._report.add("PD203", literal.span, f"there is no target `{literal.text}`", help=advice)
             else:
                 out.add(declared.name)
-        return frozenset(out)
+        return frozenset(t.name for t in self._targets if t.plain in out)
 
 
 def _stated(target: Target, fact: FactType) -> Fact | None:
-    """The target's fact. A target that lists no `supports` supports nothing, as its capability guards say."""
+    """The target's fact. A target that lists no `supports` supports nothing, as its capability guards say, and one that no
+    route redacts for redacts nothing."""
     stated = target.fact(fact.name)
-    return frozenset() if stated is None and fact.name == "supports" else stated
+    return frozenset() if stated is None and fact.name in {"supports", "redacts"} else stated
 
 
 def _example(fact: FactType) -> str:
@@ -292,6 +318,8 @@ def _example(fact: FactType) -> str:
             )
         case "words":
             return f"such as `{fact.name} contains {(fact.words or ('chat',))[0]}`"
+        case "names":
+            return f'such as `{fact.name} contains "secret"`'
         case "int":
             return f"such as `{fact.name} >= 200k`"
         case "bool":

@@ -12,6 +12,7 @@ from policyd.policy.evaluate import holds
 from policyd.policy.possible import agree
 from policyd.policy.program import Otherwise, Program, TestCase
 from policyd.policy.quiet import quiet_request
+from policyd.policy.redacted import after_redaction
 from policyd.policy.request import Inadmissible
 from policyd.resolve.assertions import read_assertions
 from policyd.resolve.budgets import read_budgets
@@ -26,6 +27,7 @@ from policyd.resolve.guards import capability_guards, read_exceptions, read_guar
 from policyd.resolve.levels import read_levels
 from policyd.resolve.names import collect_names
 from policyd.resolve.predicates import Predicates
+from policyd.resolve.redactions import read_redactions, with_variants
 from policyd.resolve.report import Report
 from policyd.resolve.routes import read_otherwise, read_routes
 from policyd.resolve.scopes import Scopes, read_scopes
@@ -74,15 +76,18 @@ def build(
             "the policy has no target",
             help="add `target NAME { location … context … speaks … }`",
         )
+    plain, redactions = targets, read_redactions(names, report)
+    targets = with_variants(names, plain, redactions)
     predicates = Predicates(names, facts, targets, report)
     scopes = read_scopes(statements, conditions, report)
     levels = read_levels(statements, conditions, scopes, report)
     exceptions = read_exceptions(statements, names, conditions, today, report)
     guards = read_guards(names, conditions, predicates, scopes, exceptions)
+    seeing, blinded = after_redaction(guards, targets, levels)
     denies = read_denies(names, conditions, scopes, report)
     check_claimed(guards, denies, scopes.inclusions, levels, conditions.features, report)
     budgets = read_budgets(names, conditions, report)
-    routes = read_routes(names, targets, conditions, scopes, report)
+    routes = read_routes(names, plain, conditions, scopes, report, redactions)
     otherwise = read_otherwise(statements, top, report)
     assertions = read_assertions(names, conditions, predicates, scopes)
     meant = not report.failed
@@ -91,7 +96,7 @@ def build(
         axes.features,
         levels,
         targets,
-        (*guards, *capability_guards(targets)),
+        (*seeing, *capability_guards(targets)),
         denies,
         routes,
         otherwise or _NOWHERE,
@@ -102,6 +107,7 @@ def build(
         tuple(c.case for c in cases),
         severities,
         suppressions,
+        blinded,
     )
     if not report.failed:
         _cases_stand_inside(program, cases, scopes, report)
@@ -128,7 +134,7 @@ def _cases_stand_inside(
                 "PD284",
                 _place(case),
                 "no request is like this: its values do not go together",
-                help="`context_needed` is `tokens` and `max_output`; images and remote content are `opaque`",
+                help="`context_needed` is `tokens` and `max_output`; images and remote content are `opaque`; what is `unredactable` was found",
             )
         elif not holds(program, scopes.conditions.get(spaced.space, TRUE), request):
             report.add(

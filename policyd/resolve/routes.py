@@ -1,6 +1,7 @@
 """Routes and `otherwise`: where a request goes, in order."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Final
 
 from policyd.policy.program import (
@@ -9,10 +10,12 @@ from policyd.policy.program import (
     Member,
     NumberDomain,
     Otherwise,
+    Redaction,
     Route,
     StringDomain,
     Target,
 )
+from policyd.policy.variants import variant_of
 from policyd.resolve.conditions import Conditions
 from policyd.resolve.denies import status_of
 from policyd.resolve.files import Placed, Space
@@ -30,14 +33,19 @@ _PRICES: Final = ("price_in", "price_out")
 
 
 def read_routes(
-    names: Names, targets: tuple[Target, ...], conditions: Conditions, scopes: Scopes, report: Report
+    names: Names,
+    targets: tuple[Target, ...],
+    conditions: Conditions,
+    scopes: Scopes,
+    report: Report,
+    redactions: Mapping[str, Redaction],
 ) -> tuple[Route, ...]:
-    """Every route, in the order of decision."""
+    """Every route, in the order of decision. One that redacts leads to the variants of its targets."""
     reader = _Destinations(names, {t.name: t for t in targets}, conditions, report)
     return tuple(
         Route(
             declared.name,
-            reader.read(route, declared.space),
+            _leading(reader.read(route, declared.space), redactions.get(declared.name), reader.targets),
             scopes.within(declared.space, conditions.when(route.when, declared.space)),
             declared.space.path or None,
             route.name.span,
@@ -84,6 +92,22 @@ def read_otherwise(statements: Iterable[Placed], root: Span, report: Report) -> 
     return Otherwise(found.reason.value, status_of(found.status, report), holes, found.span)
 
 
+def _leading(
+    groups: tuple[Group, ...], redaction: Redaction | None, targets: Mapping[str, Target]
+) -> tuple[Group, ...]:
+    if redaction is None:
+        return groups
+    return tuple(
+        replace(
+            g,
+            members=tuple(
+                replace(m, target=variant_of(targets[m.target], redaction).name) for m in g.members
+            ),
+        )
+        for g in groups
+    )
+
+
 class _Destinations:
     """Reads where routes lead."""
 
@@ -91,7 +115,7 @@ class _Destinations:
         self, names: Names, targets: dict[str, Target], conditions: Conditions, report: Report
     ) -> None:
         self._names = names
-        self._targets = targets
+        self.targets = targets
         self._conditions = conditions
         self._report = report
 
@@ -162,7 +186,7 @@ class _Destinations:
         return weight.value
 
     def _priced(self, target: str, ident: nodes.Ident) -> None:
-        missing = [p for p in _PRICES if self._targets[target].fact(p) is None]
+        missing = [p for p in _PRICES if self.targets[target].fact(p) is None]
         if missing:
             self._report.add(
                 "PD234",
