@@ -29,11 +29,12 @@ ALLOWED: Final[dict[str, frozenset[str]]] = {
     "deploy": frozenset({"policy", "text"}),
     "memo": frozenset(),
     "detect": frozenset({"memo"}),
+    "plugins": frozenset({"memo"}),
     "traffic": frozenset({"memo", "policy"}),
     "redact": frozenset({"detect", "traffic"}),
     "translate": frozenset(),
     "pipeline": frozenset({"syntax", "resolve", "engine", "proofs", "trials", "policy", "text"}),
-    "proxy": frozenset({"memo", "detect", "traffic", "redact", "translate", "deploy", "engine", "proofs", "pipeline", "policy", "text"}),
+    "proxy": frozenset({"memo", "detect", "plugins", "traffic", "redact", "translate", "deploy", "engine", "proofs", "pipeline", "policy", "text"}),
     "demo": frozenset(),
     "cli": frozenset(
         {"compare", "detect", "explain", "graph", "reports", "demo", "deploy", "engine", "pipeline", "policy", "proofs", "proxy", "resolve", "syntax", "text", "traffic", "translate", "trials"}
