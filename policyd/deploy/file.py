@@ -23,6 +23,7 @@ from policyd.deploy.identity_file import (
 from policyd.deploy.identity_values import listener_pem, private_key
 from policyd.deploy.model import Credential, Dialect, Endpoint, Network, Secret, Vocabulary
 from policyd.deploy.pem import load_pair
+from policyd.deploy.redaction_file import RedactionFile
 from policyd.deploy.send import send_table
 from policyd.deploy.table import Seconds, Table, Words
 
@@ -248,6 +249,7 @@ class DeploymentFile(Table):
     log: LogFile = LogFile()
     drain: DrainFile = DrainFile()
     telemetry: TelemetryFile = TelemetryFile()
+    redaction: RedactionFile = RedactionFile()
     tokens: TokensFile = TokensFile()
 
 
@@ -270,6 +272,7 @@ TABLES: dict[tuple[str, ...], tuple[str, ...]] = {
         (("log",), LogFile),
         (("drain",), DrainFile),
         (("telemetry",), TelemetryFile),
+        (("redaction",), RedactionFile),
         (("tokens",), TokensFile),
     )
 }

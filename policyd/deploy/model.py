@@ -13,10 +13,10 @@ from typing import TypeAlias
 from policyd.deploy.addresses import is_public
 
 __all__ = [
-    "Address", "AddressRule", "ApiKey", "ApiKeyIdentity", "Binding", "BoundTarget", "Breaking", "Credential",
+    "Address", "AddressRule", "ApiKey", "ApiKeyIdentity", "Binding", "BoundTarget", "Breaking", "Conversations", "Credential",
     "Deployment", "Dialect", "Drain", "Endpoint", "Health", "HopIdentity", "Identity", "JwtIdentity", "KeySet",
     "KnownName", "Limits", "Listen", "ListenTls", "Load", "LoopbackIdentity", "MtlsIdentity", "NameKind", "Network",
-    "OneIdentity", "Probe", "Secret", "SeveralIdentities", "Telemetry", "Timeouts", "Tls", "Tokens",
+    "OneIdentity", "Probe", "Secret", "SeveralIdentities", "SharedStore", "Telemetry", "Timeouts", "Tls", "Tokens",
     "Vocabulary",
 ]  # fmt: skip
 
@@ -414,10 +414,35 @@ class Tokens:
 
 
 @dataclass(frozen=True, slots=True)
+class SharedStore:
+    """A Redis: over TLS where the endpoint's scheme is `https`, and `ca` (PEM text) is then the only authority. An answer has
+    `timeout` seconds."""
+
+    endpoint: Endpoint
+    database: int = 0
+    username: str | None = None
+    password: Secret | None = None
+    ca: str | None = None
+    timeout: float = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Conversations:
+    """What is remembered of conversations: at most `entries` of them here, and in `shared` where several sidecars serve one.
+    `secret` keys their hashes, None for one of this process. A request waits up to `wait` seconds for the scan of one before
+    it."""
+
+    entries: int = 100_000
+    wait: float = 10.0
+    secret: Secret | None = None
+    shared: SharedStore | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Deployment:
     """Everything `policyd.toml` says. `policy` is an absolute path; `features` are the values of features that come from
     the deployment; `answer_reserve` is added to `tokens` where the caller sets no maximum; `log` is a path, or None for
-    standard output; `hosts` are names that requests may be made for besides loopback ones."""
+    standard output; `hosts` are names that requests may be made for besides loopback ones; placeholders are made from `redaction_key`."""
 
     policy: str
     listen: Listen
@@ -433,7 +458,9 @@ class Deployment:
     hosts: tuple[str, ...] = ()
     drain: Drain = Drain()
     telemetry: Telemetry = Telemetry()
+    redaction_key: Secret | None = None
     tokens: Tokens = Tokens()
+    conversations: Conversations = Conversations()
 
     def binding(self, name: str) -> Binding | None:
         return next((b for b in self.bindings if b.name == name), None)

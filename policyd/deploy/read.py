@@ -121,6 +121,8 @@ def _secrets(data: Mapping[str, Any]) -> Iterable[tuple[Place, object]]:
     targets = data.get("targets")
     for name, target in targets.items() if isinstance(targets, dict) else ():
         yield ("targets", name, "credential"), target.get("credential") if isinstance(target, dict) else None
+    redaction = data.get("redaction")
+    yield ("redaction", "key"), redaction.get("key") if isinstance(redaction, dict) else None
     telemetry = data.get("telemetry")
     headers = telemetry.get("headers") if isinstance(telemetry, dict) else None
     for name, written in headers.items() if isinstance(headers, dict) else ():
@@ -165,6 +167,7 @@ def _deployment(file: DeploymentFile, folder: Path) -> Deployment:
         limits=Limits(**file.limits.model_dump()),
         log=None if file.log.path is None else str((folder / file.log.path).absolute()),
         drain=Drain(**file.drain.model_dump()),
+        redaction_key=file.redaction.key,
         telemetry=Telemetry(**{key: getattr(file.telemetry, key) for key in TelemetryFile.model_fields}),
         tokens=Tokens(**file.tokens.model_dump()),
     )
