@@ -1,13 +1,45 @@
-"""A text with its disguises taken off: encodings that a model undoes as it reads."""
+"""A text with its disguises taken off.
 
-from collections.abc import Callable
-from typing import NamedTuple
+Comes in: a text as a reader sees it, in UTF-8. Goes out: the neighbourhoods of everything in it that stands for other
+text (an encoding, a look-alike, a key in pieces), with that other text in its place; nothing where there is no such thing.
+
+The one idea: one search by RE2 says whether there is any sign of a disguise, and a text without one costs no more. Where
+there are some, only what stands around them is looked at once more.
+"""
+
+import re
+from array import array
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
+from heapq import merge
+from typing import Any, Final, NamedTuple
+
+from policyd.detect.detector import compiled
+from policyd.detect.encodings import ENCODINGS
+from policyd.detect.lookalikes import LOOKALIKES
+from policyd.detect.pieces import PIECES
+from policyd.detect.stretches import Disguise, Stretch
 
 __all__ = ["Plain", "unmasked"]
 
+AROUND: Final = 512
+"""Bytes on each side of a disguise that are looked at with what it stands for."""
+
+DISGUISES: Final[tuple[Disguise, ...]] = (*ENCODINGS, *PIECES, *LOOKALIKES)
+
+
+class Piece(NamedTuple):
+    """Bytes that are looked at, and what of the text stands behind them: `step` bytes behind each; 0: all behind each."""
+
+    form: bytes
+    start: int
+    end: int
+    step: int
+
 
 class Plain(NamedTuple):
-    """What is left of a text, and `place(start, end)`: the bytes of it behind a stretch of these."""
+    """What a text says without its disguises, and `place(start, end)`: the bytes of the text behind a stretch of this."""
 
     data: bytes
     place: Callable[[int, int], tuple[int, int]]
@@ -15,5 +47,98 @@ class Plain(NamedTuple):
 
 def unmasked(data: bytes, *, ascii_only: bool) -> Plain | None:
     """The text without disguises; None where it has none."""
-    assert data or ascii_only
-    return None
+    if _any_sign(ascii_only=ascii_only).search(data) is None:
+        return None
+    present = tuple(
+        d for d in DISGUISES if not (ascii_only and d.foreign) and _sign(d).search(data) is not None
+    )
+    plain = b"".join(piece.form for piece in _pieces(data, _stretches(data, present)))
+    if not plain:
+        return None
+    places: list[_Places] = []
+
+    def place(start: int, end: int) -> tuple[int, int]:
+        if not places:
+            places.append(_Places(_pieces(data, _stretches(data, present))))
+        return places[0].place(start, end)
+
+    return Plain(plain, place)
+
+
+@lru_cache(maxsize=2)
+def _any_sign(*, ascii_only: bool) -> Any:
+    return compiled(b"|".join(b"(?:%s)" % d.sign for d in DISGUISES if not (ascii_only and d.foreign)))
+
+
+@lru_cache(maxsize=len(DISGUISES))
+def _sign(disguise: Disguise) -> Any:
+    return compiled(disguise.sign)
+
+
+def _stretches(data: bytes, present: tuple[Disguise, ...]) -> Iterator[Stretch]:
+    """Of all disguises, in order, none of them inside another."""
+    found = [disguise.find(data) for disguise in present]
+    at = 0
+    for stretch in found[0] if len(found) == 1 else merge(*found):
+        if stretch.start >= at and stretch.end > stretch.start:
+            at = stretch.end
+            yield stretch
+
+
+def _pieces(data: bytes, stretches: Iterable[Stretch]) -> Iterator[Piece]:
+    """What is looked at, piece by piece."""
+    behind = wanted = 0
+    # INVARIANT: up to `behind` the text was given out or left out, and what follows is wanted up to `wanted`.
+    for start, end, form, step in stretches:
+        if start > wanted:
+            if wanted > behind:
+                yield Piece(data[behind:wanted], behind, wanted, 1)
+            behind = max(wanted, _clean(data, start - AROUND, start))
+            if behind > wanted:
+                yield Piece(b"\n", behind, behind, 0)
+        if start > behind:
+            yield Piece(data[behind:start], behind, start, 1)
+        yield Piece(form, start, end, step)
+        behind, wanted = end, min(end + AROUND, len(data))
+    if wanted > behind:
+        yield Piece(data[behind:wanted], behind, wanted, 1)
+
+
+def _clean(data: bytes, start: int, end: int) -> int:
+    """A place from `start` on at which no word or number is cut in two; `start` where there is none before `end`."""
+    if start <= 0:
+        return 0
+    gap = NO_WORD.search(data, start, end)
+    return start if gap is None else gap.start()
+
+
+NO_WORD: Final = re.compile(rb"[^A-Za-z0-9\x80-\xff]")
+
+
+class _Places:
+    """Where the bytes of the pieces came from."""
+
+    __slots__ = ("_begins", "_ends", "_starts", "_steps")
+
+    def __init__(self, pieces: Iterable[Piece]) -> None:
+        self._begins, self._starts, self._ends, self._steps = array("Q"), array("Q"), array("Q"), array("B")
+        at = 0
+        for form, start, end, step in pieces:
+            if form:
+                self._begins.append(at)
+                self._starts.append(start)
+                self._ends.append(end)
+                self._steps.append(step)
+                at += len(form)
+
+    def place(self, start: int, end: int) -> tuple[int, int]:
+        first, last = self._piece(start), self._piece(max(start, end - 1))
+        begin, finish = self._starts[first], self._ends[last]
+        if self._steps[first]:
+            begin += (start - self._begins[first]) * self._steps[first]
+        if self._steps[last]:
+            finish = self._starts[last] + (end - self._begins[last]) * self._steps[last]
+        return begin, finish
+
+    def _piece(self, byte: int) -> int:
+        return bisect_right(self._begins, byte) - 1

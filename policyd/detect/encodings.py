@@ -1,0 +1,190 @@
+"""The encodings that a model undoes as it reads, and where a text holds them.
+
+Comes in: a text as a reader sees it, in UTF-8. Goes out: the stretches of each encoding with what they stand for.
+
+The one idea: what is looked for is printable text in an encoding, not the encoding. Base64 of text has a shape, four
+characters at a time, that base64 of an image or a hash has not, so random data is passed over without decoding it.
+
+Not here: a second level of any of them, and compression.
+"""
+
+import binascii
+import html
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any, Final
+
+from policyd.detect.detector import compiled
+from policyd.detect.stretches import Disguise, Stretch
+from policyd.detect.visible import searched
+
+__all__ = ["ENCODINGS"]
+
+PERCENT: Final = rb"%[0-9A-Fa-f]{2}"
+ENTITY: Final = rb"&(?:#(?:[0-9]{2,7}|[xX][0-9A-Fa-f]{2,6})|[A-Za-z]{2,8});"
+ESCAPE: Final = (
+    rb"\\(?:u[0-9A-Fa-f]{4}|U000[0-9A-Fa-f]{5}|x[0-9A-Fa-f]{2}|u\{[0-9A-Fa-f]{1,6}\}|[0-3][0-7]{2})"
+)
+QUOTED: Final = rb"=3[Dd]|=\r?\n"
+QUOTED_ANY: Final = rb"=\r?\n|(?:=[0-9A-F]{2})+"
+
+LONGEST_KEPT: Final = 64
+"""Bytes of a run up to which what it stands for is remembered: floods repeat the same few."""
+
+
+def _percents(data: bytes) -> Iterator[Stretch]:
+    for match in _runs(PERCENT).finditer(data):
+        run = match[0]
+        yield _stretch(match, _of_hex(run, b"%"), 3)
+
+
+def _escapes(data: bytes) -> Iterator[Stretch]:
+    for match in _runs(ESCAPE).finditer(data):
+        run = match[0]
+        yield _stretch(
+            match,
+            _kept_escape(run) if len(run) <= LONGEST_KEPT else _of_escape(run),
+            6 if run[1:2] == b"u" else 4,
+        )
+
+
+def _entities(data: bytes) -> Iterator[Stretch]:
+    for match in _runs(ENTITY).finditer(data):
+        form = _of_entity(match[0])
+        if form != match[0]:
+            yield _stretch(match, form, 0)
+
+
+def _quoted(data: bytes) -> Iterator[Stretch]:
+    for match in _one(QUOTED_ANY).finditer(data):
+        run = match[0]
+        yield _stretch(match, b"" if run[-1:] == b"\n" else _of_hex(run, b"="), 3)
+
+
+def _stretch(match: re.Match[bytes], form: bytes, step: int) -> Stretch:
+    start, end = match.span()
+    return Stretch(start, end, form, step if len(form) * step == end - start else 0)
+
+
+def _of_hex(run: bytes, mark: bytes) -> bytes:
+    return (
+        _kept_hex(run, mark)
+        if len(run) <= LONGEST_KEPT
+        else _text(bytes.fromhex(run.replace(mark, b"").decode()))
+    )
+
+
+@lru_cache(maxsize=4096)
+def _kept_hex(run: bytes, mark: bytes) -> bytes:
+    return _text(bytes.fromhex(run.replace(mark, b"").decode()))
+
+
+def _of_escape(run: bytes) -> bytes:
+    braced = re.sub(rb"\\u\{([0-9A-Fa-f]+)\}", lambda m: b"\\U%08x" % min(int(m[1], 16), 0x10FFFF), run)
+    text = braced.decode("unicode_escape")
+    if not text.isascii():
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return searched(text)
+
+
+@lru_cache(maxsize=4096)
+def _kept_escape(run: bytes) -> bytes:
+    return _of_escape(run)
+
+
+@lru_cache(maxsize=4096)
+def _of_entity(run: bytes) -> bytes:
+    return searched(html.unescape(run.decode()))
+
+
+def _text(data: bytes) -> bytes:
+    """Decoded bytes as a reader would see them. Every other byte of UTF-16 is a zero, which shows nothing."""
+    return searched(data.decode("utf-8", "replace"))
+
+
+ALPHABET: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+LETTER: Final = rb"[A-Za-z0-9+/_-]"
+URL_SAFE: Final = bytes.maketrans(b"-_", b"+/")
+
+LINE_END: Final = rb"(?:(?:\\[rn]|[\r\n]){1,4}[ \t>]{0,32})?"
+"""Between lines of base64 in a text or in a string of source code."""
+
+FOURS: Final = 5
+"""Groups of four that must be base64 of printable text: 17 printable characters in a row hold so many, wherever they begin."""
+
+
+def _values(wanted: frozenset[int], of: int) -> bytes:
+    return bytes(letter for value, letter in enumerate(ALPHABET) if value % of in wanted)
+
+
+def _four() -> bytes:
+    """Four characters of base64 whose three bytes are printable ASCII, tabs, line ends, or the zeros of UTF-16."""
+    first = _values(frozenset({0, 2, 3, *range(8, 32)}), 64)
+    second = _values(frozenset({0, 2, 3, 4, 5, 6, 7}), 16)
+    third = _values(frozenset({0, 1}), 4)
+    return b"[%s]%s[%s]%s[%s]%s%s" % (first, LINE_END, second, LINE_END, third, LINE_END, LETTER)
+
+
+BASE64: Final = b"(?:%s){%d}" % (_four() + LINE_END, FOURS)
+BASE64_RUN: Final = b"(?:%s){%d,}" % (_four() + LINE_END, FOURS)
+BEHIND: Final = re.compile(rb"[A-Za-z0-9+/_-]{0,16}={0,2}")
+APART: Final = re.compile(rb"\\[rn]|[\s>=]")
+MORE: Final = 16
+"""Characters of base64 on each side of a run that are decoded with it: they stand for printable text only in part."""
+
+
+def _base64_runs(data: bytes) -> Iterator[Stretch]:
+    """Runs of base64 of printable text. They need not be where the base64 begins: what is glued in front of it hides
+    nothing."""
+    at = 0
+    for match in _re2(BASE64_RUN).finditer(data):
+        start = max(at, match.start())
+        more = LETTER_RUN_END.search(data, max(at, start - MORE), start)
+        start -= (len(more[0]) if more else 0) & ~3
+        behind = BEHIND.match(data, match.end())
+        end = at = behind.end() if behind else match.end()
+        run = APART.sub(b"", data[start:end]).translate(URL_SAFE)
+        run = run[: len(run) - 1] if len(run) % 4 == 1 else run
+        yield Stretch(start, end, _text(binascii.a2b_base64(run + b"=" * (-len(run) % 4))))
+
+
+LETTER_RUN_END: Final = re.compile(rb"[A-Za-z0-9+/_-]*\Z")
+
+
+BYTE: Final = rb"(?:0x)?(?:[2-7][0-9A-Fa-f]|0[9AaDd])"
+HEX: Final = rb"(?:%s(?:[ :]|,[ ]?)?){11}%s" % (BYTE, BYTE)
+HEX_RUN: Final = rb"(?:%s(?:[ :]|,[ ]?)?){11,}%s" % (BYTE, BYTE)
+NOT_HEX: Final = re.compile(rb"0x|[^0-9A-Fa-f]+")
+
+
+def _hex_runs(data: bytes) -> Iterator[Stretch]:
+    """Runs of hexadecimal digits that stand for printable text, also as the bytes of a program or a dump."""
+    for match in _re2(HEX_RUN).finditer(data):
+        start, end = match.span()
+        digits = NOT_HEX.sub(b"", data[start:end]).decode()
+        yield Stretch(start, end, _text(bytes.fromhex(digits[: len(digits) & ~1])))
+
+
+@lru_cache(maxsize=8)
+def _re2(expression: bytes) -> Any:
+    return compiled(expression)
+
+
+@lru_cache(maxsize=8)
+def _one(expression: bytes) -> re.Pattern[bytes]:
+    return re.compile(expression)
+
+
+def _runs(expression: bytes) -> re.Pattern[bytes]:
+    return _one(b"(?:%s)+" % expression)
+
+
+ENCODINGS: Final[tuple[Disguise, ...]] = (
+    Disguise(PERCENT, _percents),
+    Disguise(ENTITY, _entities),
+    Disguise(ESCAPE, _escapes),
+    Disguise(QUOTED, _quoted),
+    Disguise(BASE64, _base64_runs),
+    Disguise(HEX, _hex_runs),
+)

@@ -1,0 +1,100 @@
+"""Keys in pieces: strings that a program puts together, characters that stand apart, keys that are broken across lines.
+
+Comes in: a text as a reader sees it, in UTF-8. Goes out: what stands between the pieces, as stretches that stand for
+nothing.
+
+The one idea: pieces are joined only where joining says little else: a quote, an operator and a quote; a dozen single
+characters in a row; groups of letters and digits mixed behind the beginning of a known kind of key.
+"""
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any, Final
+
+from policyd.detect.detector import compiled
+from policyd.detect.stretches import Disguise, Stretch
+
+__all__ = ["PIECES"]
+
+PART: Final = rb"[A-Za-z0-9+/=_.-]"
+OPERATOR: Final = rb"(?:[+&]|\.{1,2}|\|\||<>)"
+JOIN: Final = (
+    rb"[\"'`][)]?[ \t]*(?:"
+    + OPERATOR + rb"[ \t]*(?:\\?\r?\n[ \t]*)?(?:" + OPERATOR + rb"[ \t]*)?"
+    rb"|\\?\r?\n[ \t]*(?:" + OPERATOR + rb"[ \t]*)?|[ \t]"
+    rb")[(]?[bfruBFRU]{0,2}[\"'`]"
+)  # fmt: skip
+"""What stands between two strings that are one: `" + "`, `' .\\n'`, `" "`."""
+
+
+def _joins(data: bytes) -> Iterator[Stretch]:
+    for match in _re2(JOIN + PART).finditer(data):
+        start, end = match.span()
+        if start and WORD.match(data, start - 1):
+            yield Stretch(start, end - 1, b"")
+
+
+WORD: Final = re.compile(PART)
+
+ALONE: Final = rb"[A-Za-z0-9_]"
+APART: Final = rb"(?:[ \t.,;:|*/\\-]|\r?\n){1,2}"
+SPACED: Final = b"%s(?:%s%s){11}" % (ALONE, APART, ALONE)
+SPACED_RUN: Final = b"%s(?:%s%s){11,}" % (ALONE, APART, ALONE)
+BETWEEN: Final = re.compile(rb"[ \t.,;:|*/\\\r\n-]+")
+LETTERS: Final = 4
+"""One of so many characters that stand apart must be a letter: rows of digits are for those who look for numbers."""
+
+
+def _spaced(data: bytes) -> Iterator[Stretch]:
+    """`g h p _ 1 6`: all that stands between single characters."""
+    for match in _re2(SPACED_RUN).finditer(data):
+        start, end = match.span()
+        # INVARIANT: the first and the last character may belong to words; joining them to one changes nothing else.
+        run = data[start:end]
+        if sum(map(run.count, DIGITS)) * LETTERS > len(BETWEEN.sub(b"", run)) * (LETTERS - 1):
+            continue
+        for gap in BETWEEN.finditer(data, start, end):
+            yield Stretch(*gap.span(), b"")
+
+
+DIGITS: Final = [b"%d" % digit for digit in range(10)]
+
+BEGINNINGS: Final = (
+    rb"(?:A[KS]IA|AIza|GOCSPX-|ya29\.|gh[pousr]_|github_pat_|gl(?:pat|ptt|dt|rt)-|sk-(?:ant|proj|or|svcacct)-|xox[abeprs]-"
+    rb"|[rs]k_(?:live|test)_|npm_|pypi-AgE|hf_|dop_v1_|hvs\.|shp(?:at|ss|ca|pa)_|SG\.|gl(?:sa|c)_|figd_|lin_api_|ntn_|gsk_"
+    rb"|dckr_pat_|tskey-|AGE-SECRET-KEY-1|eyJ)"
+)
+"""How keys begin that nothing else begins with."""
+
+GAP: Final = rb"(?:[ \t]{1,3}|[ \t]*(?:\r?\n|\\n)[ \t>|#*]{0,16})"
+KEY: Final = rb"[A-Za-z0-9_./+-]"
+BROKEN: Final = b"(%s%s{0,200})%s%s{2}" % (BEGINNINGS, KEY, GAP, KEY)
+GROUP: Final = re.compile(rb"(%s)(%s{2,200})" % (GAP, KEY))
+MIXED: Final = re.compile(rb"[A-Za-z]+[0-9]|[0-9]+[A-Za-z]|.*[a-z][A-Z]")
+MOST_GROUPS: Final = 64
+
+
+def _broken(data: bytes) -> Iterator[Stretch]:
+    """A key that goes on behind a space or on the next line, as long as what follows has letters and digits mixed."""
+    at = 0
+    for match in _re2(BROKEN).finditer(data):
+        at = max(at, match.end(1))
+        for _ in range(MOST_GROUPS):
+            group = GROUP.match(data, at)
+            if group is None or not MIXED.match(group[2]):
+                break
+            yield Stretch(*group.span(1), b"")
+            at = group.end()
+
+
+@lru_cache(maxsize=8)
+def _re2(expression: bytes) -> Any:
+    return compiled(expression)
+
+
+PIECES: Final[tuple[Disguise, ...]] = (
+    Disguise(JOIN + PART, _joins),
+    Disguise(SPACED, _spaced),
+    Disguise(BROKEN, _broken),
+)
