@@ -46,7 +46,7 @@ def bind(program: Program, deployment: Deployment, author: Author | None = None)
     pointing = Pointing(author)
     found: list[Diagnostic] = []
     bound: list[BoundTarget] = []
-    for target in program.targets:
+    for target in program.declared:
         binding = deployment.binding(target.name)
         if binding is None:
             found.append(_unbound(target, pointing))
@@ -71,7 +71,7 @@ def _unbound(target: Target, pointing: Pointing) -> Diagnostic:
 
 
 def _without_target(program: Program, deployment: Deployment, pointing: Pointing) -> Iterable[Diagnostic]:
-    names = {t.name for t in program.targets}
+    names = {t.name for t in program.declared}
     for binding in deployment.bindings:
         if binding.name not in names:
             message = f"the deployment binds `{binding.name}`, which is no target of the policy"
@@ -185,7 +185,7 @@ def _shared_places(program: Program, deployment: Deployment, pointing: Pointing)
     """Two targets at one URL with one model are one server: facts that differ cannot both be true of it. Prices and
     capabilities may be narrowed on purpose, so only facts about where data goes and stays count."""
     seen: dict[tuple[object, ...], Target] = {}
-    for target in program.targets:
+    for target in program.declared:
         binding = deployment.binding(target.name)
         if binding is None:
             continue

@@ -364,6 +364,11 @@ class Program:
     suppressions: tuple[Suppression, ...] = ()
     blinded: tuple[Blinded, ...] = ()
 
+    @property
+    def declared(self) -> tuple[Target, ...]:
+        """The targets that the policy declares, without variants: each is a place, and a variant is another way there."""
+        return tuple(t for t in self.targets if t.of is None)
+
     def feature(self, name: str) -> Feature:
         return next(f for f in self.features if f.name == name)
 

@@ -9,19 +9,19 @@ here, and what guards see of a redacted request stands in `redacted.py`.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Final, TypeVar
 
-from policyd.policy.decision import Candidates, Decision, Plan, Reject, Removal
+from policyd.policy.decision import Candidates, Plan, Reject, Removal
 from policyd.policy.program import Program, Redaction, Target
 
 __all__ = [
-    "covers",
-    "plain_decision",
-    "plain_name",
-    "plain_plan",
-    "redacting",
-    "redaction_text",
-    "variant_of",
-]
+    "covers", "plain_decision", "plain_name", "plain_plan", "redacting", "redaction_of", "redaction_text", "variant_of",
+]  # fmt: skip
+
+_WITH: Final = " with "
+"""Between the target and its redaction in a variant's name. No policy can declare such a name: it has spaces."""
+_Decided = TypeVar("_Decided", Plan, Reject, Plan | Reject)
 
 
 def redaction_text(redaction: Redaction) -> str:
@@ -37,9 +37,9 @@ def covers(redaction: Redaction, name: str) -> bool:
 
 
 def variant_of(target: Target, redaction: Redaction) -> Target:
-    """The target as a route with this redaction reaches it. No policy can declare such a name: it has spaces."""
+    """The target as a route with this redaction reaches it."""
     facts = (*(f for f in target.facts if f[0] != "redacts"), ("redacts", frozenset(redaction.names)))
-    name = f"{target.name} with {redaction_text(redaction)}"
+    name = f"{target.name}{_WITH}{redaction_text(redaction)}"
     return Target(name, facts, target.span, target.name, redaction)
 
 
@@ -48,10 +48,14 @@ def redacting(program: Program) -> Mapping[str, Target]:
     return {t.name: t for t in program.targets if t.of is not None}
 
 
-def plain_name(program: Program, name: str) -> str:
-    """The target that a variant is of, and any other target itself."""
-    found = redacting(program).get(name)
-    return name if found is None else found.plain
+def plain_name(name: str) -> str:
+    """The target that a variant of this name is of, and any other target itself."""
+    return name.partition(_WITH)[0]
+
+
+def redaction_of(names: Iterable[str]) -> str:
+    """What is taken out on the way to these targets of one plan, as written; empty where nothing is."""
+    return next((said for name in names if (said := name.partition(_WITH)[2])), "")
 
 
 def plain_plan(
@@ -62,38 +66,26 @@ def plain_plan(
     `variants` is `redacting(program)`, from whoever keeps it. INVARIANT: a route redacts for all of its targets alike.
     """
     known = redacting(program) if variants is None else variants
-    found = known.get(plan.targets[0]) if known else None
-    removed = _plain_removals(plan.removed, known) if known else plan.removed
-    if found is None:
-        return (plan if removed == plan.removed else _with(plan, plan.groups, removed)), None
-    groups = tuple(Candidates(g.pick, tuple(_plain(t, known) for t in g.targets)) for g in plan.groups)
-    return _with(plan, groups, removed), found.redaction
-
-
-def plain_decision(
-    decision: Decision, program: Program, variants: Mapping[str, Target] | None = None
-) -> tuple[Decision, Redaction | None]:
-    """The same for any decision. What several routes lost of one target, plain and redacted, is told as one removal."""
-    if isinstance(decision, Plan):
-        return plain_plan(decision, program, variants)
-    known = redacting(program) if variants is None else variants
     if not known:
-        return decision, None
-    removed = _plain_removals(decision.removed, known)
-    return Reject(decision.by, decision.reasons, decision.status, removed, decision.passed_over), None
+        return plan, None
+    found = known.get(plan.targets[0])
+    plain = plain_decision(plan)
+    assert isinstance(plain, Plan)  # INVARIANT: a plan stays a plan
+    return plain, None if found is None else found.redaction
 
 
-def _with(plan: Plan, groups: tuple[Candidates, ...], removed: tuple[Removal, ...]) -> Plan:
-    return Plan(plan.route, groups, removed, plan.passed_over)
+def plain_decision(decision: _Decided) -> _Decided:
+    """The decision by the names of plain targets. What several routes lost of one target, as it is and redacted, is told as
+    one removal."""
+    removed = _plain_removals(decision.removed)
+    if isinstance(decision, Reject):
+        return replace(decision, removed=removed)
+    groups = tuple(Candidates(g.pick, tuple(map(plain_name, g.targets))) for g in decision.groups)
+    return replace(decision, groups=groups, removed=removed)
 
 
-def _plain(name: str, variants: Mapping[str, Target]) -> str:
-    found = variants.get(name)
-    return name if found is None else found.plain
-
-
-def _plain_removals(removed: Iterable[Removal], variants: Mapping[str, Target]) -> tuple[Removal, ...]:
+def _plain_removals(removed: Iterable[Removal]) -> tuple[Removal, ...]:
     guards: dict[str, set[str]] = {}
     for removal in removed:
-        guards.setdefault(_plain(removal.target, variants), set()).update(removal.guards)
+        guards.setdefault(plain_name(removal.target), set()).update(removal.guards)
     return tuple(Removal(target, tuple(sorted(names))) for target, names in guards.items())

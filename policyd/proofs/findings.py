@@ -7,6 +7,7 @@ question that outgrew its budget: not proved, never green.
 from dataclasses import dataclass
 
 from policyd.policy.decision import Plan
+from policyd.policy.variants import plain_decision, redaction_of
 from policyd.policy.written import given_text
 from policyd.proofs.witness import Witness
 from policyd.text.diagnostic import Diagnostic, Label, Severity
@@ -70,9 +71,11 @@ def _lines(title: str, witness: Witness | None, said: str | None) -> list[str]:
 
 def outcome_text(witness: Witness) -> str:
     """`goes to a, then b via route` or `is rejected by deny`, with what was removed."""
-    decision = witness.decision
+    decision = plain_decision(witness.decision)
+    redaction = redaction_of(witness.decision.targets) if isinstance(witness.decision, Plan) else ""
     removed = "; ".join(f"{r.target} removed by {' and '.join(r.guards)}" for r in decision.removed)
     tail = f" ({removed})" if removed else ""
     if isinstance(decision, Plan):
-        return f"goes to {', then '.join(decision.targets)} via {decision.route}{tail}"
+        redacted = f" with {redaction}" if redaction else ""
+        return f"goes to {', then '.join(decision.targets)} via {decision.route}{redacted}{tail}"
     return f"is rejected by {' and '.join(decision.by)}{tail}"

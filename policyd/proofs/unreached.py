@@ -1,7 +1,7 @@
 """Targets that no request can reach: no plan has them among its candidates.
 
-Either no route names the target, or guards and denies always rule it out, or its routes decide only where they have lost
-it. Where it could be reached a single request shows it, so for most policies this asks one question per target.
+A target is reached where one of its variants is. Either no route names the target, or guards and denies always rule it
+out, or its routes decide only where they have lost it. Where it could be reached a single request shows it, so for most policies this asks one question per target.
 """
 
 from policyd.policy.program import Target
@@ -22,9 +22,11 @@ _SHOWN = 3
 def unreached_targets(case: Case) -> tuple[Finding, ...]:
     """One warning per target that is no candidate of any plan."""
     out: list[Finding] = []
-    for target in case.program.targets:
+    by_name = {t.name: t for t in case.program.targets}
+    for target in case.program.declared:
+        forms = [name for name, form in by_name.items() if form.plain == target.name]
         try:
-            finding = _unreached(case, target)
+            finding = _unreached(case, target, forms)
         except OutOfBudget:
             question = f"whether any request reaches target `{target.name}`"
             finding = not_proved(target.name, question, target.span)
@@ -33,23 +35,31 @@ def unreached_targets(case: Case) -> tuple[Finding, ...]:
     return tuple(out)
 
 
-def _unreached(case: Case, target: Target) -> Finding | None:
-    routes = [i for i, targets in enumerate(case.reach.side.targets) if target.name in targets]
+def _unreached(case: Case, target: Target, forms: list[str]) -> Finding | None:
+    """`forms`: the target and its variants."""
+    side = case.reach.side
+    routes = [i for i, targets in enumerate(side.targets) if any(form in targets for form in forms)]
     if not routes:
         return _finding(target, "no route names it", "name it in a route, or remove it")
-    ever = case.ask(Question({}, case.reach.denied, (target.name,)))
-    if not isinstance(ever, Found):
-        rules = _rules(case, ever.clauses)
+    led = [form for form in forms if any(form in side.targets[i] for i in routes)]
+    ever, ruling_all = False, 0
+    for form in led:
+        answer = case.ask(Question({}, case.reach.denied, (form,)))
+        ever = ever or isinstance(answer, Found)
+        ruling_all |= 0 if isinstance(answer, Found) else answer.clauses
+    if not ever:
+        rules = _rules(case, ruling_all)
         why = f"{named([n for n, _ in rules])} always rule{'s' if len(rules) == 1 else ''} it out"
         return _finding(target, why, "narrow what rules it out, or remove it", rules, "rules it out")
     cover = 0
     for route in routes:
         past = case.reach.before(route)
         for part in case.parts({}, case.matrix.routes[route]):
-            answer = case.ask(Question(part, case.reach.denied, (target.name,), past=past))
-            if isinstance(answer, Found):
-                return None
-            cover |= answer.clauses
+            for form in (f for f in led if f in side.targets[route]):
+                answer = case.ask(Question(part, case.reach.denied, (form,), past=past))
+                if isinstance(answer, Found):
+                    return None
+                cover |= answer.clauses
     mine = [(case.program.routes[i].name, case.program.routes[i].span) for i in routes]
     before = [case.program.routes[i].name for i in owners(case, cover, "route")]
     ruling = [n for n, _ in _rules(case, cover)]

@@ -16,6 +16,7 @@ from policyd.policy.builtins import DIALECT_ENDPOINTS
 from policyd.policy.decision import Plan
 from policyd.policy.program import Value
 from policyd.policy.quiet import quiet_value
+from policyd.policy.variants import plain_plan
 from policyd.proxy.decide import decide_known
 from policyd.proxy.live import Live
 from policyd.proxy.observe import Values
@@ -53,7 +54,7 @@ def _targets(live: Live, caller: Values, endpoint: str) -> Iterator[str]:
     values["endpoint"] = endpoint
     decision = decide_known(live, values)
     if isinstance(decision, Plan):
-        yield from decision.targets
+        yield from plain_plan(decision, live.ready.program)[0].targets
 
 
 def listing(

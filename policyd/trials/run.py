@@ -14,6 +14,7 @@ from policyd.policy.evaluate import evaluate, firing_guards
 from policyd.policy.program import Expectation, Program, TestCase
 from policyd.policy.quiet import quiet_request
 from policyd.policy.request import Inadmissible, Request
+from policyd.policy.variants import plain_decision, plain_name, redaction_of
 from policyd.policy.written import given_text
 from policyd.text.diagnostic import Diagnostic, Severity
 
@@ -64,9 +65,11 @@ def nothing_tested(name: str, severity: Severity) -> Diagnostic:
 
 
 def decision_text(decision: Decision) -> str:
-    """`gpu_rack then any { a, b } via rest`, or `rejected by too_fast (status 429)`."""
+    """`gpu_rack then any { a, b } via rest`, with what is redacted, or `rejected by too_fast (status 429)`."""
     if isinstance(decision, Plan):
-        return " then ".join(_group_text(g) for g in decision.groups) + f" via {decision.route}"
+        groups = " then ".join(_group_text(g) for g in plain_decision(decision).groups)
+        redaction = redaction_of(decision.targets)
+        return f"{groups} via {decision.route}" + (f" with {redaction}" if redaction else "")
     return f"rejected by {' and '.join(decision.by)} (status {decision.status})"
 
 
@@ -94,7 +97,7 @@ def _run(program: Program, case: TestCase, decide: Callable[[Request], Decision]
             )
             return TestResult(case, decision, (problem,), "PD404")
     problems = (
-        *_outcome_problems(case.expect, decision),
+        *_outcome_problems(case.expect, plain_decision(decision)),
         *_removal_problems(program, request, case.expect, decision),
     )
     return TestResult(case, decision, problems, "PD402" if problems else "")
@@ -158,14 +161,16 @@ def _removal_problems(
     problems: list[str] = []
     for target, guards in expect.removed:
         wanted = " and ".join(sorted(guards))
-        if target not in offered:
+        forms = [form for form in offered if plain_name(form) == target]
+        removing = frozenset(g for form in forms for g in by.get(form, ()))
+        if not forms:
             problems.append(
                 f"expected {target} removed by {wanted}, but no route that was tried offers {target}"
             )
-        elif target not in by:
+        elif not all(form in by for form in forms):
             problems.append(f"expected {target} removed by {wanted}, but no guard removed it")
-        elif guards != frozenset(by[target]):
-            problems.append(f"expected {target} removed by {wanted}, but by {' and '.join(by[target])}")
+        elif guards != removing:
+            problems.append(f"expected {target} removed by {wanted}, but by {' and '.join(sorted(removing))}")
     return tuple(problems)
 
 
@@ -183,7 +188,7 @@ def _failure(result: TestResult) -> Diagnostic:
     details.append("given " + (given_text(case.given) or "nothing"))
     if result.decision is not None:
         details.append(f"got   {decision_text(result.decision)}")
-        details.extend(_removal_lines(result.decision.removed))
+        details.extend(_removal_lines(plain_decision(result.decision).removed))
         details.extend(
             f"      passed over {route}: no target was left" for route in result.decision.passed_over
         )

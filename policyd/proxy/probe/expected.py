@@ -56,7 +56,7 @@ class Expected:
 
 def expected_of(live: Live) -> tuple[Expected, ...]:
     """INVARIANT: every target of the policy is bound."""
-    return tuple(_expected(live, target) for target in live.ready.program.targets)
+    return tuple(_expected(live, target) for target in live.ready.program.declared)
 
 
 def _expected(live: Live, target: Target) -> Expected:
