@@ -102,6 +102,8 @@ def _endpoints(
             out.append((f"keys of {way.issuer}", way.keys.endpoint, (), "anywhere"))
     if deployment.telemetry.endpoint is not None:
         out.append(("telemetry", deployment.telemetry.endpoint, (), "anywhere"))
+    if deployment.conversations.shared is not None:
+        out.append(("conversations", deployment.conversations.shared.endpoint, (), "anywhere"))
     return out
 
 

@@ -11,6 +11,7 @@ from policyd.deploy.author import Pointing
 from policyd.deploy.headers import RESERVED
 from policyd.deploy.model import (
     ApiKeyIdentity,
+    Conversations,
     Deployment,
     HopIdentity,
     JwtIdentity,
@@ -50,6 +51,16 @@ def check_features(program: Program, deployment: Deployment, pointing: Pointing)
                 yield from _from_header(feature)
             case _:
                 pass
+    if deployment.conversations != Conversations() and not any(
+        f.where.kind == "conversation" for f in program.features
+    ):
+        yield pointing.at(
+            ("conversations",),
+            "PD564",
+            "nothing is remembered of conversations: no level of the policy asks for it",
+            help="add `at least conversation` to a `classify`, or remove the table",
+            severity=Severity.WARNING,
+        )
     for key in sorted(set(given) - read):
         message = f"`[features]` gives `{key}`, which the policy does not read"
         cure = "a misspelt key here leaves a feature unknown"

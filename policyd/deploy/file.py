@@ -12,6 +12,7 @@ from pydantic import Field, PlainValidator, model_validator
 from pydantic_core import PydanticCustomError
 
 from policyd.deploy import collector, values
+from policyd.deploy.conversations_file import ConversationsFile
 from policyd.deploy.identity_file import (
     ApiKeysFile,
     HopFile,
@@ -251,6 +252,7 @@ class DeploymentFile(Table):
     telemetry: TelemetryFile = TelemetryFile()
     redaction: RedactionFile = RedactionFile()
     tokens: TokensFile = TokensFile()
+    conversations: ConversationsFile = ConversationsFile()
 
 
 TABLES: dict[tuple[str, ...], tuple[str, ...]] = {
@@ -272,6 +274,7 @@ TABLES: dict[tuple[str, ...], tuple[str, ...]] = {
         (("log",), LogFile),
         (("drain",), DrainFile),
         (("telemetry",), TelemetryFile),
+        (("conversations",), ConversationsFile),
         (("redaction",), RedactionFile),
         (("tokens",), TokensFile),
     )

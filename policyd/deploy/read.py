@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from policyd.deploy.api_paths import api_path_findings
 from policyd.deploy.author import Author, variable_span
 from policyd.deploy.complaints import complaints
+from policyd.deploy.conversations_file import conversation_findings, conversations_of
 from policyd.deploy.file import AdminFile, DeploymentFile, ListenTlsFile, TargetFile, TelemetryFile
 from policyd.deploy.identities import identity_findings, identity_of
 from policyd.deploy.model import (
@@ -94,7 +95,11 @@ def _read(path: Path, environ: Mapping[str, str], absent_secret: Severity) -> Lo
     except ValidationError as error:
         found += complaints(error, author)
     else:
-        found += (*identity_findings(file, author), *api_path_findings(file, author))
+        found += (
+            *identity_findings(file, author),
+            *api_path_findings(file, author),
+            *conversation_findings(file.conversations, author),
+        )
         draft = _deployment(file, path.parent)
     found += _missing_secrets(overridden.data, surroundings, author, absent_secret)
     usable = not has_errors(found) and not surroundings.missing
@@ -123,6 +128,10 @@ def _secrets(data: Mapping[str, Any]) -> Iterable[tuple[Place, object]]:
         yield ("targets", name, "credential"), target.get("credential") if isinstance(target, dict) else None
     redaction = data.get("redaction")
     yield ("redaction", "key"), redaction.get("key") if isinstance(redaction, dict) else None
+    conversations = data.get("conversations")
+    for name in ("secret", "password"):
+        written = conversations.get(name) if isinstance(conversations, dict) else None
+        yield ("conversations", name), written
     telemetry = data.get("telemetry")
     headers = telemetry.get("headers") if isinstance(telemetry, dict) else None
     for name, written in headers.items() if isinstance(headers, dict) else ():
@@ -167,6 +176,7 @@ def _deployment(file: DeploymentFile, folder: Path) -> Deployment:
         limits=Limits(**file.limits.model_dump()),
         log=None if file.log.path is None else str((folder / file.log.path).absolute()),
         drain=Drain(**file.drain.model_dump()),
+        conversations=conversations_of(file.conversations),
         redaction_key=file.redaction.key,
         telemetry=Telemetry(**{key: getattr(file.telemetry, key) for key in TelemetryFile.model_fields}),
         tokens=Tokens(**file.tokens.model_dump()),

@@ -26,6 +26,8 @@ def needs_restart(serving: Deployment, new: Deployment, author: Author | None) -
         for key in _UNSAID
         if getattr(serving.telemetry, key) != getattr(new.telemetry, key)
     ]
+    if serving.conversations != new.conversations:
+        changes.append((("conversations",), ""))
     for path, change in changes:
         name = ".".join(str(part) for part in path)
         message = f"restart needed: `{name}` cannot change while policyd runs{change}"
