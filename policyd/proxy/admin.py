@@ -16,6 +16,7 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 
 from policyd import __version__
+from policyd.proxy.calibration import Compared
 from policyd.proxy.decision_log import LogState
 from policyd.proxy.host import is_no_name
 from policyd.proxy.identity_keys import KeysStanding
@@ -36,7 +37,7 @@ __all__ = ["Standing", "admin_app", "spelled"]
 class Standing:
     """How a sidecar stands: `digest` and `loaded_at` of the policy that serves, the texts it was read from (the root
     first) and the day it was read for, how the last load and the log do, which of its targets are out, the keys of callers'
-    tokens and whether nobody is known without them, the targets to which the last connect failed, and how every target stands under load."""
+    tokens and whether nobody is known without them, the targets to which the last connect failed, how every target stands under load, and how our estimates of tokens do."""
 
     digest: str
     loaded_at: float
@@ -54,6 +55,7 @@ class Standing:
     needs_keys: bool = False
     unreached: Mapping[str, str] = field(default_factory=dict)
     views: tuple[TargetView, ...] = ()
+    compared: Mapping[str, Compared] = field(default_factory=dict)
 
 
 def admin_app(standing: Callable[[], Standing], metrics: Callable[[], Iterable[Family]]) -> FastAPI:
@@ -95,7 +97,9 @@ def admin_app(standing: Callable[[], Standing], metrics: Callable[[], Iterable[F
     @app.get("/targets")
     async def targets() -> list[dict[str, Any]]:
         now = standing()
-        return targets_in_full(now.targets, now.out, now.watched, now.monotonic, now.unreached, now.views)
+        return targets_in_full(
+            now.targets, now.out, now.watched, now.monotonic, now.unreached, now.views, now.compared
+        )
 
     @app.get("/policy")
     async def policy() -> dict[str, Any]:

@@ -13,20 +13,24 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from time import perf_counter
 from typing import Any, Final
 
 from policyd.policy.decision import Plan, Reject
+from policyd.policy.variants import plain_decision, plain_plan
 from policyd.proxy.answering import (
     note_outcome,
     of_upstreams,
     own_headers,
+    redacted_header,
     send_alive,
     send_refusal,
     send_whole,
 )
 from policyd.proxy.asked import Asked, Envelope, Watch, endpoint_of, envelope_of
 from policyd.proxy.barred import barred
+from policyd.proxy.calibration import Calibration, Comparison
 from policyd.proxy.candidates import candidates_of, tokens_at, tokens_of, tokens_spent
 from policyd.proxy.conversation import MOST_DECISIONS
 from policyd.proxy.counting import COUNTED_HERE, carried, count
@@ -50,7 +54,17 @@ from policyd.proxy.outbound import (
     onward_headers,
 )
 from policyd.proxy.record import Record, line_of
-from policyd.proxy.refusals import REFUSALS, Refusal, for_the_log, refuse, refuse_unread, stream_error
+from policyd.proxy.redacting import Plain, Redacting, left_in_bytes
+from policyd.proxy.refusals import (
+    REFUSALS,
+    Refusal,
+    for_the_log,
+    refuse,
+    refuse_unread,
+    refuse_unredacted,
+    stream_error,
+)
+from policyd.proxy.restored import restored_ways
 from policyd.proxy.telemetry.finished import Finished
 from policyd.proxy.telemetry.recording import Recording
 from policyd.proxy.telemetry.trace import Trace
@@ -92,6 +106,7 @@ class Sidecar:
         self._room = Room(live.limits.in_flight)
         self._under_way = 0
         self._new_id = decision_ids()
+        self.calibration = Calibration(self._compared)
 
     @property
     def held(self) -> int:
@@ -171,6 +186,11 @@ class Sidecar:
             record.status, record.outcome = REFUSALS[line.turned_away].status, line.turned_away
         self._log.write(line_of(record))
         self._tell(record, request.outcome, request.trace, request.began)
+        self.calibration.ended(self.live, record, request.reading)
+
+    def _compared(self, comparison: Comparison) -> None:
+        if self._telemetry is not None:
+            self._telemetry.compared(comparison)
 
     def _tell(self, record: Record, outcome: Outcome, trace: Trace | None, began: float) -> None:
         if self._telemetry is not None:
@@ -273,8 +293,11 @@ class Sidecar:
             read = _read(raw, envelope, endpoint)
         if isinstance(read, Refused):
             return refuse_unread(read)
-        body, reading = read
+        body, request.reading = read
+        reading = request.reading
         translation = Translation(endpoint.name, body)
+        as_it_came = Plain(body, reading, translation)
+        redacting = Redacting(endpoint.name, as_it_came)
         for decisions in range(1, MOST_DECISIONS + 1):
             live = self.live
             # Asked again: while the body came or another policy was asked, a key may have been revoked or have ended.
@@ -282,20 +305,21 @@ class Sidecar:
             claims = await _identified(request, live, self._clock())
             if isinstance(claims, Refusal):
                 return claims
-            decided = await _decide(request, live, endpoint, claims, reading, translation)
+            decided = await _decide(request, live, endpoint, claims, as_it_came, redacting)
             if isinstance(decided, Refusal):
                 return decided
             if isinstance(decided.decision, Reject):
                 return await refusal_of(live, decided, translation)
-            out = barred(live, decided.decision, endpoint.name, body, reading)
+            goes = await _going_on(request, live, decided, as_it_came, redacting)
+            if isinstance(goes, Refusal):
+                return goes
+            out = barred(live, decided.decision, endpoint.name, goes.body, goes.reading)
             if isinstance(out, Refusal):
                 return out
-            errand = self._errand(
-                request, endpoint, live, decided, body, reading, translation, decisions, out, began
-            )
+            errand = self._errand(request, endpoint, live, decided, goes, decisions, out, began)
             request.outcome.again = False
             if endpoint.name is EndpointName.COUNT_TOKENS:
-                counted = await self._count(request, live, errand, reading, watch)
+                counted = await self._count(request, live, errand, goes.reading, watch)
                 if counted is not None:
                     return counted
             else:
@@ -315,7 +339,9 @@ class Sidecar:
 
         if await carried(errand, live.uncounting, carry, request.send, request.outcome):
             return None
-        body = await count(live.weigher, reading, request.record.bytes_in)
+        first = errand.targets[0]
+        model = live.bindings[first].model_for(reading.model)
+        body = await count(live.weigher, reading, request.record.bytes_in, live.measures[first], model)
         if isinstance(body, Refusal):
             return body
         headers = [
@@ -328,6 +354,7 @@ class Sidecar:
         headers += own_headers(
             request.record.decision, live.tag, plan.route, None, len(request.outcome.attempts)
         )
+        headers += redacted_header(request.record.redacted)
         await send_whole(request, 200, headers, body)
         return None
 
@@ -337,16 +364,15 @@ class Sidecar:
         endpoint: Endpoint,
         live: Live,
         decided: Decided,
-        body: Body,
-        reading: Reading,
-        translation: Translation,
+        goes: Plain,
         decisions: int,
         out: frozenset[str],
         began: float,
     ) -> Errand:
-        """`out` are targets of the plan that may not have it. `began` is when the body was whole: neither deadline nor attempts
+        """`goes` is the request as targets get it. `out` are targets of the plan that may not have it. `began` is when the body was whole: neither deadline nor attempts
         are renewed by deciding again."""
         plan, limits = decided.decision, live.limits
+        body, reading = goes.body, goes.reading
         assert isinstance(plan, Plan)  # INVARIANT: a rejection is no errand
         tokens = (0, 0)
         if live.metered or not is_fixed(plan):
@@ -356,12 +382,18 @@ class Sidecar:
         decision, route, tag = request.record.decision, plan.route, live.tag
 
         headers = onward_headers(request.headers, live.sight.headers)
-        way_to = ways(live, endpoint, body, reading.model, request.query, headers, translation)
+        way_to = ways(live, endpoint, body, reading.model, request.query, headers, goes.translation)
+        left_in = None
+        if goes.taken is not None:
+            way_to = restored_ways(way_to, goes, endpoint.name)
+            left_in = left_in_bytes(goes, endpoint.name, live.speech, live.weigher.scanner)
         if request.trace is not None:
             way_to = traced(way_to, request.trace, live.onward, request.outcome.attempts.__len__)
 
+        redacted = redacted_header(request.record.redacted)
+
         def headers_for(target: str, attempts: int) -> Headers:
-            return own_headers(decision, tag, route, target, attempts)
+            return own_headers(decision, tag, route, target, attempts) + redacted
 
         def told(code: str, tail: bytes) -> bytes:
             refusal = refuse(code, "the answer of the model server ended before it was complete")
@@ -386,6 +418,7 @@ class Sidecar:
             attempts=max(1, limits.attempts - request.outcome.used),
             retry_wait=limits.retry_wait,
             acts=Flag.SERVER_TOOLS in reading.flags,
+            left_in=left_in,
         )
 
     def _seen(self, targets: Iterable[str]) -> Mapping[str, Seen]:
@@ -421,10 +454,10 @@ async def _decide(
     live: Live,
     endpoint: Endpoint,
     claims: Claims,
-    reading: Reading,
-    translation: Translation,
+    asked: Plain,
+    redacting: Redacting,
 ) -> Decided | Refusal:
-    record = request.record
+    record, reading = request.record, asked.reading
     record.policy, record.dates = live.ready.digest, live.dates
     before = live.sight.before_body(endpoint.name.value, request.headers, claims, record.at)
     if isinstance(before, Refusal):
@@ -435,12 +468,33 @@ async def _decide(
         return inside
     before.update(inside)
     began = perf_counter()
-    decided = await decide(live, before, reading, record.bytes_in, live.weigher, translation)
+    decided = await decide(live, before, reading, record.bytes_in, live.weigher, asked.translation, redacting)
     record.decide_took = perf_counter() - began
     record.features = decided.values
     record.between = decided.between
     record.decided = decided.decision
+    record.redacted = {}
+    if live.redactions is not None:
+        if not isinstance(decided.decision, Plan):
+            record.decided = plain_decision(decided.decision)
+            return decided
+        plan, redaction = plain_plan(decided.decision, live.ready.program, live.redactions.variants)
+        record.decided = plan
+        return replace(decided, decision=plan, redaction=redaction)
     return decided
+
+
+async def _going_on(
+    request: Asked, live: Live, decided: Decided, asked: Plain, redacting: Redacting
+) -> Plain | Refusal:
+    """The request as it goes on: without what the plan's route redacts."""
+    if decided.redaction is None or live.redactions is None:
+        return asked
+    goes = await redacting.without(decided.redaction, live.redactions, live.weigher)
+    if isinstance(goes, frozenset):
+        return refuse_unredacted(goes)
+    request.record.redacted = {} if goes.taken is None else goes.taken.counts
+    return goes
 
 
 def _read(raw: bytes, envelope: Envelope, endpoint: Endpoint) -> tuple[Body, Reading] | Refused:

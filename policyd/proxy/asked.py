@@ -15,6 +15,7 @@ from policyd.proxy.record import Record
 from policyd.proxy.refusals import Dialect
 from policyd.proxy.telemetry.trace import Trace
 from policyd.traffic.endpoints import Endpoint, allowed_methods, dialect_of, find_endpoint
+from policyd.traffic.reading import Reading
 from policyd.traffic.refused import Refused
 
 __all__ = ["Asked", "Envelope", "Watch", "endpoint_of", "envelope_of"]
@@ -22,8 +23,8 @@ __all__ = ["Asked", "Envelope", "Watch", "endpoint_of", "envelope_of"]
 
 @dataclass(slots=True)
 class Asked:
-    """One request while it is served. `dialect` is known from the path on; `allow` holds the methods of a path that was
-    asked for with another one."""
+    """One request while it is served. `dialect` is known from the path on, `reading` from its body on; `allow` holds the
+    methods of a path that was asked for with another one."""
 
     method: str
     path: str
@@ -40,6 +41,7 @@ class Asked:
     answered: bool = False
     outcome: Outcome = field(default_factory=Outcome)
     trace: Trace | None = None
+    reading: Reading | None = None
 
 
 class Envelope(NamedTuple):

@@ -3,7 +3,7 @@
 In comes a decided request and its errand; out go what the target says, or a count of policyd's own in the same shape with
 the header `x-policyd-counted: here`. The one idea: a plan says who may see the text, and nobody else does; so the first
 candidate is asked, and where it is known to lack the endpoint, or says so itself, the tokens are counted on the spot and
-nothing is sent on. The count is o200k's and an estimate for every other vocabulary. What cannot be counted is refused.
+nothing is sent on. The count is that target's estimate (`tokenizer`, `tokens_scale`). What cannot be counted is refused.
 """
 
 from collections.abc import Awaitable, Callable
@@ -14,11 +14,12 @@ from typing import Any, Final, TypeAlias
 import orjson
 
 from policyd.deploy.bindings import Bound
-from policyd.policy.program import MAX_NUMBER, Program
+from policyd.policy.program import Program
 from policyd.proxy.errand import Errand, Outcome, Send
 from policyd.proxy.refusals import Refusal, refuse
 from policyd.proxy.weigh import Weigher
 from policyd.traffic.reading import Reading
+from policyd.traffic.tokens import AS_COUNTED, Measure
 
 __all__ = ["COUNTED_HERE", "carried", "count", "without_counting"]
 
@@ -75,12 +76,14 @@ async def carried(
     return False
 
 
-async def count(weigher: Weigher, reading: Reading, size: int) -> bytes | Refusal:
-    """The answer's body. `size` is the request's in bytes."""
-    weight = await weigher.tokens(reading, size, {}, frozenset({"tokens"}))
-    if weight.tokens >= MAX_NUMBER:
+async def count(
+    weigher: Weigher, reading: Reading, size: int, measure: Measure = AS_COUNTED, model: str = ""
+) -> bytes | Refusal:
+    """The answer's body. `size` is the request's in bytes; `measure` and `model` are the target's."""
+    counted = await weigher.count(reading, size, measure.vocabulary)
+    if counted is None:
         return refuse(
             "caller_uncountable",
             "the target does not count tokens, and the request has what cannot be counted here: files, PDFs or audio",
         )
-    return orjson.dumps({"input_tokens": weight.tokens})
+    return orjson.dumps({"input_tokens": measure.of(counted) + reading.extra_tokens_at(model)})

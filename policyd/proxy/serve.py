@@ -173,6 +173,7 @@ class Running:
             needs_keys(live.deployment.identity),
             self.unreached(),
             self.sidecar.road.targets.view(asyncio.get_running_loop().time()),
+            self.sidecar.calibration.view(),
         )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from policyd.proxy.breaker import BreakerState
+from policyd.proxy.calibration import Compared
 from policyd.proxy.probe.rounds import Watched
 from policyd.proxy.standing import Out
 from policyd.proxy.targets import TargetView
@@ -36,9 +37,10 @@ def targets_in_full(
     now: float,
     unreached: Mapping[str, str],
     views: Iterable[TargetView],
+    compared: Mapping[str, Compared],
 ) -> list[dict[str, Any]]:
-    """For `/targets`: each with its reasons, the looks that were taken at it, why the last connect failed, if it did, its
-    breaker and its load."""
+    """For `/targets`: each with its reasons, the looks that were taken at it, why the last connect failed, if it did, how
+    our estimates of its tokens do, its breaker and its load."""
     viewed = {view.target: view for view in views}
     known = {w.expected.name: w for w in watched}
     return [
@@ -48,6 +50,7 @@ def targets_in_full(
             "reasons": _reasons(out.get(name, ()), now),
             "unreached": unreached.get(name),
             "looks": dict(known[name].looks) if name in known else {},
+            "tokens": _tokens(compared[name]) if name in compared else None,
             **({} if name not in viewed else _under_load(viewed[name])),
         }
         for name in targets
@@ -66,6 +69,25 @@ def _under_load(view: TargetView) -> dict[str, Any]:
             "requests_left": view.requests_left,
             "tokens_left": view.tokens_left,
         },
+    }
+
+
+def _tokens(compared: Compared) -> dict[str, Any]:
+    scale = compared.fitting_scale
+    return {
+        "tokenizer": compared.measure.vocabulary,
+        "tokens_scale": compared.measure.permille / 1000,
+        "requests": compared.requests,
+        "estimated": compared.estimated,
+        "reported": compared.reported,
+        "estimated_by_reported": {
+            "all": round(compared.estimated / compared.reported, 3),
+            "lowest": round(compared.lowest, 3),
+            "highest": round(compared.highest, 3),
+        },
+        "fitting_scale": None
+        if scale is None
+        else {"all": round(scale, 3), "largest": round(compared.largest_scale, 3)},
     }
 
 

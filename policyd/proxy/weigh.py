@@ -69,6 +69,16 @@ class Weigher:
         except (DetectorFailed, TimeoutError):
             return EVERYTHING
 
+    @property
+    def scanner(self) -> Scanner:
+        """What finds, with its memory; from any thread."""
+        return self._scanner
+
+    async def scanning(self, work: Callable[[Scanner, Stopped], T], size: int) -> T:
+        """Other work with the detectors, off the event loop unless it is as small as a body of this size. Raises what the work
+        raises, and TimeoutError."""
+        return await self._run(lambda stopped: work(self._scanner, stopped), size)
+
     def _scan(self, reading: Reading, stopped: Stopped) -> frozenset[str]:
         return self._scanner.scan(until_stopped(reading.texts, stopped))
 
@@ -167,17 +177,23 @@ class Weigher:
             known += counted
         return known, known
 
-    async def count(self, reading: Reading, size: int, vocabulary: str) -> int | None:
-        """The tokens of the text itself, as this vocabulary has them; None where they are not known."""
+    async def count(
+        self, reading: Reading, size: int, vocabulary: str, *, lanes: Lanes | None = None
+    ) -> int | None:
+        """The tokens of the text itself, as this vocabulary has them; None where they are not known. On threads of these
+        `lanes` and never on the event loop, or where requests are weighed."""
         if not reading.countable:
             return None
+
+        def work(stopped: Stopped) -> int:
+            return self._between(reading.prompt, None, vocabulary, stopped)[0]
+
         try:
-            found = await self._run(
-                lambda stopped: self._between(reading.prompt, None, vocabulary, stopped), size
-            )
+            if lanes is None:
+                return await self._run(work, size)
+            return await lanes.run(work, size, self._seconds)
         except TimeoutError:
             return None
-        return found[0]
 
     def _counter(self, vocabulary: str) -> TokenCounter:
         found = self._counters.get(vocabulary)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from policyd.traffic.images import Picture
+from policyd.traffic.images import Picture, image_tokens
 from policyd.traffic.refused import CallerFault, Refused
 from policyd.traffic.texts import collect_texts, counted_texts
 
@@ -123,6 +123,10 @@ class Reading:
     def prompt(self) -> tuple[str, ...]:
         """The text to count tokens over: what the model reads, without ids and settings. Collected on each call."""
         return counted_texts(self.body, self.sealed, self.decoded)
+
+    def extra_tokens_at(self, model: str) -> int:
+        """The tokens beside the text where this model looks at the images, by its family's rule."""
+        return self.extra_tokens + sum(image_tokens(p, model) - p.bound for p in self.pictures)
 
 
 _NEVER_SCANNED: Final = frozenset({Flag.IMAGES, Flag.REMOTE_CONTENT})

@@ -13,7 +13,8 @@ __all__ = [
     "ATTEMPTS", "BODIES", "BREAKERS", "BYTES", "CONNECTIONS", "CPU", "DECISION", "DESCRIPTORS", "DRAINING", "DURATION", "FIRST_TOKEN",
     "INSTRUMENTS", "LOG_FAILING", "LOG_LINES", "LOG_WAITING", "MEMORY", "OPERATION", "OVERHEAD", "PER_TOKEN", "PASSED", "POLICY", "POLICY_LOADED",
     "PUSHES", "REFUSALS", "RELOADS", "RELOAD_FAILING", "REQUESTS", "SPANS", "TARGET_CONNECTIONS", "TARGET_FIRST_BYTE",
-    "TARGET_IN_FLIGHT", "TARGET_OUT", "TARGET_WAITING", "TOKENS", "TOKEN_USAGE", "USAGE_UNKNOWN", "Instrument",
+    "TARGET_IN_FLIGHT", "TARGET_OUT", "TARGET_WAITING", "TOKENS", "TOKENS_BEYOND", "TOKENS_COMPARED", "TOKEN_RATIO", "TOKEN_USAGE",
+    "USAGE_UNKNOWN", "Instrument",
 ]  # fmt: skip
 
 _PROMETHEUS_UNITS: Final = {"s": "_seconds", "By": "_bytes"}
@@ -47,6 +48,7 @@ _MICROSECONDS: Final = tuple(
     n / 1e6
     for n in (10, 25, 50, 75, 100, 150, 250, 500, 1000, 2500, 5000, 10_000, 25_000, 100_000, 1_000_000)
 )
+_RATIOS: Final = (0.25, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 1.0, 1.02, 1.05, 1.1, 1.25, 1.5, 2.0, 4.0)
 _OPERATION: Final = (
     "gen_ai.operation.name", "gen_ai.provider.name", "gen_ai.request.model", "server.address", "server.port", "policyd.target",
 )  # fmt: skip
@@ -61,6 +63,9 @@ ATTEMPTS: Final = Instrument("policyd.attempts", "counter", "{attempt}", ("polic
 PASSED: Final = Instrument("policyd.passed", "counter", "{candidate}", ("policyd.target", "policyd.reason"), "candidates that were passed over without an attempt: `out`, breaker `open`, `rate`, or `busy`")  # fmt: skip
 TOKENS: Final = Instrument("policyd.tokens", "counter", "{token}", ("policyd.target", "gen_ai.token.type"), "tokens as targets counted them: `input`, `output`, and of these `cache_read`, `cache_creation`, `reasoning`")  # fmt: skip
 USAGE_UNKNOWN: Final = Instrument("policyd.usage.unknown", "counter", "{answer}", ("policyd.target",), "complete answers whose usage is not known")  # fmt: skip
+TOKEN_RATIO: Final = Instrument("policyd.token.estimate.ratio", "histogram", "1", ("policyd.target", "gen_ai.request.model"), "our estimate of a prompt's tokens by the number that the target reported, of requests that were counted", _RATIOS)  # fmt: skip
+TOKENS_COMPARED: Final = Instrument("policyd.token.compared", "counter", "{token}", ("policyd.target", "policyd.source"), "tokens of those prompts, as `estimated` and as `reported`")  # fmt: skip
+TOKENS_BEYOND: Final = Instrument("policyd.token.beyond", "counter", "{answer}", ("policyd.target",), "answers for which the target counted more tokens of the prompt than the policy was asked with")  # fmt: skip
 BYTES: Final = Instrument("policyd.bytes", "counter", "By", ("policyd.direction",), "bytes of bodies: `in` from callers, `out` to them")  # fmt: skip
 DURATION: Final = Instrument("policyd.request.duration", "histogram", "s", ("policyd.endpoint",), "of every request, refused ones too", _SECONDS)  # fmt: skip
 DECISION: Final = Instrument("policyd.decision.duration", "histogram", "s", ("policyd.endpoint",), "of asking the policy, with the counting and scanning that it asked for", _MICROSECONDS)  # fmt: skip
@@ -88,7 +93,8 @@ CPU: Final = Instrument("process.cpu.time", "counter", "s", (), "processor time,
 DESCRIPTORS: Final = Instrument("policyd.file_descriptors", "gauge", "{file}", (), "open file descriptors")  # fmt: skip
 
 INSTRUMENTS: Final = (
-    OPERATION, TOKEN_USAGE, FIRST_TOKEN, PER_TOKEN, REQUESTS, REFUSALS, ATTEMPTS, PASSED, TOKENS, USAGE_UNKNOWN, BYTES, DURATION,
+    OPERATION, TOKEN_USAGE, FIRST_TOKEN, PER_TOKEN, REQUESTS, REFUSALS, ATTEMPTS, PASSED, TOKENS, USAGE_UNKNOWN, TOKEN_RATIO,
+    TOKENS_COMPARED, TOKENS_BEYOND, BYTES, DURATION,
     DECISION, OVERHEAD, TARGET_IN_FLIGHT, TARGET_CONNECTIONS, TARGET_WAITING, TARGET_FIRST_BYTE, TARGET_OUT, BREAKERS, CONNECTIONS,
     BODIES, LOG_LINES, LOG_WAITING, LOG_FAILING, RELOADS, RELOAD_FAILING, POLICY, POLICY_LOADED, DRAINING, SPANS, PUSHES,
     MEMORY, CPU, DESCRIPTORS,

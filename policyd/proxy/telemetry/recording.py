@@ -11,6 +11,7 @@ from concurrent.futures import Future
 from typing import Final
 
 from policyd.deploy.model import Telemetry
+from policyd.proxy.calibration import Comparison
 from policyd.proxy.telemetry.finished import Finished
 from policyd.proxy.telemetry.push import Pusher
 from policyd.proxy.telemetry.series import Family
@@ -54,6 +55,9 @@ class Recording:
         if self._pusher is not None and request.trace is not None and request.trace.sampled:
             # Made now: what waits must not hold on to a request's features.
             self._pusher.add(spans_of(request, self._tally.names(request.live)))
+
+    def compared(self, comparison: Comparison) -> None:
+        self._tally.compare(comparison)
 
     def families(self) -> tuple[Family, ...]:
         """Everything there is to read now; from the event loop."""

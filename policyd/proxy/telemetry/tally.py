@@ -6,6 +6,8 @@ adds to is found by two lookups and kept, so that counting one costs a few micro
 
 from typing import Final
 
+from policyd.policy.program import MAX_NUMBER
+from policyd.proxy.calibration import Comparison
 from policyd.proxy.live import Live
 from policyd.proxy.refusals import REFUSALS
 from policyd.proxy.telemetry import instruments as of
@@ -61,6 +63,9 @@ class Tally:
         self._passed = Counters(of.PASSED, (0,))
         self._tokens = Counters(of.TOKENS, (0,))
         self._unknown = Counters(of.USAGE_UNKNOWN, (0,))
+        self._ratios = Histograms(of.TOKEN_RATIO, (0, 1))
+        self._compared = Counters(of.TOKENS_COMPARED, (0,))
+        self._beyond = Counters(of.TOKENS_BEYOND, (0,))
         self._durations = Histograms(of.DURATION)
         self._decisions = Histograms(of.DECISION)
         self._overheads = Histograms(of.OVERHEAD)
@@ -115,6 +120,8 @@ class Tally:
         usage = ended.record.told.usage
         if usage is not None:
             self._used(operation, target, usage)
+            if usage.input is not None and usage.input > _asked_with(ended):
+                self._beyond.add((target,))
         elif ended.record.outcome == "answered" and endpoint not in _WITHOUT_USAGE:
             self._unknown.add((target,))
         tap = ended.outcome.tap
@@ -133,10 +140,26 @@ class Tally:
             if number:
                 self._tokens.add((target, kind), number)
 
+    def compare(self, one: Comparison) -> None:
+        """A prompt whose tokens were estimated here and reported by its target."""
+        model = self.names(one.live).sent(one.target, one.named)
+        self._ratios.of((one.target, model)).add(one.estimated / one.reported)
+        self._compared.add((one.target, "estimated"), one.estimated)
+        self._compared.add((one.target, "reported"), one.reported)
+
     def read(self) -> tuple[Family, ...]:
         counted = (
-            self._requests, self._refusals, self._attempts, self._passed, self._tokens, self._unknown, self._durations,
-            self._decisions, self._overheads, self.operation, self.token_usage, self.first_token, self.per_token,
+            self._requests, self._refusals, self._attempts, self._passed, self._tokens, self._unknown, self._ratios, self._compared,
+            self._beyond, self._durations, self._decisions, self._overheads, self.operation, self.token_usage, self.first_token, self.per_token,
         )  # fmt: skip
         moved = Family(of.BYTES, ((("in",), self._bytes_in), (("out",), self._bytes_out)))
         return (*(one.read() for one in counted), moved)
+
+
+def _asked_with(ended: Finished) -> int:
+    """The most tokens that the policy took the prompt to have; without a bound, where it did not ask."""
+    bounds = ended.record.between.get("tokens")
+    if bounds is not None:
+        return bounds[1]
+    tokens = ended.record.features.get("tokens")
+    return tokens if isinstance(tokens, int) else MAX_NUMBER
