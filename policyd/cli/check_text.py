@@ -74,7 +74,7 @@ def _verdict(code: int, found: Sequence[Diagnostic], style: Style) -> str:
 
 def _rules_text(program: Program) -> str:
     rules = (
-        ("guard", sum(not g.builtin for g in program.guards)),
+        ("guard", len(program.written)),
         ("deny", len(program.denies)),
         ("route", len(program.routes)),
     )

@@ -101,7 +101,7 @@ def entries_of(path: str, found: Iterable[Diagnostic], *, notes: bool = True) ->
 def rules_of(program: Program) -> tuple[tuple[str, int], ...]:
     """How many rules of each kind an author wrote."""
     return (
-        ("guards", sum(not g.builtin for g in program.guards)),
+        ("guards", len(program.written)),
         ("denies", len(program.denies)),
         ("routes", len(program.routes)),
     )

@@ -23,6 +23,7 @@ from policyd.policy.program import (
     Target,
     TestCase,
 )
+from policyd.policy.redacted import as_written
 
 __all__ = ["ClaimsAsMuch", "statement_changes"]
 
@@ -226,7 +227,7 @@ def _test(old: TestCase | None, new: TestCase | None) -> Iterator[Declared]:
 
 
 def _written(program: Program) -> tuple[Guard, ...]:
-    return tuple(g for g in program.guards if not g.builtin)
+    return as_written(program).written
 
 
 def _rules(

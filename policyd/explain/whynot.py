@@ -88,7 +88,7 @@ def subject_of(program: Program, text: str) -> Subject | Diagnostic:
         "target": tuple(t.name for t in program.targets),
         "route": tuple(r.name for r in program.routes),
         "deny": tuple(d.name for d in program.denies),
-        "guard": tuple(g.name for g in program.guards if not g.builtin),
+        "guard": tuple(g.name for g in program.written),
     }
     kind, colon, name = text.partition(":")
     asked = next((k for k in names if colon and k == kind), None)

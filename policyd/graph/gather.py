@@ -75,7 +75,7 @@ class _Gatherer:
 
     def drawing(self, asked: Sequence[Asked], title: str) -> Drawing:
         program = self._program
-        written = [g for g in program.guards if not g.builtin]
+        written = [*program.written]
         shown = _first_of(_by_location(program.targets), self._room.targets)
         return Drawing(
             title=title,
@@ -85,7 +85,7 @@ class _Gatherer:
                 (len(program.denies), "deny"),
                 (len(written), "guard"),
                 (len(program.routes), "route"),
-                (len(program.targets), "target"),
+                (len(program.declared), "target"),
             ),
             levels=tuple(self._level(level) for level in program.levels),
             denies=self._denies(),

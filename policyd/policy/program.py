@@ -175,7 +175,8 @@ class Target:
 @dataclass(frozen=True, slots=True)
 class Guard:
     """Forbids the targets in `hits` where `condition` holds. `text` is its predicate as written (`only location ==
-    on_prem`). Capability guards have `builtin` true and share the names `context`, `speaks` and `supports`."""
+    on_prem`). Capability guards have `builtin` true and share the names `context`, `speaks` and `supports`. `after`: what is
+    left of the written guard of this name, which stands before it, for variants whose route decides `after redaction`."""
 
     name: str
     hits: frozenset[str]
@@ -185,6 +186,7 @@ class Guard:
     builtin: bool = False
     overridable_by: str | None = None
     span: Span | None = field(default=None, compare=False, repr=False)
+    after: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -368,6 +370,11 @@ class Program:
     def declared(self) -> tuple[Target, ...]:
         """The targets that the policy declares, without variants: each is a place, and a variant is another way there."""
         return tuple(t for t in self.targets if t.of is None)
+
+    @property
+    def written(self) -> tuple[Guard, ...]:
+        """The guards that somebody wrote, each once."""
+        return tuple(g for g in self.guards if not g.builtin and not g.after)
 
     def feature(self, name: str) -> Feature:
         return next(f for f in self.features if f.name == name)

@@ -7,7 +7,7 @@ above a covered one stays: what else stands below it is not taken out. A level t
 Denies come before any route, and capabilities are not about findings: both look at the request as it came.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import assert_never
 
@@ -29,10 +29,10 @@ from policyd.policy.condition import (
     negate,
 )
 from policyd.policy.levels import level_condition
-from policyd.policy.program import Blinded, Classify, Guard, Redaction, Target
+from policyd.policy.program import Blinded, Classify, Guard, Program, Redaction
 from policyd.policy.variants import covers
 
-__all__ = ["after_redaction", "seen_after"]
+__all__ = ["as_written", "seeing", "seen_after"]
 
 _FOUND = "findings"
 
@@ -62,28 +62,47 @@ def seen_after(condition: Condition, redaction: Redaction, levels: Mapping[str, 
     return at(condition)
 
 
-def after_redaction(
-    guards: Iterable[Guard], targets: Iterable[Target], levels: Iterable[Classify]
-) -> tuple[tuple[Guard, ...], tuple[Blinded, ...]]:
-    """The guards in order, each followed by what is left of it for variants that it no longer wholly sees."""
-    after = {t.name: t.redaction for t in targets if t.redaction is not None and t.redaction.after}
-    by_name = {level.name: level for level in levels}
-    out: list[Guard] = []
+def seeing(program: Program) -> Program:
+    """The program whose guards see only what they are to see. In come guards as they are written, each once."""
+    after = {t.name: t.redaction for t in program.targets if t.redaction is not None and t.redaction.after}
+    if not after:
+        return program
+    levels = {level.name: level for level in program.levels}
+    guards: list[Guard] = []
     blinded: list[Blinded] = []
-    for guard in guards:
-        left: dict[Condition, list[str]] = {}
-        for target in (t for t in after if t in guard.hits):
-            condition = seen_after(guard.condition, after[target], by_name)
-            if condition != guard.condition:
-                left.setdefault(condition, []).append(target)
+    for guard in program.guards:
+        left = {} if guard.builtin else _left(guard, after, levels)
         moved = frozenset(t for names in left.values() for t in names)
-        out.append(guard if not moved else _hitting(guard, guard.hits - moved, guard.condition))
+        guards.append(replace(guard, hits=guard.hits - moved) if moved else guard)
         for condition, names in left.items():
             if condition != FALSE:
-                out.append(_hitting(guard, frozenset(names), condition))
+                guards.append(replace(guard, hits=frozenset(names), condition=condition, after=True))
             blinded.append(Blinded(guard.name, frozenset(names), guard.condition, condition))
-    return tuple(out), tuple(blinded)
+    return replace(program, guards=tuple(guards), blinded=tuple(blinded))
 
 
-def _hitting(guard: Guard, hits: frozenset[str], condition: Condition) -> Guard:
-    return replace(guard, hits=hits, condition=condition)
+def as_written(program: Program) -> Program:
+    """The program before that: every guard once, with everything that it hits. To change a rule and see again."""
+    if not program.blinded:
+        return program
+    hits: dict[str, frozenset[str]] = {}
+    for one in program.blinded:
+        hits[one.guard] = hits.get(one.guard, frozenset()) | one.targets
+    guards = (
+        g if g.builtin or g.name not in hits else replace(g, hits=g.hits | hits[g.name])
+        for g in program.guards
+        if not g.after
+    )
+    return replace(program, guards=tuple(guards), blinded=())
+
+
+def _left(
+    guard: Guard, after: Mapping[str, Redaction], levels: Mapping[str, Classify]
+) -> dict[Condition, list[str]]:
+    """The variants for which less is seen, by what is left of the guard's condition."""
+    found: dict[Condition, list[str]] = {}
+    for target in (t for t in after if t in guard.hits):
+        condition = seen_after(guard.condition, after[target], levels)
+        if condition != guard.condition:
+            found.setdefault(condition, []).append(target)
+    return found

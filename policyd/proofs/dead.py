@@ -29,7 +29,7 @@ def dead_rules(case: Case) -> tuple[Finding, ...]:
     for index, deny in enumerate(case.program.denies):
         out.extend(_guarded(partial(dead_deny, case, index), f"deny `{deny.name}`", deny.span))
     for index, guard in enumerate(case.program.guards):
-        if not guard.builtin and guard.hits:
+        if not guard.builtin and not guard.after and guard.hits:
             out.extend(_guarded(partial(dead_guard, case, index, guard), f"guard `{guard.name}`", guard.span))
     return tuple(out)
 

@@ -82,7 +82,7 @@ def scoped_rules(case: Case) -> Iterator[Scoped]:
             if raise_.within in by:
                 what = f"an `at least` of `{level.name}`"
                 yield Scoped(what, level.name, raise_.when, by[raise_.within], raise_.span)
-    guards = {g.name: g for g in program.guards if not g.builtin}
+    guards = {g.name: g for g in program.written}
     for exception in program.exceptions:
         excepted = guards.get(exception.guard)
         if _place(exception.name) in by and excepted is not None and excepted.hits:

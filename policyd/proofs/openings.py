@@ -27,7 +27,7 @@ __all__ = ["opened_only_by", "openings"]
 
 def openings(case: Case) -> tuple[Finding, ...]:
     """For each exception a note of what it opens, or a warning that it opens nothing."""
-    guards = {g.name: g for g in case.program.guards if not g.builtin}
+    guards = {g.name: g for g in case.program.written}
     out: list[Finding] = []
     for exception in case.program.exceptions:
         if exception.guard in guards:

@@ -71,8 +71,12 @@ def redundant(case: Case) -> tuple[Finding, ...]:
                 continue
             near = _near(case, rule)
             boxes = tuple(case.parts({}, rule.clauses))
+            rests = _rests(case, rule)
             if not rule.matters(case, rule.index, Region(boxes, near=near)):
-                out.append(_rule_finding(case, rule))
+                if not any(guard_matters(case, i, Region(tuple(case.parts({}, c)))) for i, c in rests):
+                    out.append(_rule_finding(case, rule))
+                continue
+            if rests:
                 continue
         except OutOfBudget:
             out.append(not_proved(rule.rule.name, f"whether {rule.name} changes anything", rule.rule.span))
@@ -93,8 +97,20 @@ def _rules(case: Case) -> Iterator[_Rule]:
     for index, deny in enumerate(case.program.denies):
         yield _Rule("deny", index, deny, case.matrix.denies[index])
     for index, guard in enumerate(case.program.guards):
-        if guard.hits and not guard.builtin:
+        if guard.hits and not guard.builtin and not guard.after:
             yield _Rule("guard", index, guard, case.matrix.guards[index])
+
+
+def _rests(case: Case, rule: _Rule) -> tuple[tuple[int, int], ...]:
+    """What is left of a guard after redactions, with its clauses. A part of a condition is of them all, so none of it is
+    looked at alone."""
+    if rule.kind != "guard":
+        return ()
+    return tuple(
+        (i, case.matrix.guards[i])
+        for i, g in enumerate(case.program.guards)
+        if g.after and g.name == rule.rule.name
+    )
 
 
 def _near(case: Case, rule: _Rule) -> tuple[Cell, ...]:

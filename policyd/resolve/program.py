@@ -12,7 +12,7 @@ from policyd.policy.evaluate import holds
 from policyd.policy.possible import agree
 from policyd.policy.program import Otherwise, Program, TestCase
 from policyd.policy.quiet import quiet_request
-from policyd.policy.redacted import after_redaction
+from policyd.policy.redacted import seeing
 from policyd.policy.request import Inadmissible
 from policyd.resolve.assertions import read_assertions
 from policyd.resolve.budgets import read_budgets
@@ -83,7 +83,6 @@ def build(
     levels = read_levels(statements, conditions, scopes, report)
     exceptions = read_exceptions(statements, names, conditions, today, report)
     guards = read_guards(names, conditions, predicates, scopes, exceptions)
-    seeing, blinded = after_redaction(guards, targets, levels)
     denies = read_denies(names, conditions, scopes, report)
     check_claimed(guards, denies, scopes.inclusions, levels, conditions.features, report)
     budgets = read_budgets(names, conditions, report)
@@ -92,11 +91,11 @@ def build(
     assertions = read_assertions(names, conditions, predicates, scopes)
     meant = not report.failed
     cases = read_cases(statements, conditions, report)
-    program = Program(
+    whole = Program(
         axes.features,
         levels,
         targets,
-        (*seeing, *capability_guards(targets)),
+        (*guards, *capability_guards(targets)),
         denies,
         routes,
         otherwise or _NOWHERE,
@@ -107,8 +106,8 @@ def build(
         tuple(c.case for c in cases),
         severities,
         suppressions,
-        blinded,
     )
+    program = seeing(whole)
     if not report.failed:
         _cases_stand_inside(program, cases, scopes, report)
     return program if meant else None

@@ -174,9 +174,9 @@ def _of_denies(program: Program) -> Iterator[Goal]:
 
 def _of_guards(program: Program) -> Iterator[Goal]:
     for index, guard in enumerate(program.guards):
-        if guard.builtin:
+        if guard.builtin or not guard.hits:
             continue
-        title = f"guard `{guard.name}`"
+        title = f"guard `{guard.name}`{' after redaction' if guard.after else ''}"
         whole = Goal(
             "guards",
             guard.name,
