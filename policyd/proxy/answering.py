@@ -4,6 +4,7 @@ In come a request and what to say; out go ASGI's messages and the record's last 
 request, its answer and its line in the log are made here. Answers of targets are `forward.py`'s.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from math import ceil
 from typing import Final
@@ -15,7 +16,15 @@ from policyd.proxy.outbound import Headers
 from policyd.proxy.record import Record
 from policyd.proxy.refusals import REFUSALS, Refusal, body_of, for_the_log, headers_of, refuse
 
-__all__ = ["note_outcome", "of_upstreams", "own_headers", "send_alive", "send_refusal", "send_whole"]
+__all__ = [
+    "note_outcome",
+    "of_upstreams",
+    "own_headers",
+    "redacted_header",
+    "send_alive",
+    "send_refusal",
+    "send_whole",
+]
 
 LONGEST_WAIT: Final = 60
 """Seconds after which a caller is asked to come back at the latest; longer waits are not believed, and clients cap them."""
@@ -51,6 +60,13 @@ def own_headers(decision: str, tag: bytes, route: str | None, target: str | None
     if target is not None:
         out.append((b"x-policyd-target", target.encode()))
     return out
+
+
+def redacted_header(counts: Mapping[str, int]) -> Headers:
+    """What was taken out of the request, by name, for whoever wonders at placeholders. Nothing where nothing was."""
+    if not counts:
+        return []
+    return [(b"x-policyd-redacted", ", ".join(f"{name}={n}" for name, n in counts.items()).encode())]
 
 
 def of_upstreams(code: str, outcome: Outcome) -> Refusal:

@@ -157,6 +157,8 @@ class Barred:
     """The gate refused the attempt; nothing was sent. A plan and the gate that disagree are an error in policyd, so no
     other candidate is tried."""
 
+    code: str = "internal_gate"
+
 
 Event: TypeAlias = (
     Answered | Body | Ended | Faulted | Passed | Rested | ClientGone | Deadline | AnotherPolicy | Barred
@@ -288,8 +290,8 @@ def step(state: Conversation, event: Event) -> tuple[Conversation, Action]:
             if state.phase is Phase.RELAYING:
                 return _done(BreakOff("upstream_timeout"))
             return _done(Refuse("upstream_timeout"))
-        case Barred():
-            return _done(Refuse("internal_gate"))
+        case Barred(code):
+            return _done(Refuse(code))
         case AnotherPolicy():
             if state.decisions >= MOST_DECISIONS:
                 return _done(Refuse("internal_changing"))

@@ -13,10 +13,12 @@ from policyd.engine.compile import Compiled
 from policyd.policy.condition import features_of
 from policyd.policy.decision import Decision, Reject
 from policyd.policy.evaluate import evaluate, holds
-from policyd.policy.program import MAX_NUMBER, Program, Value
+from policyd.policy.program import MAX_NUMBER, Program, Redaction, Value
 from policyd.policy.request import EVERYTHING, Request, unknown_value
+from policyd.policy.variants import plain_name
 from policyd.proxy.live import Live
 from policyd.proxy.observe import Values
+from policyd.proxy.redacting import Redacting
 from policyd.proxy.refusals import Refusal, refuse
 from policyd.proxy.translated import Translation
 from policyd.proxy.weigh import Weigher
@@ -40,16 +42,24 @@ MOST_NAMED = 12
 
 @dataclass(slots=True)
 class Decided:
-    """A decision, every value it could have looked at, and the token features that only their bounds were known of. It does
+    """A decision, every value it could have looked at, the token features that only their bounds were known of, and
+    what is taken out of the request on its way to the plan's targets. It does
     not change (and is not frozen because one is made for every request)."""
 
     decision: Decision
     values: Values
     between: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    redaction: Redaction | None = None
 
 
 async def decide(
-    live: Live, values: Values, reading: Reading, size: int, weigher: Weigher, translation: Translation
+    live: Live,
+    values: Values,
+    reading: Reading,
+    size: int,
+    weigher: Weigher,
+    translation: Translation,
+    redacting: Redacting | None = None,
 ) -> Decided:
     """The decision. `values` holds the features that cost nothing and is extended; `size` is the body's in bytes."""
     compiled = live.ready.compiled
@@ -81,6 +91,8 @@ async def decide(
             between = weight.between
         elif missing == "untranslatable":
             found = {"untranslatable": await _is_lost(translation, size)}
+        elif missing == "unredactable":
+            found = {"unredactable": await _unredactable(live, values, weigher, redacting)}
         else:
             raise AssertionError(f"INVARIANT: `{missing}` is known before the policy is asked")
         values |= found
@@ -130,6 +142,14 @@ async def _findings(
     return found
 
 
+async def _unredactable(
+    live: Live, values: Values, weigher: Weigher, redacting: Redacting | None
+) -> frozenset[str]:
+    if redacting is None or live.redactions is None:
+        return EVERYTHING
+    return await redacting.unredactable(live.redactions, values, weigher)
+
+
 async def _is_lost(translation: Translation, size: int) -> bool:
     said = await asyncio.to_thread(translation.said) if size > LARGE else translation.said()
     return isinstance(said, Loss)
@@ -175,16 +195,17 @@ def _because(program: Program, rejected: Reject, whole: Request | None, known: R
     """Which guard removed which targets, and why. Capabilities share their guards' names, so a reason counts only for the
     targets that its guard hits and, where all that it reads is known, if it holds. `whole` is the request where every
     feature is known, `known` what of it is. What `translates` says is last: behind it the caller is told what would be lost."""
-    by: dict[tuple[str, str], list[str]] = {}
+    by: dict[tuple[str, str], dict[str, None]] = {}
     for removal in rejected.removed:
         for guard in program.guards:
             if guard.name not in removal.guards or removal.target not in guard.hits:
                 continue
             unread = whole is None and not features_of(guard.condition) <= known.values.keys()
             if unread or holds(program, guard.condition, whole or known):
-                by.setdefault((guard.name, guard.because), []).append(removal.target)
+                by.setdefault((guard.name, guard.because), {})[plain_name(removal.target)] = None
     out = []
     for (guard_name, because), targets in sorted(by.items(), key=lambda one: one[0][0] == "translates"):
-        shown = ", ".join(targets[:MOST_NAMED]) + (", …" if len(targets) > MOST_NAMED else "")
+        names = list(targets)
+        shown = ", ".join(names[:MOST_NAMED]) + (", …" if len(names) > MOST_NAMED else "")
         out.append(f"{guard_name} removed {shown}: {because}")
     return out

@@ -31,13 +31,18 @@ def _no_tokens(_: str) -> int:
     return 0
 
 
+CHECKED = 8 * 1024
+"""The same where the bytes are scanned once more."""
+
+
 @dataclass(slots=True)
 class Errand:
     """What is to be carried; it does not change (and is not frozen because one is made for every request). `way_to` says
     how it is said to a target, `size` is the body's as it came, `tokens` says what it takes of a target's minute, `deadline` of
     the loop's clock. `own_headers` makes policyd's headers for an answer of a target at an attempt, `told` the error event
     for a stream with this tail. `attempts` are left to it, however often it was decided; it never rests longer than
-    `retry_wait` seconds; `acts`: a target may do more for it than to answer."""
+    `retry_wait` seconds; `acts`: a target may do more for it than to answer; `left_in` says what is still in the bytes for a
+    target of what was redacted, where anything was."""
 
     ticket: Ticket
     targets: tuple[str, ...]
@@ -52,6 +57,12 @@ class Errand:
     attempts: int = 6
     retry_wait: float = 5.0
     acts: bool = False
+    left_in: Callable[[str, Way], frozenset[str]] | None = None
+
+    @property
+    def awaited(self) -> bool:
+        """Whether saying it and checking that takes so long that it leaves the event loop."""
+        return self.size > (LARGE if self.left_in is None else CHECKED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ from policyd.proxy.conversation import (
 )
 from policyd.proxy.ending import Ending, ending_for
 from policyd.proxy.errand import LARGE, LAST_WORDS_SECONDS, Attempt, Errand, Outcome, Road, Send
-from policyd.proxy.gate import GateClosed, Permit, PolicyChanged, Refused
+from policyd.proxy.gate import GateClosed, Permit, PolicyChanged, Reason, Refused
 from policyd.proxy.late_error import LateError
 from policyd.proxy.opening import Whose, begins_with_error, is_no_error
 from policyd.proxy.outbound import Headers, answer_headers
@@ -192,7 +192,7 @@ class _Courier:
             return _DEADLINE
         # One that is not bound any more has no state, and the gate knows what that means.
         state = self._road.targets.get(target)
-        awaited = errand.size > LARGE
+        awaited = errand.awaited
         tokens = errand.tokens(target)
         if state is not None:
             skipped = state.passed(now, tokens)
@@ -203,7 +203,7 @@ class _Courier:
             self._state = state
             self._verdict = Verdict.NEITHER
         attempt = Attempt(target, perf_counter())
-        if errand.size > LARGE:
+        if errand.awaited:
             permit = await asyncio.to_thread(self._permit, target)
         else:
             permit = self._permit(target)
@@ -287,6 +287,10 @@ class _Courier:
         errand = self._errand
         binding = errand.bindings[target]
         way = errand.way_to(target)
+        if errand.left_in is not None:
+            left = errand.left_in(target, way)
+            if left:
+                return Refused(Reason.UNREDACTED, f"the bytes hold {', '.join(sorted(left))}")
         self._reply = way.reply
         path = binding.endpoint.prefix.encode() + way.path
         return self._road.gate.permit(
@@ -304,7 +308,7 @@ class _Courier:
             return AnotherPolicy()
         attempt.outcome = "barred"
         self._outcome.gate_said = f"{said.reason}: {said.detail}"
-        return Barred()
+        return Barred("policy_redaction") if said.reason is Reason.UNREDACTED else Barred()
 
     def _fault(self, attempt: Attempt, error: UpstreamError) -> Event:
         attempt.outcome = error.kind.value

@@ -93,6 +93,8 @@ class Reason(StrEnum):
     """a credential or a policy header of the caller was left in"""
     MALFORMED = "malformed"
     """method, path, header or body cannot be sent safely"""
+    UNREDACTED = "unredacted"
+    """what the plan takes out of the request is in the bytes (said by whoever asks for the permit)"""
     FORGED = "forged"
     """not a permit of this gate"""
 

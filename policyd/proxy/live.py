@@ -18,6 +18,7 @@ from policyd.proxy.host import hosts_of
 from policyd.proxy.identity import Identify, identify_by
 from policyd.proxy.identity_keys import KeyRing, rings_of
 from policyd.proxy.observe import Sight, sight_of
+from policyd.proxy.redacting import Redactions, redactions_of
 from policyd.proxy.translated import Speech, speech_of
 from policyd.proxy.weigh import Weigher
 from policyd.text.diagnostic import Diagnostic
@@ -33,7 +34,7 @@ class Live:
     whose number itself matters, because a split hashes it; `metered`: a target has a bound on tokens; `read` every feature that the policy reads, `dates` those that
     are days; `onward` the targets that send requests on; `hosts` the names that requests may be made for, None for any;
     `prefix` what stands before every path; `uncounting` the targets that do not answer `count_tokens`; `speech`
-    says what is translated for each, `translated` for any. `measure` is how the policy's tokens are counted, `measures` how each
+    says what is translated for each, `translated` for any; `redactions` what the policy takes out of requests. `measure` is how the policy's tokens are counted, `measures` how each
     target's are estimated."""
 
     ready: Ready
@@ -58,6 +59,7 @@ class Live:
     measures: Mapping[str, Measure]
     speech: Mapping[str, Speech]
     translated: frozenset[str]
+    redactions: Redactions | None
     read: frozenset[str]
     dates: frozenset[str]
     tag: bytes
@@ -81,6 +83,8 @@ def live_from(
     prices = {t.name: (t.fact("price_in"), t.fact("price_out")) for t in program.targets}
     hashed = frozenset(g.by for r in program.routes for g in r.groups if g.by is not None)
     turn = _turn(ready, deployment, before)
+    translated = frozenset[str]().union(*(speech_of(t).translates for t in program.targets))
+    placeholders = deployment.redaction_key
     rings = rings_of(deployment.identity, () if before is None else before.rings)
     return Live(
         ready=ready,
@@ -107,7 +111,8 @@ def live_from(
         measure=_measure(deployment.tokens),
         measures={t.name: _measure(deployment.tokens, t.binding) for t in bound.targets},
         speech={t.name: speech_of(t) for t in program.targets},
-        translated=frozenset[str]().union(*(speech_of(t).translates for t in program.targets)),
+        translated=translated,
+        redactions=redactions_of(program, None if placeholders is None else placeholders.value, translated),
         exact=hashed & {"tokens", "context_needed"},
         read=hashed | {axis.feature for axis in ready.compiled.matrix.axes},
         dates=frozenset(

@@ -40,7 +40,7 @@ _UNBOUNDED: Final = frozenset({"tokens", "context_needed", "max_output"})
 class Record:
     """What is known of one request; filled while it is served. `caller` holds the identity's claims, whether or not the
     policy reads them; `dates` names the features whose numbers are days; `between` marks token features that were decided by their
-    bounds, without counting. Times are seconds."""
+    bounds, without counting. Times are seconds. `redacted`: how often each finding was taken out of what went on."""
 
     decision: str
     at: float
@@ -64,6 +64,7 @@ class Record:
     took: float = 0.0
     body_took: float = 0.0
     told: Told = NOTHING
+    redacted: Mapping[str, int] = field(default_factory=dict)
 
 
 def line_of(record: Record) -> bytes:
@@ -103,6 +104,8 @@ def line_of(record: Record) -> bytes:
     usage = record.told.usage
     if usage is not None:
         out["usage"] = {name: number for name, number in usage._asdict().items() if number is not None}
+    if record.redacted:
+        out["redacted"] = record.redacted
     if record.passed:
         out["passed"] = dict(record.passed)
     if record.by:

@@ -8,6 +8,7 @@ The vocabulary is closed. `caller_*`: the request is at fault. `policy_*`: the p
 model server failed. `internal_*`: policyd could not do its duty and therefore sent nothing.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, TypeAlias
@@ -28,6 +29,7 @@ __all__ = [
     "headers_of",
     "refuse",
     "refuse_unread",
+    "refuse_unredacted",
     "stream_error",
 ]
 
@@ -59,6 +61,7 @@ _ROWS: Final = (
     Row("caller_not_http", 400, False, "not an HTTP/1.1 request that every server reads alike"),
     Row("policy_denied", 403, False, "a deny of the policy holds, or no route has a permitted target"),
     Row("policy_unknown", 403, False, "a feature that must be known is not"),
+    Row("policy_redaction", 403, False, "what the policy takes out of requests could not be taken out of this one"),
     Row("upstream_unavailable", 503, True, "no permitted target answered"),
     Row("upstream_busy", 503, True, "every permitted target has as much as the deployment gives it"),
     Row("upstream_timeout", 504, True, "no permitted target answered in time"),
@@ -120,6 +123,12 @@ def for_the_log(refusal: Refusal) -> str:
         return refusal.message
     meaning = REFUSALS[refusal.code].meaning
     return meaning if refusal.field is None else f"{meaning}: {refusal.field}"
+
+
+def refuse_unredacted(names: Iterable[str]) -> Refusal:
+    """The refusal of a request in which one of these findings would be left. It holds names and no text."""
+    shown = ", ".join(sorted(names)) or "something"
+    return refuse("policy_redaction", f"{REFUSALS['policy_redaction'].meaning}: {shown}; nothing was sent")
 
 
 def refuse_unread(refused: Refused) -> Refusal:
