@@ -14,11 +14,26 @@ from typing import Final
 import orjson
 
 __all__ = [
+    "entropy",
     "has_key_body",
+    "is_aws_id",
+    "is_encoded_jwt",
+    "is_google_key",
     "is_jwt",
     "is_literal_password",
+    "is_mixed",
     "is_random",
+    "is_varied",
 ]
+
+LONGEST: Final = 512
+"""Bytes of a candidate that are looked at."""
+
+
+def entropy(value: bytes) -> float:
+    """Bits of a byte, by how often each occurs (Shannon). Nothing has none."""
+    size = len(value)
+    return -sum(n / size * math.log2(n / size) for n in Counter(value).values())
 
 
 BODY: Final = re.compile(rb"[A-Za-z0-9+/]{20}")
@@ -26,24 +41,47 @@ BODY: Final = re.compile(rb"[A-Za-z0-9+/]{20}")
 
 def has_key_body(text: bytes, _start: int, end: int) -> bool:
     """A key's header with something like a key behind it, or with the text cut off behind it. A header alone is code or
-    documentation that speaks of keys."""
+    documentation that speaks of keys, and one letter again and again is an example."""
     after = text[end : end + 400]
-    return len(after) < 24 or BODY.search(after) is not None
+    if len(after) < 24:
+        return True
+    body = BODY.search(after)
+    return body is not None and len(set(body.group())) > 3
+
+
+HEADER: Final = re.compile(rb'^\s*\{\s*"')
+HEADER_KEYS: Final = (b'"alg"', b'"typ"', b'"enc"', b'"kid"', b'"x5t"')
 
 
 def is_jwt(text: bytes, start: int, end: int) -> bool:
-    """Whether the first part decodes to a JOSE header."""
+    """Whether the first part decodes to a JOSE header, or to what was one."""
     head = text[start : min(end, start + 4096)].partition(b".")[0]
     try:
-        header = orjson.loads(base64.urlsafe_b64decode(head + b"=" * (-len(head) % 4)))
+        decoded = base64.urlsafe_b64decode(
+            head.replace(b"+", b"-").replace(b"/", b"_") + b"=" * (-len(head) % 4)
+        )
     except (binascii.Error, ValueError):
         return False
+    try:
+        header = orjson.loads(decoded)
+    except ValueError:
+        return HEADER.match(decoded) is not None and any(key in decoded for key in HEADER_KEYS)
     return isinstance(header, dict) and ("alg" in header or "typ" in header or "enc" in header)
 
 
+def is_encoded_jwt(text: bytes, start: int, end: int) -> bool:
+    """Whether this is a token of that kind in base64 once more."""
+    once = text[start : min(end, start + 4096)].replace(b"-", b"+").replace(b"_", b"/")
+    try:
+        inner = base64.b64decode(once[: len(once) // 4 * 4])
+    except (binascii.Error, ValueError):
+        return False
+    return inner.count(b".") >= 1 and is_jwt(inner, 0, len(inner))
+
+
 PLACEHOLDER: Final = re.compile(
-    rb"(?i)^(?:.*(?:passw(?:or)?d|passwd|secret|your|change[-_]?me|example|placeholder|redacted|dummy|xxxx|\*\*\*|\.\.\.|1234).*"
-    rb"|user|pass|pwd|root|admin|postgres|guest|test|foo|bar|token|key|[x*.#-]+|[$%{<\[(].*|.*[}>\])]|process\.env.*|os\.environ.*)$"
+    rb"(?i)^(?:.*(?:passw(?:or)?d|passwd|secret|your|change[-_]?(?:me|it)|example|sample|placeholder|redacted|dummy|xxxx|\*\*\*|\.\.\.|1234).*"
+    rb"|user|pass|pwd|root|admin|postgres|guest|test|foo|bar|token|key|none|null|true|false|[x*.#-]+|[$%{<\[(].*|.*[}>\])]|process\.env.*|os\.environ.*)$"
 )
 
 
@@ -57,12 +95,65 @@ WORDY: Final = re.compile(
 )
 """Identifiers in words, some with a number behind them, and plain numbers."""
 
+RUNS: Final = re.compile(rb"(?i)(.)\1{5}|abcdefgh|01234567|12345678|qwertyui|deadbeef")
+"""What no generator writes, but people and tables of letters do."""
+
 
 def is_random(text: bytes, start: int, end: int) -> bool:
     """Whether this looks drawn at random: letters and digits mixed, at least 3.3 bits a character, no placeholder. 32
     random hexadecimal digits have about 3.7 bits, an identifier in words has no digits."""
-    value = text[start : min(end, start + 512)]
+    value = text[start : min(end, start + LONGEST)]
     if WORDY.match(value) or PLACEHOLDER.match(value) or not any(48 <= b <= 57 for b in value):
         return False
-    size = len(value)
-    return -sum(n / size * math.log2(n / size) for n in Counter(value).values()) >= 3.3
+    return entropy(value) >= 3.3
+
+
+FILLED: Final = re.compile(rb"(?i)x{5}|\*{4}|\.{4}|([0a-f])\1{9}")
+
+
+def is_varied(text: bytes, start: int, end: int) -> bool:
+    """Whether this is no example written out with one letter: at least 3 bits a character."""
+    value = text[start : min(end, start + LONGEST)]
+    return FILLED.search(value) is None and entropy(value) >= 3.0
+
+
+def is_mixed(text: bytes, start: int, end: int) -> bool:
+    """Letters and digits that vary, as all keys have that are drawn from both; hardly any word does."""
+    value = text[start : min(end, start + LONGEST)]
+    return (
+        value.upper() != value.lower() and any(48 <= b <= 57 for b in value) and is_varied(text, start, end)
+    )
+
+
+def is_aws_id(text: bytes, start: int, end: int) -> bool:
+    """A key's id that is not one of AWS's documentation, all of which end the same."""
+    return not text[start:end].endswith(b"EXAMPLE") and is_varied(text, start, end)
+
+
+GOOGLE_EXAMPLES: Final = frozenset(
+    ends.encode()
+    for ends in [
+        "xyz1234567",
+        "CxoX-oo6YyIs",
+        "MitrUEke8agEM",
+        "yCgHIAODrlU",
+        "nHZRR_znhrh0",
+        "YefhixbX4A",
+        "GBdi_UUPwX7c",
+        "Q9CKctWmLd4",
+        "OPjjaXeDQgY",
+        "RLJv_a_p4wtM",
+        "1sjmdnP5sQ",
+        "hrOq1cS7g",
+        "d2AFnzAvvuU",
+        "4MJmprNXsw",
+        "xaOi4FmqE",
+        "srVL_n0nvY",
+    ]
+)
+"""How the keys end that Google's own sample code shows. They open nothing."""
+
+
+def is_google_key(text: bytes, start: int, end: int) -> bool:
+    """A key that is not one of Google's published examples."""
+    return not text[start:end].endswith(tuple(GOOGLE_EXAMPLES)) and is_varied(text, start, end)

@@ -28,15 +28,16 @@ class Hit(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Detector:
-    """Finds `names` in UTF-8 bytes. It is asked only where one of `keywords` occurs (ASCII, case ignored; none: always),
-    where there are at least so many ASCII `digits`, and where the expression `shape` matches (none: always). `find` is
-    linear in the text; it may report one thing twice."""
+    """Finds `names` in UTF-8 bytes. It is asked only where one of `keywords` (ASCII, case ignored) or of `exact` (as it is
+    written) occurs, always where it has neither; where there are at least so many ASCII `digits`; and where the expression
+    `shape` matches (none: always). `find` is linear in the text; it may report one thing twice."""
 
     names: frozenset[str]
     find: Callable[[bytes], Iterator[Hit]]
     keywords: tuple[str, ...] = ()
     digits: int = 0
     shape: str | None = None
+    exact: tuple[str, ...] = ()
 
 
 def compiled(expression: str | bytes) -> Any:

@@ -6,7 +6,7 @@ of RE2 say which detectors could find anything at all, and only those look.
 Threads: an `Engine` may be used from several at once; both passes let other threads run.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 from policyd.detect.detector import Detector, Hit, compiled
@@ -23,23 +23,34 @@ SHORTEST: Final = 8
 
 
 class Engine:
-    """Immutable after it was made, which compiles every expression: some 20 MB and 50 ms for the built-in ones."""
+    """Immutable after it was made. An expression is compiled when its detector is first asked: 20 MB for all of them."""
 
-    __slots__ = ("_always", "_automaton", "_by_keyword", "_detectors", "_longest", "_shapes")
+    __slots__ = ("_always", "_automaton", "_detectors", "_exact", "_longest", "_plain", "_shapes")
 
     def __init__(self, detectors: Iterable[Detector]) -> None:
         import ahocorasick_rs  # noqa: PLC0415
 
         self._detectors = tuple(detectors)
-        keywords = sorted({k for d in self._detectors for k in d.keywords})
-        self._automaton: Any = ahocorasick_rs.BytesAhoCorasick([k.encode("ascii") for k in keywords])
-        self._by_keyword = tuple(
-            frozenset(i for i, d in enumerate(self._detectors) if k in d.keywords) for k in keywords
+        literals = sorted({w.lower() for d in self._detectors for w in (*d.keywords, *d.exact)})
+        self._automaton: Any = ahocorasick_rs.BytesAhoCorasick(
+            [literal.encode("ascii") for literal in literals],
+            implementation=ahocorasick_rs.Implementation.DFA,
         )
-        self._always = frozenset(i for i, d in enumerate(self._detectors) if not d.keywords)
-        self._longest = max(map(len, keywords), default=1)
+        self._plain = tuple(self._where(word, lambda d: d.keywords) for word in literals)
+        self._exact = tuple(
+            tuple(
+                (spelled.encode("ascii"), self._where(spelled, lambda d: d.exact))
+                for spelled in sorted({w for d in self._detectors for w in d.exact if w.lower() == word})
+            )
+            for word in literals
+        )
+        self._always = frozenset(i for i, d in enumerate(self._detectors) if not d.keywords and not d.exact)
+        self._longest = max(map(len, literals), default=1)
         shapes = [d.shape for d in self._detectors if d.shape is not None]
         self._shapes: Any = compiled("|".join(f"(?:{s})" for s in dict.fromkeys(shapes))) if shapes else None
+
+    def _where(self, word: str, words: Callable[[Detector], tuple[str, ...]]) -> frozenset[int]:
+        return frozenset(i for i, d in enumerate(self._detectors) if word in words(d))
 
     @property
     def names(self) -> frozenset[str]:
@@ -63,12 +74,7 @@ class Engine:
 
     def _asked(self, data: bytes) -> Iterator[Detector]:
         """The detectors that could find anything, in their order."""
-        possible = set(self._always)
-        lowered = data.lower()
-        for start in range(0, len(lowered), CHUNK):
-            piece = lowered if len(lowered) <= CHUNK else lowered[start : start + CHUNK + self._longest]
-            for keyword in {m[0] for m in self._automaton.find_matches_as_indexes(piece, overlapping=True)}:
-                possible |= self._by_keyword[keyword]
+        possible = self._by_literals(data)
         digits = len(data) - len(data.translate(None, DIGITS))
         shaped: bool | None = None
         for index in sorted(possible):
@@ -81,3 +87,23 @@ class Engine:
                 if not shaped:
                     continue
             yield detector
+
+    def _by_literals(self, data: bytes) -> set[int]:
+        """The detectors of which a literal occurs, and those that have none."""
+        possible = set(self._always)
+        lowered = data.lower()
+        for base in range(0, len(lowered), CHUNK):
+            piece = lowered if len(lowered) <= CHUNK else lowered[base : base + CHUNK + self._longest]
+            settled: set[int] = set()
+            for literal, start, end in self._automaton.find_matches_as_indexes(piece, overlapping=True):
+                if literal in settled:
+                    continue
+                possible |= self._plain[literal]
+                spelled = [
+                    exact for exact in self._exact[literal] if data[base + start : base + end] == exact[0]
+                ]
+                for _, detectors in spelled:
+                    possible |= detectors
+                if len(spelled) == len(self._exact[literal]):
+                    settled.add(literal)
+        return possible
