@@ -13,9 +13,8 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from heapq import merge
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
-from policyd.detect.detector import compiled
 from policyd.detect.encodings import ENCODINGS
 from policyd.detect.lookalikes import LOOKALIKES
 from policyd.detect.pieces import PIECES
@@ -27,15 +26,12 @@ AROUND: Final = 512
 """Bytes on each side of a disguise that are looked at with what it stands for."""
 
 DISGUISES: Final[tuple[Disguise, ...]] = (*ENCODINGS, *PIECES, *LOOKALIKES)
+# INVARIANT: the foreign ones are last, so that leaving them out moves no other.
 
 
-class Piece(NamedTuple):
-    """Bytes that are looked at, and what of the text stands behind them: `step` bytes behind each; 0: all behind each."""
-
-    form: bytes
-    start: int
-    end: int
-    step: int
+Piece: TypeAlias = tuple[bytes, int, int, int]
+"""Bytes that are looked at, from where to where what stands behind them is in the text, and how many of its bytes stand
+behind each of them; 0: all behind each."""
 
 
 class Plain(NamedTuple):
@@ -47,12 +43,12 @@ class Plain(NamedTuple):
 
 def unmasked(data: bytes, *, ascii_only: bool) -> Plain | None:
     """The text without disguises; None where it has none."""
-    if _any_sign(ascii_only=ascii_only).search(data) is None:
+    present = tuple(DISGUISES[index] for index in sorted(_signs(ascii_only).Match(data) or ()))
+    if not present:
         return None
-    present = tuple(
-        d for d in DISGUISES if not (ascii_only and d.foreign) and _sign(d).search(data) is not None
-    )
-    plain = b"".join(piece.form for piece in _pieces(data, _stretches(data, present)))
+    plain = bytearray()
+    for form, _, _, _ in _pieces(data, _stretches(data, present)):
+        plain += form
     if not plain:
         return None
     places: list[_Places] = []
@@ -62,17 +58,23 @@ def unmasked(data: bytes, *, ascii_only: bool) -> Plain | None:
             places.append(_Places(_pieces(data, _stretches(data, present))))
         return places[0].place(start, end)
 
-    return Plain(plain, place)
+    return Plain(bytes(plain), place)
 
 
 @lru_cache(maxsize=2)
-def _any_sign(*, ascii_only: bool) -> Any:
-    return compiled(b"|".join(b"(?:%s)" % d.sign for d in DISGUISES if not (ascii_only and d.foreign)))
+def _signs(ascii_only: bool) -> Any:
+    """Says in one pass which disguises a text has signs of."""
+    import re2  # type: ignore[import-untyped]  # noqa: PLC0415
 
-
-@lru_cache(maxsize=len(DISGUISES))
-def _sign(disguise: Disguise) -> Any:
-    return compiled(disguise.sign)
+    options = re2.Options()
+    options.encoding = options.Encoding.LATIN1
+    options.log_errors = False
+    signs = re2.Set.SearchSet(options)
+    for disguise in DISGUISES:
+        if not (ascii_only and disguise.foreign):
+            signs.Add(disguise.sign)
+    signs.Compile()
+    return signs
 
 
 def _stretches(data: bytes, present: tuple[Disguise, ...]) -> Iterator[Stretch]:
@@ -80,8 +82,8 @@ def _stretches(data: bytes, present: tuple[Disguise, ...]) -> Iterator[Stretch]:
     found = [disguise.find(data) for disguise in present]
     at = 0
     for stretch in found[0] if len(found) == 1 else merge(*found):
-        if stretch.start >= at and stretch.end > stretch.start:
-            at = stretch.end
+        if stretch[0] >= at:
+            at = stretch[1]
             yield stretch
 
 
@@ -92,16 +94,16 @@ def _pieces(data: bytes, stretches: Iterable[Stretch]) -> Iterator[Piece]:
     for start, end, form, step in stretches:
         if start > wanted:
             if wanted > behind:
-                yield Piece(data[behind:wanted], behind, wanted, 1)
+                yield data[behind:wanted], behind, wanted, 1
             behind = max(wanted, _clean(data, start - AROUND, start))
             if behind > wanted:
-                yield Piece(b"\n", behind, behind, 0)
+                yield b"\n", behind, behind, 0
         if start > behind:
-            yield Piece(data[behind:start], behind, start, 1)
-        yield Piece(form, start, end, step)
+            yield data[behind:start], behind, start, 1
+        yield form, start, end, step
         behind, wanted = end, min(end + AROUND, len(data))
     if wanted > behind:
-        yield Piece(data[behind:wanted], behind, wanted, 1)
+        yield data[behind:wanted], behind, wanted, 1
 
 
 def _clean(data: bytes, start: int, end: int) -> int:

@@ -13,10 +13,9 @@ import html
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
-from policyd.detect.detector import compiled
-from policyd.detect.stretches import Disguise, Stretch
+from policyd.detect.stretches import Disguise, Stretch, matches, on_re2
 from policyd.detect.visible import searched
 
 __all__ = ["ENCODINGS"]
@@ -27,20 +26,20 @@ ESCAPE: Final = (
     rb"\\(?:u[0-9A-Fa-f]{4}|U000[0-9A-Fa-f]{5}|x[0-9A-Fa-f]{2}|u\{[0-9A-Fa-f]{1,6}\}|[0-3][0-7]{2})"
 )
 QUOTED: Final = rb"=3[Dd]|=\r?\n"
-QUOTED_ANY: Final = rb"=\r?\n|(?:=[0-9A-F]{2})+"
+QUOTED_ANY: Final = rb"=(?:\r?\n|[0-9A-F]{2}(?:=[0-9A-F]{2})*)"
 
 LONGEST_KEPT: Final = 64
 """Bytes of a run up to which what it stands for is remembered: floods repeat the same few."""
 
 
 def _percents(data: bytes) -> Iterator[Stretch]:
-    for match in _runs(PERCENT).finditer(data):
+    for match in matches(_run(PERCENT), data):
         run = match[0]
         yield _stretch(match, _of_hex(run, b"%"), 3)
 
 
 def _escapes(data: bytes) -> Iterator[Stretch]:
-    for match in _runs(ESCAPE).finditer(data):
+    for match in matches(_run(ESCAPE), data):
         run = match[0]
         yield _stretch(
             match,
@@ -50,21 +49,21 @@ def _escapes(data: bytes) -> Iterator[Stretch]:
 
 
 def _entities(data: bytes) -> Iterator[Stretch]:
-    for match in _runs(ENTITY).finditer(data):
+    for match in matches(_run(ENTITY), data):
         form = _of_entity(match[0])
         if form != match[0]:
             yield _stretch(match, form, 0)
 
 
 def _quoted(data: bytes) -> Iterator[Stretch]:
-    for match in _one(QUOTED_ANY).finditer(data):
+    for match in matches(QUOTED_ANY, data):
         run = match[0]
         yield _stretch(match, b"" if run[-1:] == b"\n" else _of_hex(run, b"="), 3)
 
 
 def _stretch(match: re.Match[bytes], form: bytes, step: int) -> Stretch:
     start, end = match.span()
-    return Stretch(start, end, form, step if len(form) * step == end - start else 0)
+    return start, end, form, step if len(form) * step == end - start else 0
 
 
 def _of_hex(run: bytes, mark: bytes) -> bytes:
@@ -138,7 +137,7 @@ def _base64_runs(data: bytes) -> Iterator[Stretch]:
     """Runs of base64 of printable text. They need not be where the base64 begins: what is glued in front of it hides
     nothing."""
     at = 0
-    for match in _re2(BASE64_RUN).finditer(data):
+    for match in on_re2(BASE64_RUN).finditer(data):
         start = max(at, match.start())
         more = LETTER_RUN_END.search(data, max(at, start - MORE), start)
         start -= (len(more[0]) if more else 0) & ~3
@@ -146,7 +145,7 @@ def _base64_runs(data: bytes) -> Iterator[Stretch]:
         end = at = behind.end() if behind else match.end()
         run = APART.sub(b"", data[start:end]).translate(URL_SAFE)
         run = run[: len(run) - 1] if len(run) % 4 == 1 else run
-        yield Stretch(start, end, _text(binascii.a2b_base64(run + b"=" * (-len(run) % 4))))
+        yield start, end, _text(binascii.a2b_base64(run + b"=" * (-len(run) % 4))), 0
 
 
 LETTER_RUN_END: Final = re.compile(rb"[A-Za-z0-9+/_-]*\Z")
@@ -155,29 +154,21 @@ LETTER_RUN_END: Final = re.compile(rb"[A-Za-z0-9+/_-]*\Z")
 BYTE: Final = rb"(?:0x)?(?:[2-7][0-9A-Fa-f]|0[9AaDd])"
 HEX: Final = rb"(?:%s(?:[ :]|,[ ]?)?){11}%s" % (BYTE, BYTE)
 HEX_RUN: Final = rb"(?:%s(?:[ :]|,[ ]?)?){11,}%s" % (BYTE, BYTE)
-NOT_HEX: Final = re.compile(rb"0x|[^0-9A-Fa-f]+")
 
 
 def _hex_runs(data: bytes) -> Iterator[Stretch]:
-    """Runs of hexadecimal digits that stand for printable text, also as the bytes of a program or a dump."""
-    for match in _re2(HEX_RUN).finditer(data):
+    """Runs of hexadecimal digits that stand for printable text, also as the bytes of a program or a dump. Text of that length
+    has letters in it whose hexadecimal form is not all decimal digits."""
+    for match in on_re2(HEX_RUN).finditer(data):
         start, end = match.span()
-        digits = NOT_HEX.sub(b"", data[start:end]).decode()
-        yield Stretch(start, end, _text(bytes.fromhex(digits[: len(digits) & ~1])))
+        digits = data[start:end].replace(b"0x", b"").translate(None, b" :,").decode()
+        if not digits.isdecimal():
+            yield start, end, _text(bytes.fromhex(digits[: len(digits) & ~1])), 0
 
 
-@lru_cache(maxsize=8)
-def _re2(expression: bytes) -> Any:
-    return compiled(expression)
-
-
-@lru_cache(maxsize=8)
-def _one(expression: bytes) -> re.Pattern[bytes]:
-    return re.compile(expression)
-
-
-def _runs(expression: bytes) -> re.Pattern[bytes]:
-    return _one(b"(?:%s)+" % expression)
+def _run(expression: bytes) -> bytes:
+    """One or more. `re` skips to a literal only where that is not in a repeated group."""
+    return b"%s(?:%s)*" % (expression, expression)
 
 
 ENCODINGS: Final[tuple[Disguise, ...]] = (

@@ -8,11 +8,9 @@ has Latin letters or digits as well, and letters for digits only in a number, so
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
-from policyd.detect.detector import compiled
-from policyd.detect.stretches import Disguise, Stretch
+from policyd.detect.stretches import Disguise, Stretch, matches
 
 __all__ = ["LOOKALIKES"]
 
@@ -47,14 +45,14 @@ LEAST_PLAIN: Final = 6
 
 def _letters(data: bytes) -> Iterator[Stretch]:
     at = 0
-    for match in _re2(MIXED).finditer(data):
+    for match in matches(MIXED, data):
         if match.start() < at:
             continue
         start, at = _word(data, match.start(), match.end(), at)
         word = data[start:at]
         if len(PLAIN_LETTERS.findall(word)) >= LEAST_PLAIN:
             for letter in LETTERS.finditer(data, start, at):
-                yield Stretch(*letter.span(), LIKE[letter[0]])
+                yield *letter.span(), LIKE[letter[0]], 0
 
 
 PLAIN_LETTERS: Final = re.compile(rb"[A-Za-z0-9]")
@@ -63,15 +61,13 @@ LETTERS: Final = re.compile(LETTER)
 
 def _word(data: bytes, start: int, end: int, floor: int) -> tuple[int, int]:
     """The word around these bytes."""
-    first, last = max(floor, start - LONGEST_WORD), end + LONGEST_WORD
-    before, behind = NOT_WORD_END.search(data, first, start), NOT_WORD.search(data, end, last)
-    return (start if before is None else before.start()), (
-        min(last, len(data)) if behind is None else behind.start()
-    )
+    before = WORD.match(data[max(floor, start - LONGEST_WORD) : start][::-1])
+    behind = WORD.match(data, end, end + LONGEST_WORD)
+    return start - (before.end() if before else 0), behind.end() if behind else end
 
 
-NOT_WORD_END: Final = re.compile(rb"(?:[A-Za-z0-9_+/=.~-]|[\x80-\xff])*\Z")
-NOT_WORD: Final = re.compile(rb"[^A-Za-z0-9_+/=.~\x80-\xff-]")
+WORD: Final = re.compile(rb"[A-Za-z0-9_+/=.~\x80-\xff-]*")
+
 
 ZERO_OR_ONE: Final[dict[bytes, bytes]] = {
     b"O": b"0", b"o": b"0", b"l": b"1", b"I": b"1", b"|": b"1", "О".encode(): b"0", "о".encode(): b"0", "Ο".encode(): b"0",
@@ -81,9 +77,13 @@ ZERO_OR_ONE: Final[dict[bytes, bytes]] = {
 
 ANY: Final = b"(?:[OolI|]|%s)" % b"|".join(sorted(k for k in ZERO_OR_ONE if len(k) > 1))
 SPLIT: Final = rb"[ .\-]?"
-NUMERAL: Final = b"[0-9]%s[0-9]%s%s|%s%s[0-9]%s[0-9]" % (SPLIT, SPLIT, ANY, ANY, SPLIT, SPLIT)
+THREE: Final = rb"[0-9][ .\-]?[0-9][ .\-]?[0-9]"
+NUMERAL: Final = b"%s%s%s|%s%s%s" % (THREE, SPLIT, ANY, ANY, SPLIT, THREE)
 NUMBER: Final = re.compile(b"(?:(?:[0-9]|%s)%s){12,23}(?:[0-9]|%s)" % (ANY, SPLIT, ANY))
-NUMBER_BEFORE: Final = re.compile(b"(?:(?:[0-9]|%s)%s)*\\Z" % (ANY, SPLIT))
+NUMBER_BEFORE: Final = re.compile(rb"(?:[0-9OolI|\x80-\xff][ .\-]?)*")
+"""What may stand before a part of a number, read backwards."""
+
+DIGITS: Final = [b"%d" % digit for digit in range(10)]
 LONGEST_NUMBER: Final = 48
 LEAST_DIGITS: Final = 9
 """Digits that a number has in which letters are taken for digits."""
@@ -94,18 +94,20 @@ INSIDE: Final = re.compile(ANY)
 
 def _digits(data: bytes) -> Iterator[Stretch]:
     at = 0
-    for match in _re2(NUMERAL).finditer(data):
+    for match in matches(NUMERAL, data):
         if match.start() < at:
             continue
-        before = NUMBER_BEFORE.search(data, max(at, match.start() - LONGEST_NUMBER), match.start())
-        start = match.start() if before is None else before.start()
-        number = NUMBER.match(data, start)
-        if number is None or _is_glued(data, *number.span()):
+        before = NUMBER_BEFORE.match(data[max(at, match.start() - LONGEST_NUMBER) : match.start()][::-1])
+        number = NUMBER.search(
+            data, match.start() - (before.end() if before else 0), match.end() + LONGEST_NUMBER
+        )
+        at = match.end()
+        if number is None or number.start() > match.start():
             continue
-        at = number.end()
-        if sum(48 <= byte <= 57 for byte in number[0]) >= LEAST_DIGITS:
+        start, at = number.start(), max(at, number.end())
+        if not _is_glued(data, start, at) and sum(map(number[0].count, DIGITS)) >= LEAST_DIGITS:
             for letter in INSIDE.finditer(data, start, at):
-                yield Stretch(*letter.span(), ZERO_OR_ONE[letter[0]])
+                yield *letter.span(), ZERO_OR_ONE[letter[0]], 0
 
 
 def _is_glued(data: bytes, start: int, end: int) -> bool:
@@ -113,12 +115,7 @@ def _is_glued(data: bytes, start: int, end: int) -> bool:
     return (start > 0 and ALONE.match(data, start - 1) is not None) or ALONE.match(data, end) is not None
 
 
-@lru_cache(maxsize=4)
-def _re2(expression: bytes) -> Any:
-    return compiled(expression)
-
-
 LOOKALIKES: Final[tuple[Disguise, ...]] = (
-    Disguise(MIXED, _letters, foreign=True),
     Disguise(NUMERAL, _digits),
+    Disguise(MIXED, _letters, foreign=True),
 )

@@ -9,30 +9,28 @@ characters in a row; groups of letters and digits mixed behind the beginning of 
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
-from policyd.detect.detector import compiled
-from policyd.detect.stretches import Disguise, Stretch
+from policyd.detect.stretches import Disguise, Stretch, matches, on_re2
 
 __all__ = ["PIECES"]
 
 PART: Final = rb"[A-Za-z0-9+/=_.-]"
 OPERATOR: Final = rb"(?:[+&]|\.{1,2}|\|\||<>)"
 JOIN: Final = (
-    rb"[\"'`][)]?[ \t]*(?:"
-    + OPERATOR + rb"[ \t]*(?:\\?\r?\n[ \t]*)?(?:" + OPERATOR + rb"[ \t]*)?"
-    rb"|\\?\r?\n[ \t]*(?:" + OPERATOR + rb"[ \t]*)?|[ \t]"
+    rb"[\"'`][)]?[ \t]{0,64}(?:"
+    + OPERATOR + rb"[ \t]{0,64}(?:\\?\r?\n[ \t]{0,64})?(?:" + OPERATOR + rb"[ \t]{0,64})?"
+    rb"|\\?\r?\n[ \t]{0,64}(?:" + OPERATOR + rb"[ \t]{0,64})?|[ \t]"
     rb")[(]?[bfruBFRU]{0,2}[\"'`]"
 )  # fmt: skip
 """What stands between two strings that are one: `" + "`, `' .\\n'`, `" "`."""
 
 
 def _joins(data: bytes) -> Iterator[Stretch]:
-    for match in _re2(JOIN + PART).finditer(data):
+    for match in matches(JOIN + PART, data):
         start, end = match.span()
         if start and WORD.match(data, start - 1):
-            yield Stretch(start, end - 1, b"")
+            yield start, end - 1, b"", 0
 
 
 WORD: Final = re.compile(PART)
@@ -48,14 +46,14 @@ LETTERS: Final = 4
 
 def _spaced(data: bytes) -> Iterator[Stretch]:
     """`g h p _ 1 6`: all that stands between single characters."""
-    for match in _re2(SPACED_RUN).finditer(data):
+    for match in on_re2(SPACED_RUN).finditer(data):
         start, end = match.span()
         # INVARIANT: the first and the last character may belong to words; joining them to one changes nothing else.
         run = data[start:end]
         if sum(map(run.count, DIGITS)) * LETTERS > len(BETWEEN.sub(b"", run)) * (LETTERS - 1):
             continue
         for gap in BETWEEN.finditer(data, start, end):
-            yield Stretch(*gap.span(), b"")
+            yield *gap.span(), b"", 0
 
 
 DIGITS: Final = [b"%d" % digit for digit in range(10)]
@@ -63,11 +61,11 @@ DIGITS: Final = [b"%d" % digit for digit in range(10)]
 BEGINNINGS: Final = (
     rb"(?:A[KS]IA|AIza|GOCSPX-|ya29\.|gh[pousr]_|github_pat_|gl(?:pat|ptt|dt|rt)-|sk-(?:ant|proj|or|svcacct)-|xox[abeprs]-"
     rb"|[rs]k_(?:live|test)_|npm_|pypi-AgE|hf_|dop_v1_|hvs\.|shp(?:at|ss|ca|pa)_|SG\.|gl(?:sa|c)_|figd_|lin_api_|ntn_|gsk_"
-    rb"|dckr_pat_|tskey-|AGE-SECRET-KEY-1|eyJ)"
+    rb"|dckr_pat_|tskey-|AGE-SECRET-KEY-1|eyJ[A-Za-z0-9_-]{12})"
 )
 """How keys begin that nothing else begins with."""
 
-GAP: Final = rb"(?:[ \t]{1,3}|[ \t]*(?:\r?\n|\\n)[ \t>|#*]{0,16})"
+GAP: Final = rb"(?:[ \t]{1,3}|[ \t]{0,64}(?:\r?\n|\\n)[ \t>|#*]{0,16})"
 KEY: Final = rb"[A-Za-z0-9_./+-]"
 BROKEN: Final = b"(%s%s{0,200})%s%s{2}" % (BEGINNINGS, KEY, GAP, KEY)
 GROUP: Final = re.compile(rb"(%s)(%s{2,200})" % (GAP, KEY))
@@ -78,19 +76,14 @@ MOST_GROUPS: Final = 64
 def _broken(data: bytes) -> Iterator[Stretch]:
     """A key that goes on behind a space or on the next line, as long as what follows has letters and digits mixed."""
     at = 0
-    for match in _re2(BROKEN).finditer(data):
+    for match in on_re2(BROKEN).finditer(data):
         at = max(at, match.end(1))
         for _ in range(MOST_GROUPS):
             group = GROUP.match(data, at)
             if group is None or not MIXED.match(group[2]):
                 break
-            yield Stretch(*group.span(1), b"")
+            yield *group.span(1), b"", 0
             at = group.end()
-
-
-@lru_cache(maxsize=8)
-def _re2(expression: bytes) -> Any:
-    return compiled(expression)
 
 
 PIECES: Final[tuple[Disguise, ...]] = (
