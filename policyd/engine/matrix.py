@@ -16,7 +16,7 @@ from typing import Final, Literal, TypeAlias, overload
 from policyd.engine.axes import Axes, Axis, build_axes, runs
 from policyd.engine.boxes import MOST_BOXES, Box, Boxer, TooManyBoxes
 from policyd.engine.relations import relation_boxes
-from policyd.policy.condition import Condition, OneOf, Test, tests_of
+from policyd.policy.condition import Condition, Has, OneOf, Test, tests_of
 from policyd.policy.program import Program
 from policyd.text.diagnostic import Diagnostic, Severity
 from policyd.text.source import Span
@@ -105,7 +105,7 @@ class Matrix:
 
 def build_matrix(program: Program, extra: Sequence[Condition] = ()) -> Matrix | tuple[Diagnostic, ...]:
     """The matrix, or one diagnostic for each cap that is broken. `extra`: further conditions whose constants the axes
-    must know; those of assertions and inclusions are always known."""
+    must know; those of assertions, inclusions and redactions are always known."""
     axes = build_axes(program.features, _tests(program, extra))
     big = tuple(_too_many_atoms(program, a) for a in axes.axes if a.size > MOST_ATOMS)
     if big:
@@ -134,6 +134,9 @@ def _tests(program: Program, extra: Sequence[Condition]) -> Iterator[Test]:
             yield from tests_of(item.condition)
     for inclusion in program.inclusions:
         yield from tests_of(inclusion.scope)
+    for target in program.targets:
+        if target.redaction is not None:
+            yield from (Has("findings", name) for name in target.redaction.names)
     for condition in extra:
         yield from tests_of(condition)
 

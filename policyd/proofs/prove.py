@@ -25,6 +25,7 @@ from policyd.proofs.leaks import scope_leaks
 from policyd.proofs.loosens import claimed_loosens, unknown_loosens
 from policyd.proofs.monotone import not_monotone
 from policyd.proofs.openings import openings
+from policyd.proofs.redactions import opened_by_redaction, redactions_in_vain
 from policyd.proofs.redundant import redundant
 from policyd.proofs.suppress import ruled_findings
 from policyd.proofs.unreached import unreached_targets
@@ -88,6 +89,8 @@ ANALYSES: Final = (
     Analysis(frozenset({"PD319"}), lacking_capabilities),
     Analysis(frozenset({"PD320"}), idle_tests),
     Analysis(frozenset({"PD324"}), untranslated),
+    Analysis(frozenset({"PD325"}), opened_by_redaction),
+    Analysis(frozenset({"PD326"}), redactions_in_vain),
 )
 """Every analysis but the assertions, which are proved first and always. An analysis is one function and one row."""
 

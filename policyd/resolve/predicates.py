@@ -160,7 +160,7 @@ class Predicates:
 
     def _compare(self, node: nodes.Compare, fact: FactType) -> frozenset[str]:
         equality = node.op in {"==", "!="}
-        if fact.kind == "words" or (fact.kind == "bool" and not equality):
+        if fact.kind in {"words", "names"} or (fact.kind == "bool" and not equality):
             return self._unsuited(node.name, fact, "compared")
         if fact.kind == "word" and not equality:
             self._report.add(
@@ -212,7 +212,7 @@ class Predicates:
         return self.all - inside if node.negated else inside
 
     def _in_set(self, node: nodes.InSet, fact: FactType, space: Space) -> frozenset[str]:
-        if fact.kind in {"words", "bool"}:
+        if fact.kind in {"words", "names", "bool"}:
             return self._unsuited(node.name, fact, "tested with `in`")
         values = self._values(fact, node.values, space, node.span)
         if values is None:

@@ -158,6 +158,8 @@ _ROWS = (
     Code("PD322", _W, "expired suppression"),
     Code("PD323", _E, "finding that cannot be suppressed or graded"),
     Code("PD324", _N, "request that cannot be translated"),
+    Code("PD325", _N, "what a redaction opens"),
+    Code("PD326", _W, "redaction that never happens"),
     # PD4xx: tests and tables.
     Code("PD401", _E, "no tests"),
     Code("PD402", _E, "failed test"),

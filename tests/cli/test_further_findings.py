@@ -6,13 +6,22 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import CLEAN, Run
+from tests.cli.conftest import CLEAN, GUARD, ROUTES, TESTS, VOCABULARY, Run
 
 BUDGET = "budget month $4000 per month by team\n"
 CLEARANCE = "level clearance { low < mid < high } from identity unknown reject\n"
 EXCEPTION = 'except pilot to stays_home when team == "lab" until 2098-12-31 owner "ciso" because "a pilot"\n'
 OVERRIDABLE = CLEAN.replace(
     'because "confidential stays home"', 'overridable by "ciso" because "confidential stays home"'
+)
+REDACTING = "".join(
+    (
+        VOCABULARY.replace("{", "{{").replace("}", "}}"),
+        GUARD,
+        'route cleaned to cloud with redact(secret){} when team == "lab"',
+        ROUTES,
+        TESTS.replace("{", "{{").replace("}", "}}"),
+    )
 )
 IDLE = 'test "nothing of this" given { team "search", endpoint embeddings } expect rejected\n'
 
@@ -42,6 +51,16 @@ IDLE = 'test "nothing of this" given { team "search", endpoint embeddings } expe
             CLEAN.replace("speaks chat supports tools, json }", "speaks chat translates messages supports tools, json }"),
             "note[PD324] a `messages` request that cannot be said in `chat` without loss cannot reach `local`", 0,
             id="a target that translates",
+        ),
+        pytest.param(
+            REDACTING.format(" after redaction"),
+            "note[PD325] `after redaction` of route `cleaned` opens `cloud` to requests that `stays_home` forbids", 0,
+            id="what a redaction opens",
+        ),
+        pytest.param(
+            REDACTING.format(""),
+            "warning[PD326] route `cleaned` never takes out `secret`: `stays_home` forbids its targets before", 1,
+            id="a redaction that never happens",
         ),
         pytest.param(CLEAN + IDLE, 'warning[PD320] test "nothing of this" holds whatever the rules say', 1, id="an idle test"),
     ],
