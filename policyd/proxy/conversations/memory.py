@@ -64,7 +64,7 @@ class Memory:
         self._use(key, entry, now, kept)
         names = entry.names
         lost = entry.lost or (names is not None and len(names) > MOST_NAMES)
-        return Found(names, bool(entry.tokens), lost)
+        return Found(names, entry.tokens, lost)
 
     async def join(self, keys: Collection[bytes], names: Names, kept: float) -> None:
         now = self._clock()
@@ -88,10 +88,9 @@ class Memory:
         if done is not None:
             done.set()
 
-    async def wait(self, keys: Sequence[bytes], seconds: float) -> None:
-        entries = (self._entries.get(key) for key in keys)
-        tokens = frozenset[str]().union(*(e.tokens for e in entries if e is not None))
-        scans = [self._scans[token] for token in tokens if token in self._scans]
+    async def wait(self, keys: Sequence[bytes], tokens: frozenset[str], seconds: float) -> None:
+        # By the scans themselves: an entry may have had to go meanwhile.
+        scans = [self._scans[token] for token in tokens if keys and token in self._scans]
         try:
             async with asyncio.timeout(seconds):
                 for scan in scans:

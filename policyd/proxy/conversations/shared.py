@@ -111,20 +111,19 @@ class Shared:
         await self._write(keys, token, 0, names, kept)
         await self._here.finish(keys, token, names, kept)
 
-    async def wait(self, keys: Sequence[bytes], seconds: float) -> None:
+    async def wait(self, keys: Sequence[bytes], tokens: frozenset[str], seconds: float) -> None:
         end = self._clock() + seconds
-        await self._here.wait(keys, seconds)
-        for number in range(1_000_000):
-            left = end - self._clock()
-            if left <= 0:
-                return
+        await self._here.wait(keys, tokens, seconds)
+        number = 0
+        while (left := end - self._clock()) > 0:
             try:
                 found = await self._ask(keys, 0)
             except Unreachable:
                 return
-            if not any(f.pending for f in found):
+            if not any(f.pending & tokens for f in found):
                 return
             await asyncio.sleep(min(POLL_SECONDS[min(number, len(POLL_SECONDS) - 1)], left))
+            number += 1
 
     @property
     def state(self) -> StoreState:
@@ -208,7 +207,7 @@ def _joined(here: Found, there: Found) -> Found:
     else:
         names = here.names if there.names is None else here.names | there.names
     lost = here.lost or there.lost or (names is not None and len(names) > MOST_NAMES)
-    return Found(names, here.pending or there.pending, lost)
+    return Found(names, here.pending | there.pending, lost)
 
 
 def _read(said: object, count: int) -> tuple[Found, ...]:
@@ -223,14 +222,15 @@ def _one(fields: object, now: int) -> Found:
     if not isinstance(fields, list) or len(fields) % 2:
         raise Unreachable("it answers, and not as Redis does")
     names: set[str] = set()
-    pending = lost = False
+    pending: set[str] = set()
+    lost = False
     for field, value in zip(fields[::2], fields[1::2], strict=True):
         if not isinstance(field, bytes) or not isinstance(value, bytes):
             raise Unreachable("it answers, and not as Redis does")
         if field.startswith(b"n:"):
             names.add(field[2:].decode("utf-8", "replace"))
         elif field.startswith(b"p:") and value.isdigit() and int(value) >= now:
-            pending = True
+            pending.add(field[2:].decode("ascii", "replace"))
         else:
             lost = True
-    return Found(frozenset(names) if names else None, pending, lost)
+    return Found(frozenset(names) if names else None, frozenset(pending), lost)

@@ -28,13 +28,18 @@ Names = frozenset[str]
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What is known under a key: the names (None: nothing is), and whether a request of it is still being scanned. The names
+    """What is known under a key: the names (None: nothing is), and the requests of it that are still being scanned. The names
     are not all where something is `lost` for good, or `away`: the store that may know more does not answer."""
 
     names: Names | None
-    pending: bool = False
+    pending: frozenset[str] = frozenset()
     lost: bool = False
     away: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether more may come to be known."""
+        return self.away or bool(self.pending)
 
 
 ABSENT: Final = Found(None)
@@ -70,8 +75,8 @@ class Store(Protocol):
     async def finish(self, keys: Collection[bytes], token: str, names: Names, kept: float) -> None:
         """It is known now."""
 
-    async def wait(self, keys: Sequence[bytes], seconds: float) -> None:
-        """Until no request under these keys is pending, or the time is over."""
+    async def wait(self, keys: Sequence[bytes], tokens: frozenset[str], seconds: float) -> None:
+        """Until none of these requests is pending under these keys, or the time is over."""
 
     @property
     def state(self) -> StoreState: ...
