@@ -124,7 +124,7 @@ class RestoredStream:
         if said.deltas:
             for delta in said.deltas:
                 self._delta(event, delta)
-        elif self._restorer.known.in_bytes(raw):
+        elif not said.thought and self._restorer.known.in_bytes(raw):
             restored = self._restorer.tree(parsed)
             event.changed = restored is not parsed
             event.parsed = restored

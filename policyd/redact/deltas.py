@@ -25,14 +25,17 @@ class Delta(NamedTuple):
 
 
 class Said(NamedTuple):
-    """`over`: groups whose texts ended before this event; `ends`: those that end with it. None for all of them."""
+    """`over`: groups whose texts ended before this event; `ends`: those that end with it. None for all of them. `thought`: it
+    says what a model thought, which stays as it is."""
 
     deltas: list[Delta]
     over: tuple[str | None, ...] = ()
     ends: tuple[str | None, ...] = ()
+    thought: bool = False
 
 
 _NOTHING: Final = Said([])
+_THOUGHT: Final = Said([], thought=True)
 _EVERYTHING_OVER: Final = Said([], (None,))
 
 
@@ -73,13 +76,13 @@ def _of_responses(kind: str, event: dict[str, Any]) -> Said:
     place = event.get("output_index")
     if kind.endswith(".delta") and isinstance(event.get("delta"), str):
         if kind.startswith("response.reasoning"):
-            return _NOTHING
+            return _THOUGHT
         field = f"{kind} {event.get('content_index')}"
         return Said(
             [Delta(f"item {place}", field, event, "delta", kind in _JSON_DELTAS, kind in _WORD_DELTAS)]
         )
     if kind.startswith("response.reasoning"):
-        return _NOTHING
+        return _THOUGHT
     return _EVERYTHING_OVER if place is None else Said([], (f"item {place}",))
 
 
