@@ -50,14 +50,14 @@ KEYWORDS: Final = (
     "jwt",
 )
 
-BEFORE: Final = re.compile(rb"[A-Za-z0-9_.$-]{0,48}$")
+BEFORE: Final = re.compile(rb"[A-Za-z0-9_.$:-]{0,48}$")
 CAMEL: Final = re.compile(r"([a-z0-9])([A-Z])")
 
 TAKEN_BACK: Final = re.compile(
     r"(?:^|_)(?:public|pub|pubkey|csrf|xsrf|primary|foreign|partition|sort|cache|bucket|schema|sequence|issuer|natural|hot|idx|index|author|authors"
     r"|authority|accessor|random|turkey|monkey|keyword|keywords|keyboard|keycode|keyframe|sha1?|sha256|sha512|md5|digest|checksum|fingerprint"
     r"|thumbprint|hash|etag|commit|revision|rev|src|srcrev|license|lic|next|page|continuation|nonce|sitekey|site|integrity|resolved|tokenizer"
-    r"|object|row|group|parent|translation|i18n|locale|lang|dictionary|map|query|params?|param|placeholder|regex|pattern|example)(?:_|$)"
+    r"|object|s3|row|group|parent|translation|i18n|locale|lang|dictionary|map|query|params?|param|placeholder|regex|pattern|example)(?:_|$)"
     r"|(?:key|token|secret|credentials?|password|auth|access|api)_(?:ids?|name|names|alias|vault|type|size|len|length|count|limit|url|uri|file|path|endpoint|audience"
     r"|usage|algo|algorithm|down|up|press|pressed|pair|ring|selector|signature|stone|store|storetype|mesh|meshing|tag|version|arn|ref|class|field|header|prefix"
     r"|suffix|format|index|code|word|value_type|policy|method|mode|scope|expiry|expires|lifetime|ttl|to_store|service|server|host|domain|state|status|hash"
@@ -69,15 +69,19 @@ ENDS: Final = re.compile(
     r"|(?:[a-z]+_)*(?:token|secret|passw(?:or)?d|passphrase|pwd|pass|credentials?|creds|jwt))(?:_(?:[0-9]+|v[0-9]|prod|production|dev|test|staging|live|value|string|str|base64|b64|hex|primary"
     r"|secondary|default|do_not_commit|encoded|plain|raw|here|srt))*_?$"
 )
+OPENS: Final = re.compile(
+    r"(?:api|access|auth|secret|private|bearer|personal|deploy|oauth|refresh|app|license|service|account)_?(?:key|token)$|secret$|passw(?:or)?d$"
+)
+"""Names of what opens something, for values that are nothing but unique in other places."""
 HELD: Final = re.compile(r"(?:^|_)(?:secret|password|passwd|passphrase|credentials?|creds)(?:_|$)")
 """Names that say it wherever they stand."""
 
 NOT_A_VALUE: Final = re.compile(
-    rb"^(?:https?:|/[a-z]|\./|\.\./|[a-z]+://|www\.|@|#|--|sha(?:1|256|384|512)[-:]|\$[A-Za-z_{(]|%[a-z]|v?[0-9]+\.[0-9]+\.)|::|\.\.|->"
+    rb"^(?:https?:|[A-Za-z_.-]+/[A-Za-z_.-]+(?:/|\\.|$)|/[a-z]|\./|\.\./|[a-z]+://|www\.|@|#|--|sha(?:1|256|384|512)[-:]|\$[A-Za-z_{(]|%[a-z]|v?[0-9]+\.[0-9]+\.)|::|\.\.|->"
     rb"|\.(?:com|org|net|io|py|js|ts|go|md|json|ya?ml|html?|txt|png|jpe?g|gif|svg|pem|crt|cer|p12|jks|keytab|conf|xml|java|class|jar|get|id|name|value|key)$"
     rb"|SNAPSHOT|^[A-Z][A-Za-z]+[0-9]{1,4}(?:\.[A-Za-z_]+)+$|^[a-z_]+[0-9]{0,3}(?:\.[A-Za-z_]+[0-9]{0,3})+$"
 )
-PARTS: Final = re.compile(rb"[A-Za-z]+|[0-9]+")
+PARTS: Final = re.compile(rb"[A-Z]?[a-z]+|[A-Z]+")
 UUID: Final = re.compile(rb"(?i)^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")
 
 
@@ -96,9 +100,9 @@ def names_a_secret(label: str) -> bool:
 
 
 def is_drawn(value: bytes) -> bool:
-    """Whether this looks drawn at random and long enough to open something: at least 16 characters, or a UUID."""
+    """Whether this looks drawn at random and long enough to open something: at least 16 characters. A UUID says nothing by itself."""
     if UUID.match(value):
-        return not RUNS.search(value)
+        return False
     if not 16 <= len(value) <= 512 or WORDY.match(value) or PLACEHOLDER.match(value) or RUNS.search(value):
         return False
     if NOT_A_VALUE.search(value) or not any(48 <= b <= 57 for b in value) or value.upper() == value.lower():
@@ -107,13 +111,12 @@ def is_drawn(value: bytes) -> bool:
 
 
 def _in_words(value: bytes) -> bool:
-    """Made of words and numbers, as identifiers are: few changes between letters and digits for its length, and longer
-    words than chance writes."""
+    """Made of words and numbers, as identifiers are: hardly any digit for its length, and words where chance writes none."""
+    digits = sum(48 <= b <= 57 for b in value)
+    if digits * 8 >= len(value):
+        return False
     parts = PARTS.findall(value)
-    words = sum(
-        len(p) for p in parts if len(p) >= 4 and p.isalpha() and (p.islower() or p.isupper() or p.istitle())
-    )
-    return words * 2 > len(value)
+    return sum(len(p) for p in parts if len(p) >= 4) * 2 > len(value)
 
 
 def is_chosen(value: bytes, quoted: bool) -> bool:
@@ -161,8 +164,10 @@ def _labelled(data: bytes, match: Any) -> bool:
         return False
     label_end = LABEL_END.match(data[match.start(1) : match.start(1) + 120])
     label = _label(data, match.start(1), match.start(1) + (0 if label_end is None else label_end.end()))
-    if not names_a_secret(label):
+    if not names_a_secret(label) or "::" in label:
         return False
+    if UUID.match(value):
+        return OPENS.search(snake(label)) is not None and not RUNS.search(value)
     separator = data[match.start(1) + (0 if label_end is None else label_end.end()) : start]
     quoted = separator[-1:] in b"\"'`" or label.isupper()
     if b"," in separator or b"(" in separator or b"|" in separator.replace(b"|\n", b""):
@@ -175,7 +180,7 @@ def _labelled(data: bytes, match: Any) -> bool:
 def quoted_call(separator: bytes) -> bool:
     """A list's comma, or a call's, between two quoted words or none; not one quoted and one not, which is code."""
     comma = separator.strip()
-    return comma in (b",",) or (comma[:1] in b"\\\"'`" and comma[-1:] in b"\\\"'`")
+    return separator.strip(b"\\\"'`") == b"," or (comma[:1] in b"\\\"'`" and comma[-1:] in b"\\\"'`")
 
 
 def _worth(value: bytes) -> bool:
