@@ -33,8 +33,9 @@ from policyd.proxy.barred import barred
 from policyd.proxy.calibration import Calibration, Comparison
 from policyd.proxy.candidates import candidates_of, tokens_at, tokens_of, tokens_spent
 from policyd.proxy.conversation import MOST_DECISIONS
+from policyd.proxy.conversations.turns import Conversations, Turn
 from policyd.proxy.counting import COUNTED_HERE, carried, count
-from policyd.proxy.decide import Decided, decide, refusal_of
+from policyd.proxy.decide import Decided, complete, decide, refusal_of
 from policyd.proxy.decision_ids import decision_ids
 from policyd.proxy.decision_log import DecisionLog
 from policyd.proxy.early import bytes_of, refusal_for
@@ -47,6 +48,7 @@ from policyd.proxy.intake import Gone, Receive, Room, take_body, take_whole
 from policyd.proxy.line import line_of_scope
 from policyd.proxy.live import Live
 from policyd.proxy.models import listing
+from policyd.proxy.observe import Values
 from policyd.proxy.order import Seen, is_fixed
 from policyd.proxy.outbound import (
     Headers,
@@ -73,6 +75,7 @@ from policyd.proxy.translated import Translation
 from policyd.proxy.ways import ways
 from policyd.proxy.wire import Early
 from policyd.traffic.body import Body, read_body
+from policyd.traffic.conversation import conversation_ids
 from policyd.traffic.endpoints import Endpoint, EndpointName
 from policyd.traffic.read import read_request
 from policyd.traffic.reading import Flag, Reading
@@ -96,6 +99,7 @@ class Sidecar:
         telemetry: Recording | None = None,
         clock: Callable[[], float] = time.time,
         draw: Callable[[], float] = random.random,
+        conversations: Conversations | None = None,
     ) -> None:
         self.live = live
         self.road = road
@@ -106,6 +110,9 @@ class Sidecar:
         self._room = Room(live.limits.in_flight)
         self._under_way = 0
         self._new_id = decision_ids()
+        self.conversations = (
+            Conversations(live.deployment.conversations) if conversations is None else conversations
+        )
         self.calibration = Calibration(self._compared)
 
     @property
@@ -179,6 +186,8 @@ class Sidecar:
     def _record(self, request: Asked) -> None:
         record, line = request.record, request.line
         note_outcome(record, request.outcome)
+        if request.turn is not None:
+            record.conversation = request.turn.told
         spent = tokens_spent(record.told.usage)
         if request.outcome.taken is not None and spent is not None:
             self.road.targets.settle(request.outcome.taken, spent)
@@ -305,6 +314,7 @@ class Sidecar:
             claims = await _identified(request, live, self._clock())
             if isinstance(claims, Refusal):
                 return claims
+            request.turn = turn = self._turn(request, live, claims, endpoint, reading)
             decided = await _decide(request, live, endpoint, claims, as_it_came, redacting)
             if isinstance(decided, Refusal):
                 return decided
@@ -316,6 +326,8 @@ class Sidecar:
             out = barred(live, decided.decision, endpoint.name, goes.body, goes.reading)
             if isinstance(out, Refusal):
                 return out
+            if turn is not None:
+                await _remember(live, turn, decided, as_it_came, redacting)
             errand = self._errand(request, endpoint, live, decided, goes, decisions, out, began)
             request.outcome.again = False
             if endpoint.name is EndpointName.COUNT_TOKENS:
@@ -418,8 +430,18 @@ class Sidecar:
             attempts=max(1, limits.attempts - request.outcome.used),
             retry_wait=limits.retry_wait,
             acts=Flag.SERVER_TOOLS in reading.flags,
+            turn=request.turn,
             left_in=left_in,
         )
+
+    def _turn(
+        self, request: Asked, live: Live, claims: Claims, endpoint: Endpoint, reading: Reading
+    ) -> Turn | None:
+        if live.remembers is None:
+            return None
+        gives = endpoint.name is EndpointName.RESPONSES or Flag.SERVER_TOOLS in reading.flags
+        ids = conversation_ids(reading, request.headers)
+        return self.conversations.turn(live.remembers, claims, ids, request.held, gives=gives)
 
     def _seen(self, targets: Iterable[str]) -> Mapping[str, Seen]:
         return self.road.targets.seen(targets, asyncio.get_running_loop().time())
@@ -468,7 +490,9 @@ async def _decide(
         return inside
     before.update(inside)
     began = perf_counter()
-    decided = await decide(live, before, reading, record.bytes_in, live.weigher, asked.translation, redacting)
+    decided = await decide(
+        live, before, reading, record.bytes_in, live.weigher, asked.translation, redacting, request.turn
+    )
     record.decide_took = perf_counter() - began
     record.features = decided.values
     record.between = decided.between
@@ -482,6 +506,21 @@ async def _decide(
         record.decided = plan
         return replace(decided, decision=plan, redaction=redaction)
     return decided
+
+
+async def _remember(live: Live, turn: Turn, decided: Decided, asked: Plain, redacting: Redacting) -> None:
+    """What the request reaches, written before anything of it leaves, or a mark that it is still to be found."""
+    needs = frozenset[str]() if live.remembers is None else live.remembers.needs
+    lacking = any(
+        name in decided.between or (name not in decided.values and not name.startswith("conversation:"))
+        for name in needs
+    )
+    size = len(asked.body.raw)
+
+    async def scan() -> Values:
+        return await complete(live, decided, needs, asked.reading, size, asked.translation, redacting, turn)
+
+    await turn.leaves(decided.values, scan, lacking=lacking)
 
 
 async def _going_on(

@@ -8,6 +8,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from policyd.proxy.conversations.turns import Turn
 from policyd.proxy.errand import Outcome, Send
 from policyd.proxy.intake import Receive
 from policyd.proxy.line import Line
@@ -41,6 +42,7 @@ class Asked:
     answered: bool = False
     outcome: Outcome = field(default_factory=Outcome)
     trace: Trace | None = None
+    turn: Turn | None = None
     reading: Reading | None = None
 
 

@@ -16,6 +16,7 @@ from policyd.policy.evaluate import evaluate, holds
 from policyd.policy.program import MAX_NUMBER, Program, Redaction, Value
 from policyd.policy.request import EVERYTHING, Request, unknown_value
 from policyd.policy.variants import plain_name
+from policyd.proxy.conversations.turns import Turn
 from policyd.proxy.live import Live
 from policyd.proxy.observe import Values
 from policyd.proxy.redacting import Redacting
@@ -25,7 +26,7 @@ from policyd.proxy.weigh import Weigher
 from policyd.traffic.reading import Reading
 from policyd.translate.loss import Loss
 
-__all__ = ["Decided", "decide", "decide_known", "refusal_of"]
+__all__ = ["Decided", "complete", "decide", "decide_known", "refusal_of"]
 
 MOST_RULES = 2_000
 """Rules up to which a rejection is explained in full by the reference: some milliseconds in a thread."""
@@ -60,8 +61,10 @@ async def decide(
     weigher: Weigher,
     translation: Translation,
     redacting: Redacting | None = None,
+    turn: Turn | None = None,
 ) -> Decided:
-    """The decision. `values` holds the features that cost nothing and is extended; `size` is the body's in bytes."""
+    """The decision. `values` holds the features that cost nothing and is extended; `size` is the body's in bytes; `turn` is
+    the request's in its conversation, where the policy asks for that."""
     compiled = live.ready.compiled
     between: Mapping[str, tuple[int, int]] = {}
     weight = weigher.by_size(reading, size, compiled.thresholds, live.exact)
@@ -83,21 +86,62 @@ async def decide(
                 missing = telling
             else:
                 thresholds = {"tokens": telling}
-        if missing == "findings":
-            found: Values = {"findings": await _findings(live, weigher, reading, size, translation)}
-        elif missing in {"tokens", "context_needed"}:
+        if missing in {"tokens", "context_needed"}:
             weight = await weigher.tokens(reading, size, thresholds, live.exact)
-            found = {"tokens": weight.tokens, "context_needed": weight.context_needed}
+            found: Values = {"tokens": weight.tokens, "context_needed": weight.context_needed}
             between = weight.between
-        elif missing == "untranslatable":
-            found = {"untranslatable": await _is_lost(translation, size)}
-        elif missing == "unredactable":
-            found = {"unredactable": await _unredactable(live, values, weigher, redacting)}
         else:
-            raise AssertionError(f"INVARIANT: `{missing}` is known before the policy is asked")
+            found = await _found(missing, live, values, reading, size, weigher, translation, redacting, turn)
         values |= found
         for name, value in found.items():
             setattr(vector, compiled.slots[name], value)
+
+
+async def _found(
+    missing: str,
+    live: Live,
+    values: Values,
+    reading: Reading,
+    size: int,
+    weigher: Weigher,
+    translation: Translation,
+    redacting: Redacting | None,
+    turn: Turn | None,
+) -> Values:
+    """The costly feature, and what comes with it; tokens excepted."""
+    match missing:
+        case "findings":
+            return {"findings": await _findings(live, weigher, reading, size, translation)}
+        case "untranslatable":
+            return {"untranslatable": await _is_lost(translation, size)}
+        case "unredactable":
+            return {"unredactable": await _unredactable(live, values, weigher, redacting)}
+        case _ if missing.startswith("conversation:") and turn is not None:
+            return dict(await turn.seen())
+        case _:
+            raise AssertionError(f"INVARIANT: `{missing}` is known before the policy is asked")
+
+
+async def complete(
+    live: Live,
+    decided: Decided,
+    names: frozenset[str],
+    reading: Reading,
+    size: int,
+    translation: Translation,
+    redacting: Redacting | None,
+    turn: Turn | None,
+) -> Values:
+    """The values that were decided on, with all of these; tokens are counted where only bounds of them were known."""
+    weigher, values = live.weigher, dict(decided.values)
+    for name in sorted(names):
+        if name in {"tokens", "context_needed"}:
+            if name not in values or name in decided.between:
+                weight = await weigher.tokens(reading, size, {}, frozenset({"tokens"}))
+                values["tokens"], values["context_needed"] = weight.tokens, weight.context_needed
+        elif name not in values:
+            values |= await _found(name, live, values, reading, size, weigher, translation, redacting, turn)
+    return values
 
 
 def _telling(

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from policyd.deploy.model import Binding
+from policyd.proxy.conversations.turns import Turn
 from policyd.proxy.gate import Gate, Ticket
 from policyd.proxy.outbound import Headers
 from policyd.proxy.targets import Taken, Targets, WhyPassed
@@ -41,7 +42,8 @@ class Errand:
     how it is said to a target, `size` is the body's as it came, `tokens` says what it takes of a target's minute, `deadline` of
     the loop's clock. `own_headers` makes policyd's headers for an answer of a target at an attempt, `told` the error event
     for a stream with this tail. `attempts` are left to it, however often it was decided; it never rests longer than
-    `retry_wait` seconds; `acts`: a target may do more for it than to answer; `left_in` says what is still in the bytes for a
+    `retry_wait` seconds; `acts`: a target may do more for it than to answer; `turn` is told the ids of an
+    answer before the caller is; `left_in` says what is still in the bytes for a
     target of what was redacted, where anything was."""
 
     ticket: Ticket
@@ -57,6 +59,7 @@ class Errand:
     attempts: int = 6
     retry_wait: float = 5.0
     acts: bool = False
+    turn: Turn | None = None
     left_in: Callable[[str, Way], frozenset[str]] | None = None
 
     @property

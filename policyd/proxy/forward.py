@@ -39,6 +39,7 @@ from policyd.proxy.conversation import (
     step,
     word_of,
 )
+from policyd.proxy.conversations.answer_ids import AnswerIds, listening
 from policyd.proxy.ending import Ending, ending_for
 from policyd.proxy.errand import LARGE, LAST_WORDS_SECONDS, Attempt, Errand, Outcome, Road, Send
 from policyd.proxy.gate import GateClosed, Permit, PolicyChanged, Reason, Refused
@@ -125,7 +126,7 @@ class _Courier:
     """The hands of one exchange: at most one attempt and one answer at a time."""
 
     __slots__ = (
-        "_answer", "_attempt", "_ending", "_errand", "_head", "_held", "_late", "_loop", "_outcome", "_reply", "_road", "_send",
+        "_answer", "_attempt", "_ending", "_errand", "_head", "_held", "_ids", "_known", "_late", "_loop", "_outcome", "_reply", "_road", "_send",
         "_state", "_streams", "_tail", "_tap", "_trial", "_verdict",
     )  # fmt: skip
 
@@ -144,6 +145,8 @@ class _Courier:
         self._tap: Tap | None = None
         self._ending: Ending | None = None
         self._late: LateError | None = None
+        self._ids: AnswerIds | None = None
+        self._known: tuple[str, ...] = ()
         self._loop = asyncio.get_running_loop()
         self._state: TargetState | None = None
         self._trial = False
@@ -185,7 +188,8 @@ class _Courier:
         """Waits for a place at the target, asks the gate, then the target, up to the head of its answer."""
         self.drop()
         # What an answer that came to nothing said of its usage, or took of a minute, is not the next one's.
-        self._tap = self._outcome.tap = self._outcome.taken = self._late = None
+        self._tap = self._outcome.tap = self._outcome.taken = self._late = self._ids = None
+        self._known = ()
         errand, loop = self._errand, self._loop
         now = loop.time()
         if now >= errand.deadline:
@@ -361,7 +365,10 @@ class _Courier:
         )
         if answer.status < 300 and _is_open_stream(answer.headers):
             self._late = LateError()
+        if self._errand.turn is not None and answer.status < 300:
+            self._ids = listening(answer.headers)
         self._look(self._held)
+        await self._tell_ids()
         reply = self._reply
         if reply is None:
             self._head = Head(answer.status, headers, False)
@@ -385,6 +392,14 @@ class _Courier:
             self._ending.feed(piece)
         if self._late is not None:
             self._late.feed(piece)
+        if self._ids is not None:
+            self._known += self._ids.feed(piece)
+
+    async def _tell_ids(self) -> None:
+        """Before the caller gets the bytes that they stand in."""
+        if self._known and self._errand.turn is not None:
+            ids, self._known = self._known, ()
+            await self._errand.turn.hears(ids)
 
     async def _is_whole(self) -> bool:
         """Whether an answer that has ended was not cut, where its framing does not say so."""
@@ -398,6 +413,7 @@ class _Courier:
         pieces, size = [out], len(out)
         async for piece in answer:
             self._look(piece)
+            await self._tell_ids()
             said = reply.feed(piece)
             size += len(piece)
             if size > LARGEST_WHOLE:
@@ -431,12 +447,16 @@ class _Courier:
                 if not piece and not answer.finished:
                     piece = await anext(answer, b"")
                     self._look(piece)
+                    if self._known:
+                        await self._tell_ids()
                     piece = piece if reply is None else reply.feed(piece)
                 # Looked at once: while a slow client takes this piece, the rest of the answer may arrive.
                 over = last = answer.finished
                 if over:
                     rest = answer.take()
                     self._look(rest)
+                    if self._known:
+                        await self._tell_ids()
                     self._hear()
                     last = await self._is_whole()
                     if not last and answer.framing == "length":

@@ -12,6 +12,7 @@ from policyd.deploy.bindings import Bound
 from policyd.deploy.model import Binding, Deployment, KeySet, Limits, Tokens
 from policyd.pipeline import Ready
 from policyd.policy.program import NumberDomain
+from policyd.proxy.conversations.levels import Remembers, remembers_of
 from policyd.proxy.counting import without_counting
 from policyd.proxy.gate import Serving
 from policyd.proxy.host import hosts_of
@@ -35,7 +36,7 @@ class Live:
     are days; `onward` the targets that send requests on; `hosts` the names that requests may be made for, None for any;
     `prefix` what stands before every path; `uncounting` the targets that do not answer `count_tokens`; `speech`
     says what is translated for each, `translated` for any; `redactions` what the policy takes out of requests. `measure` is how the policy's tokens are counted, `measures` how each
-    target's are estimated."""
+    target's are estimated. `remembers` is what the policy asks of conversations."""
 
     ready: Ready
     deployment: Deployment
@@ -60,6 +61,7 @@ class Live:
     speech: Mapping[str, Speech]
     translated: frozenset[str]
     redactions: Redactions | None
+    remembers: Remembers | None
     read: frozenset[str]
     dates: frozenset[str]
     tag: bytes
@@ -114,6 +116,7 @@ def live_from(
         translated=translated,
         redactions=redactions_of(program, None if placeholders is None else placeholders.value, translated),
         exact=hashed & {"tokens", "context_needed"},
+        remembers=remembers_of(program),
         read=hashed | {axis.feature for axis in ready.compiled.matrix.axes},
         dates=frozenset(
             f.name for f in program.features if isinstance(f.domain, NumberDomain) and f.domain.unit == "date"

@@ -64,6 +64,7 @@ class Record:
     took: float = 0.0
     body_took: float = 0.0
     told: Told = NOTHING
+    conversation: Mapping[str, Any] = field(default_factory=dict)
     redacted: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -106,6 +107,8 @@ def line_of(record: Record) -> bytes:
         out["usage"] = {name: number for name, number in usage._asdict().items() if number is not None}
     if record.redacted:
         out["redacted"] = record.redacted
+    if record.conversation:
+        out["conversation"] = record.conversation
     if record.passed:
         out["passed"] = dict(record.passed)
     if record.by:

@@ -172,7 +172,7 @@ class Turn:
         )
         of.waited_out += any(one.pending for _, one in self._found)
 
-    async def leaves(self, values: Values, lacking: bool, scan: Scan) -> None:
+    async def leaves(self, values: Values, scan: Scan, *, lacking: bool) -> None:
         """Before anything of the request goes out. `lacking`: some of what the levels need, besides the conversation's own, is
         not among the values, or only bounded; `scan` finds everything."""
         if not self._keys and not self._gives:
