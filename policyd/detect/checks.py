@@ -9,6 +9,7 @@ import binascii
 import math
 import re
 from collections import Counter
+from collections.abc import Callable
 from typing import Final
 
 import orjson
@@ -24,6 +25,7 @@ __all__ = [
     "is_mixed",
     "is_random",
     "is_varied",
+    "varied",
 ]
 
 LONGEST: Final = 512
@@ -36,17 +38,28 @@ def entropy(value: bytes) -> float:
     return -sum(n / size * math.log2(n / size) for n in Counter(value).values())
 
 
-BODY: Final = re.compile(rb"[A-Za-z0-9+/]{20}")
+BODY: Final = re.compile(rb"[A-Za-z0-9+/]{16}")
+AROUND_BODY: Final = b" \t\r\"'`+>#*|,\\"
 
 
 def has_key_body(text: bytes, _start: int, end: int) -> bool:
     """A key's header with something like a key behind it, or with the text cut off behind it. A header alone is code or
     documentation that speaks of keys, and one letter again and again is an example."""
-    after = text[end : end + 400]
+    after = text[end : end + 600]
     if len(after) < 24:
         return True
-    body = BODY.search(after)
-    return body is not None and len(set(body.group())) > 3
+    for line in after.replace(b"\\n", b"\n").replace(b"\\r", b"").split(b"\n")[:12]:
+        content = line.strip(AROUND_BODY)
+        if content and not _is_pem_header(content):
+            body = BODY.match(content)
+            return body is not None and len(set(body.group())) > 3
+    return False
+
+
+def _is_pem_header(line: bytes) -> bool:
+    """`Proc-Type: 4,ENCRYPTED` and the like."""
+    name, colon, _ = line[:64].partition(b":")
+    return colon == b":" and name.replace(b"-", b"").isalpha()
 
 
 HEADER: Final = re.compile(rb'^\s*\{\s*"')
@@ -115,6 +128,16 @@ def is_varied(text: bytes, start: int, end: int) -> bool:
     """Whether this is no example written out with one letter: at least 3 bits a character."""
     value = text[start : min(end, start + LONGEST)]
     return FILLED.search(value) is None and entropy(value) >= 3.0
+
+
+def varied(bits: float) -> Callable[[bytes, int, int], bool]:
+    """As `is_varied`, with fewer bits for what is short or mostly digits."""
+
+    def check(text: bytes, start: int, end: int) -> bool:
+        value = text[start : min(end, start + LONGEST)]
+        return FILLED.search(value) is None and entropy(value) >= bits
+
+    return check
 
 
 def is_mixed(text: bytes, start: int, end: int) -> bool:

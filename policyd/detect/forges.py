@@ -59,7 +59,7 @@ FORGES: Final = (
     token("secret.semgrep", r"semgrep_[a-f0-9]{64}", "semgrep_"),
     token("secret.launchdarkly", r"(?:api|sdk|mob)-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "api-", "sdk-", "mob-"),
     token("secret.prefect", r"pn[ub]_[A-Za-z0-9]{36}", "pnu_", "pnb_"),
-    alone("secret.infracost", r"ico-[A-Za-z0-9]{32}", "ico-", check=is_random),
+    Pattern("secret.infracost", (), r"(?:^|[^A-Za-z0-9.])(ico-[A-Za-z0-9]{32})(?:[^A-Za-z0-9.]|$)", is_random, ("ico-",)),
     token("secret.readme", r"rdme_[a-z0-9]{70}", "rdme_"),
     token("secret.postman", r"PMAK-[a-f0-9]{24}-[a-f0-9]{34}", "PMAK-"),
     token("secret.newrelic", r"NRAK-[A-Z0-9]{27}|NRJS-[a-f0-9]{19}|NRI[IQ]-[A-Za-z0-9_-]{32}|[a-f0-9]{36}NRAL", "NRAK-", "NRJS-", "NRII-", "NRIQ-", "NRAL"),

@@ -19,6 +19,14 @@ from policyd.detect.pattern import Pattern, token
 
 __all__ = ["GENERAL"]
 
+NOBODY: Final = re.compile(rb"@(?:[A-Za-z0-9-]+\.)*(?:example\.(?:com|org|net|edu)|example|invalid)\b")
+
+
+def is_url_password(text: bytes, start: int, end: int) -> bool:
+    """A password in a URL, unless its host is one of those that can be nobody's (RFC 2606)."""
+    return is_password(text, start, end) and NOBODY.match(text[end : end + 100]) is None
+
+
 VARIABLE: Final = re.compile(rb"^[\"']?(?:[$<\[(%]|\{\{|\$)|^\S*\$\(|[>\])}]$")
 
 
@@ -99,7 +107,7 @@ CURL: Final = r"\bcurl(?:\.exe)?\b(?:[^\n]|\\\r?\n|\x60\r?\n)*?[ \t]"
 GENERAL: Final = (
     Pattern("secret.jwt", (), r"eyJ[A-Za-z0-9_+/-]{8,}\.(?:eyJ[A-Za-z0-9_+/\\-]{6,}\.?[A-Za-z0-9_+/\\-]*|[A-Za-z0-9_-]*\.[A-Za-z0-9_-]{8,})", is_jwt, ("eyJ",)),
     Pattern("secret.jwt", (), r"ZXlK[A-Za-z0-9+/_-]{40,}", is_encoded_jwt, ("ZXlK",)),
-    Pattern("secret.connection-string", ("://",), r"[A-Za-z0-9]://[^\s:/@'\"<>()\[\]{}\x60|]*:([^\s/'\"<>\x60]+)@[A-Za-z0-9\[_.-]", is_password),
+    Pattern("secret.connection-string", ("://",), r"[A-Za-z0-9]://[^\s:/@'\"<>()\[\]{}\x60|]*:([^\s/'\"<>\x60]+)@[A-Za-z0-9\[_.-]", is_url_password),
     Pattern("secret.connection-string", ("password=", "pwd=", "password =", "pwd ="),
             r"(?i)(?:server|data source|host|hostaddr|addr(?:ess)?|dsn|driver|user id|uid|dbname)\s*=[^;\n]{1,200}[; ][^\n]{0,400}?(?:password|pwd)\s*=\s*([^;\s'\"&]{3,128})", is_password),
     Pattern("secret.connection-string", ("jdbc:",), r"(?i)jdbc:[a-z0-9:]+[^\s\"'<>]*[?;&]password=([^&;\s\"'<>]{3,128})", is_password),

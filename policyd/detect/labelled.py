@@ -62,7 +62,7 @@ TAKEN_BACK: Final = re.compile(
     r"|usage|algo|algorithm|down|up|press|pressed|pair|ring|selector|signature|stone|store|storetype|mesh|meshing|tag|version|arn|ref|class|field|header|prefix"
     r"|suffix|format|index|code|word|value_type|policy|method|mode|scope|expiry|expires|lifetime|ttl|to_store|service|server|host|domain|state|status|hash"
     r"|chars|str|set|list|map|event|source|location|label|title|description|info|error|message|parser|stream|kind)(?:_|$)"
-    r"|_ids?$|^(?:x509|id)_"
+    r"|_ids?$|_sid$|^client_(?:request_)?token$|^(?:x509|id)_"
 )
 ENDS: Final = re.compile(
     r"(?:^|_)(?:(?:[a-z0-9]+_)(?:key|auth)|[a-z0-9]*(?:apikey|accesskey|secretkey|privatekey|authkey|licensekey|appkey|authtoken|accesstoken)"
@@ -229,5 +229,5 @@ def _vendors() -> Any:
 
 LABELLED: Final[tuple[Detector, ...]] = (
     Detector(frozenset({NAME}), _find(_assigned, _labelled), KEYWORDS, digits=1),
-    Detector(frozenset({NAME}), _find(_vendors, _vendor), VENDOR_WORDS, digits=2),
+    Detector(frozenset({NAME}), _find(_vendors, _vendor), VENDOR_WORDS, digits=1),
 )

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from policyd.detect.checks import is_mixed, is_random, is_varied
+from policyd.detect.checks import is_mixed, is_random, is_varied, varied
 from policyd.detect.pattern import Pattern, alone, token
 
 __all__ = ["SERVICES"]
@@ -12,7 +12,7 @@ UUID: Final = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 SERVICES: Final = (
     token("secret.slack", r"xoxb-[0-9]{8,14}-[A-Za-z0-9-]{18,60}|xox[pe]-(?:[0-9]{9,14}-){2,3}[A-Za-z0-9]{24,64}", "xoxb-", "xoxp-", "xoxe-"),
     token("secret.slack", r"xox[aors]-(?:[0-9]+-){2,5}[0-9a-zA-Z]{8,}|xoxe(?:\.xox[bp])?-[0-9]-[A-Za-z0-9]{100,}|xox[cd]-[A-Za-z0-9%+/-]{60,}",
-          "xoxa-", "xoxo-", "xoxr-", "xoxs-", "xoxe", "xoxc-", "xoxd-"),
+          "xoxa-", "xoxo-", "xoxr-", "xoxs-", "xoxe", "xoxc-", "xoxd-", check=varied(2.0)),
     token("secret.slack", r"xox[ar]-(?:[0-9]-)?([0-9A-Za-z]{12,48})", "xoxa-", "xoxr-", check=is_mixed),
     token("secret.slack", r"xapp-[0-9]-[A-Za-z0-9]+-[0-9]+-[A-Za-z0-9]{32,}", "xapp-"),
     Pattern("secret.slack", ("hooks.slack.com",), r"hooks\.slack\.com/(?:services|workflows|triggers)/([A-Za-z0-9+/]{40,})", is_varied),
@@ -51,7 +51,7 @@ SERVICES: Final = (
     token("secret.linear", r"lin_(?:api|oauth)_[A-Za-z0-9]{40,64}", "lin_api_", "lin_oauth_"),
     alone("secret.notion", r"ntn_[0-9]{11}[A-Za-z0-9]{35}", "ntn_", check=is_mixed),
     token("secret.figma", r"fig[dour]_[A-Za-z0-9_-]{38,}", "figd_", "figo_", "figu_", "figr_"),
-    token("secret.asana", r"[0-9]/[0-9]{15,17}(?:/[0-9]{15,17})?:[a-f0-9]{32}", "1/", "2/", "0/"),
+    Pattern("secret.asana", ("asana",), r"[0-9]/[0-9]{15,17}(?:/[0-9]{15,17})?:[a-f0-9]{32}", is_varied),
     token("secret.airtable", r"pat[A-Za-z0-9]{14}\.[a-f0-9]{64}", "pat"),
     token("secret.hubspot", rf"pat-(?:na|eu)[0-9]-{UUID}", "pat-na", "pat-eu"),
     token("secret.typeform", r"tfp_[A-Za-z0-9_.=-]{40,}", "tfp_"),
