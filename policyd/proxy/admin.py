@@ -17,6 +17,7 @@ from fastapi import FastAPI, Request, Response
 
 from policyd import __version__
 from policyd.proxy.calibration import Compared
+from policyd.proxy.conversations.store import StoreState
 from policyd.proxy.decision_log import LogState
 from policyd.proxy.host import is_no_name
 from policyd.proxy.identity_keys import KeysStanding
@@ -37,7 +38,8 @@ __all__ = ["Standing", "admin_app", "spelled"]
 class Standing:
     """How a sidecar stands: `digest` and `loaded_at` of the policy that serves, the texts it was read from (the root
     first) and the day it was read for, how the last load and the log do, which of its targets are out, the keys of callers'
-    tokens and whether nobody is known without them, the targets to which the last connect failed, how every target stands under load, and how our estimates of tokens do."""
+    tokens and whether nobody is known without them, the targets to which the last connect failed, how every target stands under load, how our estimates of tokens do,
+    and the store of conversations, without which requests go on with what is unknown."""
 
     digest: str
     loaded_at: float
@@ -56,6 +58,7 @@ class Standing:
     unreached: Mapping[str, str] = field(default_factory=dict)
     views: tuple[TargetView, ...] = ()
     compared: Mapping[str, Compared] = field(default_factory=dict)
+    conversations: StoreState = StoreState(0, 0)
 
 
 def admin_app(standing: Callable[[], Standing], metrics: Callable[[], Iterable[Family]]) -> FastAPI:
@@ -86,6 +89,13 @@ def admin_app(standing: Callable[[], Standing], metrics: Callable[[], Iterable[F
             "last_load": _load(now.load),
             "targets": targets_in_short(now.targets, now.out, now.monotonic, now.views),
             "keys": [keys._asdict() for keys in now.keys],
+            "conversations": {
+                "status": "failing" if now.conversations.failing else "remembering",
+                "because": now.conversations.failing,
+                "shared": now.conversations.shared,
+                "entries": now.conversations.entries,
+                "owed": now.conversations.owed,
+            },
         }
 
     @app.get("/metrics")

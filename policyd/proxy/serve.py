@@ -174,6 +174,7 @@ class Running:
             self.unreached(),
             self.sidecar.road.targets.view(asyncio.get_running_loop().time()),
             self.sidecar.calibration.view(),
+            self.sidecar.conversations.state.store,
         )
 
 
@@ -248,6 +249,7 @@ async def serving(
         log=lambda: log.state,
         load=lambda: reloader.state,
         draining=lambda: running.draining,
+        conversations=lambda: sidecar.conversations.state,
     )
     telemetry.start()
 
@@ -271,6 +273,7 @@ async def serving(
             await task
         if prober is not None:
             await prober.aclose()
+        await sidecar.conversations.close(drain_limit())
         await upstream.aclose()
         await telemetry.close()
 

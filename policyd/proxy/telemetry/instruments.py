@@ -10,7 +10,7 @@ from typing import Final
 from typing import Literal as Lit
 
 __all__ = [
-    "ATTEMPTS", "BODIES", "BREAKERS", "BYTES", "CONNECTIONS", "CPU", "DECISION", "DESCRIPTORS", "DRAINING", "DURATION", "FIRST_TOKEN",
+    "ATTEMPTS", "BODIES", "BREAKERS", "BYTES", "CONNECTIONS", "CONVERSATIONS", "CONVERSATION_EVENTS", "CONVERSATION_STORE", "CPU", "DECISION", "DESCRIPTORS", "DRAINING", "DURATION", "FIRST_TOKEN",
     "INSTRUMENTS", "LOG_FAILING", "LOG_LINES", "LOG_WAITING", "MEMORY", "OPERATION", "OVERHEAD", "PER_TOKEN", "PASSED", "POLICY", "POLICY_LOADED",
     "PUSHES", "REFUSALS", "RELOADS", "RELOAD_FAILING", "REQUESTS", "SPANS", "TARGET_CONNECTIONS", "TARGET_FIRST_BYTE",
     "TARGET_IN_FLIGHT", "TARGET_OUT", "TARGET_WAITING", "TOKENS", "TOKENS_BEYOND", "TOKENS_COMPARED", "TOKEN_RATIO", "TOKEN_USAGE",
@@ -85,6 +85,9 @@ RELOADS: Final = Instrument("policyd.reloads", "counter", "{load}", ("policyd.re
 RELOAD_FAILING: Final = Instrument("policyd.reload.failing", "gauge", "1", (), "1 where the files as they are now do not serve, and what served before does")  # fmt: skip
 POLICY: Final = Instrument("policyd.policy.info", "gauge", "1", ("policyd.policy.digest", "policyd.version"), "1 for the policy that serves")  # fmt: skip
 POLICY_LOADED: Final = Instrument("policyd.policy.loaded.timestamp", "gauge", "s", (), "when the policy that serves was loaded, in POSIX time")  # fmt: skip
+CONVERSATIONS: Final = Instrument("policyd.conversations", "gauge", "{entry}", (), "conversations and answers that this process remembers")  # fmt: skip
+CONVERSATION_EVENTS: Final = Instrument("policyd.conversation.events", "counter", "{event}", ("policyd.event",), "what became of them: `waited` for a scan, `waited_out` in vain, `unknown` and so at the highest level, `evicted` before their time, `scanned` after forwarding or `scan_failed`, `store_failed`")  # fmt: skip
+CONVERSATION_STORE: Final = Instrument("policyd.conversation.store.failing", "gauge", "1", (), "1 while the Redis that several sidecars share does not answer")  # fmt: skip
 DRAINING: Final = Instrument("policyd.draining", "gauge", "1", (), "1 while the sidecar stops")
 SPANS: Final = Instrument("policyd.telemetry.spans", "counter", "{span}", ("policyd.result",), "spans that were `sent`, or lost: `dropped` because too many waited, or `failed` with their push")  # fmt: skip
 PUSHES: Final = Instrument("policyd.telemetry.pushes", "counter", "{push}", ("policyd.signal", "policyd.result"), "pushes to the collector: `good` or `failed`")  # fmt: skip
@@ -96,6 +99,7 @@ INSTRUMENTS: Final = (
     OPERATION, TOKEN_USAGE, FIRST_TOKEN, PER_TOKEN, REQUESTS, REFUSALS, ATTEMPTS, PASSED, TOKENS, USAGE_UNKNOWN, TOKEN_RATIO,
     TOKENS_COMPARED, TOKENS_BEYOND, BYTES, DURATION,
     DECISION, OVERHEAD, TARGET_IN_FLIGHT, TARGET_CONNECTIONS, TARGET_WAITING, TARGET_FIRST_BYTE, TARGET_OUT, BREAKERS, CONNECTIONS,
-    BODIES, LOG_LINES, LOG_WAITING, LOG_FAILING, RELOADS, RELOAD_FAILING, POLICY, POLICY_LOADED, DRAINING, SPANS, PUSHES,
+    BODIES, LOG_LINES, LOG_WAITING, LOG_FAILING, RELOADS, RELOAD_FAILING, POLICY, POLICY_LOADED, CONVERSATIONS, CONVERSATION_EVENTS, CONVERSATION_STORE,
+    DRAINING, SPANS, PUSHES,
     MEMORY, CPU, DESCRIPTORS,
 )  # fmt: skip

@@ -12,6 +12,7 @@ from typing import Final
 
 from policyd import __version__
 from policyd.proxy.breaker import BreakerState
+from policyd.proxy.conversations.turns import ConversationsState
 from policyd.proxy.decision_log import LogState
 from policyd.proxy.live import Live
 from policyd.proxy.reload import LoadState
@@ -39,6 +40,7 @@ class Vitals:
     log: Callable[[], LogState]
     load: Callable[[], LoadState]
     draining: Callable[[], bool]
+    conversations: Callable[[], ConversationsState]
 
 
 def vitals(of_what: Vitals) -> tuple[Family, ...]:
@@ -55,6 +57,7 @@ def vitals(of_what: Vitals) -> tuple[Family, ...]:
         _one(of.RELOAD_FAILING, bool(load.failed)),
         family(of.POLICY, [((live.ready.digest, __version__), 1)]),
         _one(of.POLICY_LOADED, live.loaded_at),
+        *_of_conversations(of_what.conversations()),
         _one(of.DRAINING, of_what.draining()),
         _one(of.CPU, time.process_time()),
         *_of_the_process(),
@@ -87,6 +90,23 @@ def _of_targets(of_what: Vitals) -> tuple[Family, ...]:
         family(of.TARGET_OUT, reasons),
         family(of.BREAKERS, breakers),
         family(of.TARGET_CONNECTIONS, connections),
+    )
+
+
+def _of_conversations(state: ConversationsState) -> tuple[Family, ...]:
+    events = {
+        "waited": state.waits,
+        "waited_out": state.waited_out,
+        "unknown": state.unknown,
+        "evicted": state.store.evicted,
+        "scanned": state.scanned,
+        "scan_failed": state.failed,
+        "store_failed": state.store.failures,
+    }
+    return (
+        _one(of.CONVERSATIONS, state.store.entries),
+        family(of.CONVERSATION_EVENTS, [((name,), count) for name, count in events.items()]),
+        _one(of.CONVERSATION_STORE, state.store.failing is not None),
     )
 
 
