@@ -18,6 +18,7 @@ from policyd.traffic.parts import (
 )
 from policyd.traffic.reach import check_cache, is_set
 from policyd.traffic.reading import Draft, Flag
+from policyd.traffic.text_files import media_of_name
 
 __all__ = ["PART_KEYS", "read_annotations", "read_content", "read_nested", "read_part"]
 
@@ -170,13 +171,4 @@ def _file(draft: Draft, file: object, place: str) -> None:
     if is_set(file.get("file_url")):
         remote(draft, f"{place}.file_url")
     if is_set(file.get("file_data")):
-        file_data(draft, file["file_data"], _media_of(file.get("filename")), f"{place}.file_data")
-
-
-def _media_of(filename: object) -> str | None:
-    """The media type of a file that says only its name."""
-    if isinstance(filename, str) and filename.lower().endswith(
-        (".txt", ".md", ".csv", ".json", ".html", ".xml")
-    ):
-        return "text/plain"
-    return None
+        file_data(draft, file["file_data"], media_of_name(file.get("filename")), f"{place}.file_data")

@@ -5,8 +5,6 @@ Comes in: a draft, a value, its place. Goes out: flags on the draft. The one ide
 opaque, and what names content elsewhere says so too; the walk over all strings does the rest.
 """
 
-import base64
-import binascii
 import re
 from collections.abc import Mapping
 from typing import Any, Final
@@ -15,11 +13,13 @@ from policyd.traffic.image_sizes import size_of
 from policyd.traffic.images import most_in_openai
 from policyd.traffic.reach import check_spelling, is_set
 from policyd.traffic.reading import Draft, Flag
+from policyd.traffic.text_files import charset_of, text_of_base64, text_of_file
 
 __all__ = [
     "ENCODED",
     "WORDS",
     "audio",
+    "charset_of",
     "encrypted",
     "file_data",
     "image",
@@ -32,12 +32,6 @@ __all__ = [
     "text_of_base64",
     "thinking",
 ]
-
-TEXT_MEDIA: Final = frozenset({
-    "application/json", "application/xml", "application/yaml", "application/x-yaml", "application/toml",
-    "application/javascript", "application/x-sh", "application/csv", "application/x-ndjson",
-})  # fmt: skip
-"""Media types beside `text/*` whose bytes are text."""
 
 
 def loose_keys(draft: Draft, value: Mapping[str, Any], known: frozenset[str], place: str) -> None:
@@ -132,6 +126,10 @@ def image(draft: Draft, place: str, *, size: tuple[int, int] | None = None, deta
     draft.picture(size, detail, most_in_openai(size, detail))
 
 
+MARKUP: Final = re.compile(r"(?i)data:(?:text/|[^;,]*(?:xml|json|csv|yaml))")
+"""What is called an image and is text: it is opaque and scanned all the same."""
+
+
 def image_url(draft: Draft, value: object, place: str, *, detail: object = None) -> None:
     """An image by URL; a `data:` URL holds the image itself."""
     if isinstance(value, dict):
@@ -146,6 +144,9 @@ def image_url(draft: Draft, value: object, place: str, *, detail: object = None)
         value = value.get("url")
     if isinstance(value, str):
         if value.startswith("data:"):
+            text = text_of_file(value, None)[0] if MARKUP.match(value) else None
+            if text is not None:
+                draft.decoded(text)
             draft.seal(value)
         elif value:
             draft.flag(Flag.REMOTE_CONTENT, place)
@@ -174,53 +175,14 @@ def file_data(draft: Draft, data: object, media: str | None, place: str) -> None
     if not isinstance(data, str):
         draft.wrong_shape(place, "a string")
         return
-    payload = data
-    charset: str | None = "utf-8"
-    if data.startswith("data:"):
-        head, _, payload = data[5:].partition(",")
-        media, *parameters = head.split(";")
-        charset = charset_of(parameters)
-        if not parameters or parameters[-1].strip().lower() != "base64":
-            payload = ""
-    text = text_of_base64(payload, charset) if payload and charset is not None else None
+    text, is_text = text_of_file(data, media)
     if text is not None:
         draft.decoded(text)
-    if text is None or not is_text_media(media):
+    if not is_text:
         image(draft, place)
         draft.uncountable()
     if text is not None or data.startswith("data:") or _looks_encoded(data):
         draft.seal(data)
-
-
-def is_text_media(media: str | None) -> bool:
-    name = (media or "").strip().lower()
-    return name.startswith("text/") or name in TEXT_MEDIA
-
-
-CHARSETS: Final = {
-    "": "utf-8", "utf-8": "utf-8", "utf8": "utf-8", "us-ascii": "ascii", "ascii": "ascii", "iso-8859-1": "latin-1",
-    "latin-1": "latin-1", "latin1": "latin-1",
-}  # fmt: skip
-"""The charsets of a `data:` URL that are read. In any other (UTF-7) the server would see another text than is scanned."""
-
-
-def charset_of(parameters: list[str]) -> str | None:
-    """How the bytes of a `data:` URL are to be decoded, or None where they are not read."""
-    named = {
-        value.strip().strip('"').lower()
-        for name, _, value in (parameter.partition("=") for parameter in parameters)
-        if name.strip().lower() == "charset"
-    }
-    return CHARSETS.get(named.pop() if named else "") if len(named) <= 1 else None
-
-
-def text_of_base64(payload: str, charset: str = "utf-8") -> str | None:
-    """The text that a base64 string holds, if it holds text."""
-    try:
-        text = base64.b64decode(payload, validate=True).decode(charset)
-    except (binascii.Error, ValueError):
-        return None
-    return None if "\0" in text else text
 
 
 def _looks_encoded(data: str) -> bool:
