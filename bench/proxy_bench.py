@@ -57,7 +57,7 @@ def policy() -> str:
         "edition 1",
         "level sensitivity { public < internal < confidential < restricted }",
         'enum latency { interactive, batch, background } from header "x-latency" unknown interactive',
-        'enum complexity { low, middle, high } from header "x-complexity" unknown middle',
+        'enum difficulty { low, middle, high } from header "x-difficulty" unknown middle',
         "string team from identity unknown reject",
         'string project from header "x-project" unknown "none"',
         "enum origin { eu, us } from deployment unknown reject",
@@ -91,7 +91,7 @@ def policy() -> str:
             f'deny d{n} when team == "{teams[n]}" and latency == background and context_needed > {50 + n}k because "no"'
         )
     for n, team in enumerate(teams):
-        condition = f'team == "{team}"' + (" and complexity == high" if n % 2 else " and not tools")
+        condition = f'team == "{team}"' + (" and difficulty == high" if n % 2 else " and not tools")
         lines.append(f"route r{n} to {names[n % 8]}, {names[(n + 3) % 8]} when {condition}")
     lines.append("route rest to t2, t5, t1")
     lines.append('otherwise reject "nothing fits"')

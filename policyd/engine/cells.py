@@ -9,7 +9,7 @@ from datetime import date
 
 from policyd.engine.axes import EnumAxis, NameAxis, NumberAxis
 from policyd.engine.matrix import Matrix
-from policyd.policy.builtins import UNSCANNED, WEEKDAYS
+from policyd.policy.builtins import ENDPOINTS, UNSCANNED, WEEKDAYS
 from policyd.policy.program import (
     BoolDomain,
     EnumDomain,
@@ -21,6 +21,7 @@ from policyd.policy.program import (
 )
 from policyd.policy.quiet import quiet_value
 from policyd.policy.request import Request, expand_names
+from policyd.policy.tasks import ACTING, TASKS, agreeing, task_agrees
 
 __all__ = ["cell_of", "concretise", "free_value", "matched"]
 
@@ -57,6 +58,7 @@ def concretise(matrix: Matrix, cell: Sequence[int]) -> Mapping[str, Value]:
     _agree_on_findings(values)
     _agree_on_context(matrix, cell, values)
     _agree_on_day(matrix, cell, values)
+    _agree_on_task(matrix, cell, values)
     return values
 
 
@@ -122,6 +124,25 @@ def _fit(
     if answer[1] == largest and needed[1] >= tokens[0]:
         return tokens[0], largest, max(needed[0], tokens[0])
     return None
+
+
+def _agree_on_task(matrix: Matrix, cell: Sequence[int], values: dict[str, Value]) -> None:
+    """A task and an endpoint of the cell that go together, and tools for an agent where the cell leaves them."""
+    if task_agrees(values):
+        return
+    words: list[tuple[str, ...]] = []
+    for name, every in (("task", TASKS), ("endpoint", ENDPOINTS)):
+        at = matrix.table.of(name)
+        axis = None if at is None else matrix.axes[at]
+        assert axis is None or isinstance(axis, EnumAxis)
+        words.append(every if axis is None or at is None else axis.groups[cell[at]])
+    free = [name for name in ACTING if matrix.table.of(name) is None]
+    acting = bool(free) or any(values.get(name) is True for name in ACTING)
+    task, endpoint = next(agreeing(*words, acting=acting), ("", ""))
+    assert task, "INVARIANT: the cell is possible"
+    values["task"], values["endpoint"] = task, endpoint
+    if not task_agrees(values):
+        values[free[0]] = True
 
 
 def _agree_on_day(matrix: Matrix, cell: Sequence[int], values: dict[str, Value]) -> None:

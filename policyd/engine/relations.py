@@ -15,8 +15,9 @@ from typing import Final, TypeAlias
 
 from policyd.engine.axes import Axes, EnumAxis, NumberAxis
 from policyd.engine.boxes import Box
-from policyd.policy.builtins import UNSCANNED, WEEKDAYS
+from policyd.policy.builtins import ENDPOINTS, UNSCANNED, WEEKDAYS
 from policyd.policy.program import Feature, NumberDomain
+from policyd.policy.tasks import ACTING, agreeing
 
 __all__ = ["MOST_CORNERS", "context_boxes", "relation_boxes"]
 
@@ -31,7 +32,7 @@ def relation_boxes(features: Iterable[Feature], axes: Axes) -> tuple[Box, ...] |
     context = _context(features, axes)
     if context is None:
         return None
-    return (*_names(axes), *_found(axes), *context, *_unscanned(axes), *_days(axes))
+    return (*_names(axes), *_found(axes), *context, *_unscanned(axes), *_days(axes), *_tasks(axes))
 
 
 def _names(axes: Axes) -> Iterator[Box]:
@@ -87,6 +88,36 @@ def _days(axes: Axes) -> Iterator[Box]:
     for never, atoms in by.items():
         if never:
             yield {at: atoms, of: never}
+
+
+def _tasks(axes: Axes) -> Iterator[Box]:
+    """Tasks with the endpoints that have none of them, and agents without tools."""
+    at = axes.of("task")
+    if at is None:
+        return
+    tasks, of = axes.axes[at], axes.of("endpoint")
+    assert isinstance(tasks, EnumAxis)
+    endpoints = ENDPOINTS if of is None else None
+    places = [axes.of(name) for name in ACTING]
+    idle: Box = {} if None in places else {place: 0b01 for place in places if place is not None}
+    for atom, words in enumerate(tasks.groups):
+        for acting in (True, False) if idle else (True,):
+            rest: Box = {at: 1 << atom, **({} if acting else idle)}
+            if endpoints is not None:
+                if not any(agreeing(words, endpoints, acting=acting)):
+                    yield rest
+                continue
+            assert of is not None
+            axis = axes.axes[of]
+            assert isinstance(axis, EnumAxis)
+            never = 0
+            for place, group in enumerate(axis.groups):
+                if not any(agreeing(words, group, acting=acting)):
+                    never |= 1 << place
+            if never == axis.full:
+                yield rest
+            elif never:
+                yield {**rest, of: never}
 
 
 def _context(features: Iterable[Feature], axes: Axes) -> tuple[Box, ...] | None:

@@ -16,6 +16,7 @@ from policyd.policy.condition import Condition, Flag, InRange
 from policyd.policy.possible import agree
 from policyd.policy.program import MAX_NUMBER, Program, Value
 from policyd.policy.request import EVERYTHING, Request, admit, expand_names
+from policyd.policy.tasks import TIED, task_agrees
 from policyd.proofs.witness import Disagreement
 
 __all__ = ["beside", "pins"]
@@ -61,6 +62,8 @@ def _kept(request: Request, moved: set[str], plain: Mapping[str, Value]) -> dict
     values = {**request.values, **{n: plain[n] for n in names}}
     if any(values.get(n) is True for n in UNSCANNED):
         values["opaque"] = True
+    if not task_agrees(values):
+        values.update({n: plain[n] for n in TIED})
     return values
 
 

@@ -18,6 +18,7 @@ from policyd.policy.program import (
     Unknown,
     Where,
 )
+from policyd.policy.tasks import TASKS
 
 __all__ = [
     "BUILTIN_FACTS", "BUILTIN_FEATURES", "CAPABILITIES", "CAPABILITY_GUARDS", "DATES", "DIALECT_ENDPOINTS", "ENDPOINTS", "IDENTITY_FEATURES", "IDENTITY_NAMES",
@@ -49,6 +50,7 @@ CAPABILITY_GUARDS: Final = ("context", "speaks", "translates", "supports", "reda
 LOCATIONS: Final = ("on_prem", "cloud")
 
 _COUNT: Final = NumberDomain(0, MAX_NUMBER)
+_PERCENT: Final = NumberDomain(0, 100)
 _FLAG_DOCS: Final = {
     "stream": "the caller asked for a streamed answer",
     "tools": "the request defines or carries tool calls",
@@ -77,6 +79,13 @@ BUILTIN_FEATURES: Final[tuple[Feature, ...]] = (
     _builtin("opaque", BoolDomain(), Provenance.DERIVED, True, 1, "the request has content that was not scanned"),
     _builtin("messages", _COUNT, Provenance.DERIVED, MAX_NUMBER, 1, "number of messages"),
     _builtin("max_output", _COUNT, Provenance.DERIVED, MAX_NUMBER, 1, "tokens the client allows for the answer"),
+    _builtin("first_turn", BoolDomain(), Provenance.DERIVED, Unknown.NEVER, 1, "nobody has answered yet: no answer of a model, no tool call, no kept conversation"),
+    _builtin("session_id", StringDomain(), Provenance.CLAIMED, "", 1, "the agent's session, as the client says it"),
+    _builtin("conversation_id", StringDomain(), Provenance.CLAIMED, "", 1, "the conversation within the session, as the client says it"),
+    _builtin("task", EnumDomain(TASKS), Provenance.DERIVED, Unknown.NEVER, 2, "what the request is for, by rules"),
+    _builtin("complexity", _PERCENT, Provenance.DERIVED, Unknown.NEVER, 2, "how much is asked for, by the structure of the request"),
+    _builtin("code_ratio", _PERCENT, Provenance.DERIVED, Unknown.NEVER, 2, "percent of the conversation's beginning that is code"),
+    _builtin("language", StringDomain(), Provenance.DERIVED, "", 2, "the language that a person writes in, as a code: es, gn"),
     _builtin("tokens", _COUNT, Provenance.DERIVED, MAX_NUMBER, 2, "tokens of the prompt"),
     _builtin("context_needed", _COUNT, Provenance.DERIVED, MAX_NUMBER, 2, "tokens plus max_output, or plus the deployment's answer reserve"),
     _builtin("untranslatable", BoolDomain(), Provenance.DERIVED, True, 2, "the request cannot be said in the other dialect without loss"),

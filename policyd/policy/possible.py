@@ -13,13 +13,14 @@ from datetime import date
 from policyd.policy.builtins import UNSCANNED, WEEKDAYS
 from policyd.policy.program import MAX_NUMBER, Value
 from policyd.policy.request import EVERYTHING
+from policyd.policy.tasks import task_agrees
 
 __all__ = ["agree"]
 
 
 def agree(values: Mapping[str, Value]) -> bool:
     """Whether a request with these values can exist. What is not there binds nothing."""
-    return _context(values) and _day(values) and _opaque(values) and _found(values)
+    return _context(values) and _day(values) and _opaque(values) and _found(values) and task_agrees(values)
 
 
 def _context(values: Mapping[str, Value]) -> bool:

@@ -23,6 +23,7 @@ from policyd.policy.program import (
     Value,
 )
 from policyd.policy.request import EVERYTHING, Inadmissible, Request, admit, admit_value, unknown_value
+from policyd.policy.tasks import with_task
 
 __all__ = ["quiet_request", "quiet_value"]
 
@@ -58,6 +59,7 @@ def quiet_request(program: Program, given: Mapping[str, object]) -> Request | In
     if "opaque" not in given and any(given.get(name, False) in {True, None} for name in UNSCANNED):
         values["opaque"] = True
     _complete_day(program, values, given)
+    with_task(values, given)
     _complete_findings(values, given)
     return admit(program, values)
 

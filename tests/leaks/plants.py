@@ -77,13 +77,13 @@ classify sensitivity {
 """
 _LABELLED: Final = """\
 test "a label keeps it at home"
-    given { endpoint chat, complexity complex, header "x-data-class" confidential }
+    given { endpoint chat, complexity 80, header "x-data-class" confidential }
     expect only gpu via complex, removed large by stays_home
 """
 
 _CODING: Final = (
     _one(CODING, "a route above", "hard questions to the cloud, before `frugal`",
-         "route latency       to fast", "route hard to large when complexity == complex\nroute latency       to fast",
+         "route latency       to fast", "route hard to large when complexity >= 60\nroute latency       to fast",
          PD, "frugal_stays_home", "large"),
     _one(CODING, "a default", "the cloud as a fallback of `frugal`",
          "to gpu             when cost", "to gpu, fast       when cost", PD, "frugal_stays_home", "fast"),
@@ -94,7 +94,7 @@ _CODING: Final = (
           (("coding-team.policy", "level sensitivity  { internal < confidential }",
             'level sensitivity  { internal < confidential } from header "x-data-class" unknown internal'),
            ("coding-team.policy", _CLASSIFY, ""),
-           ("coding-team.policy", 'complexity complex, header "x-data-class" confidential', "complexity complex, sensitivity confidential")),
+           ("coding-team.policy", 'complexity 80, header "x-data-class" confidential', "complexity 80, sensitivity confidential")),
           PD, "keys_stay_home", "fast"),
     _one(CODING, "a wrong fact", "`fast` is said to stand on our premises",
          "target fast {\n    location  cloud", "target fast {\n    location  on_prem", "PD522", "fast", "fast", by="deployment"),
