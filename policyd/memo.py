@@ -6,11 +6,13 @@ The key is a hash of the text, so the memory never holds a prompt. Bounded by by
 from collections import OrderedDict
 from hashlib import blake2b
 from threading import Lock
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 __all__ = ["Memo"]
 
 A = TypeVar("A")
+
+_PIECE: Final = 64 * 1024
 
 
 class Memo(Generic[A]):
@@ -26,7 +28,13 @@ class Memo(Generic[A]):
         self._lock = Lock()
 
     def key(self, text: str) -> bytes:
-        return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16, key=self._salt).digest()
+        if len(text) <= _PIECE:
+            return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16, key=self._salt).digest()
+        # A text of megabytes must not hold the interpreter while it is encoded.
+        whole = blake2b(digest_size=16, key=self._salt)
+        for at in range(0, len(text), _PIECE):
+            whole.update(text[at : at + _PIECE].encode("utf-8", "surrogatepass"))
+        return whole.digest()
 
     def get(self, key: bytes) -> A | None:
         with self._lock:

@@ -30,7 +30,9 @@ __all__ = [
     "byte_bounds",
     "count_till_limit",
     "counting_steps",
+    "least",
     "preload",
+    "size_of",
 ]
 
 PIECE: Final = 16_384
@@ -106,6 +108,21 @@ def byte_bounds(texts: Iterable[str]) -> tuple[int, int]:
         high += len(data)
         low += _least(data)
     return low, high
+
+
+def least(text: str) -> Iterator[int]:
+    """The lower of `byte_bounds`, piece by piece: a text of megabytes must not hold the interpreter. Cutting it can only
+    make more runs, as it makes more tokens."""
+    for piece in _pieces(text):
+        yield _least(piece.encode("utf-8", "surrogatepass"))
+
+
+def size_of(text: str) -> int:
+    """The UTF-8 bytes of a text, which are the most tokens that it can have."""
+    if text.isascii():
+        return len(text)
+    starts = range(0, len(text), PIECE)
+    return sum(len(text[at : at + PIECE].encode("utf-8", "surrogatepass")) for at in starts)
 
 
 def _least(data: bytes) -> int:
