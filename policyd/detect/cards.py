@@ -1,6 +1,6 @@
 """Payment cards: numbers that an issuer could have given out, written the way people write them.
 
-Comes in: UTF-8 bytes. Goes out: where they stand. The one idea: Luhn alone fits every tenth number, so a number must also begin
+Comes in: UTF-8 bytes. Goes out: where they stand, from the first digit to the last. The one idea: Luhn alone fits every tenth number, so a number must also begin
 like an issuer's, have that issuer's length, and either stand alone in a usual grouping or stand near a word about cards.
 Fractions, identifiers, and tables of numbers are not cards unless the text around them says so.
 """
@@ -8,13 +8,16 @@ Fractions, identifiers, and tables of numbers are not cards unless the text arou
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import islice
 from typing import Any, Final
 
-from policyd.detect.detector import MOST_CANDIDATES, Detector, Hit, candidates, compiled
+from policyd.detect.detector import MOST_CANDIDATES, Detector, Hit, compiled
 
 __all__ = ["CARD", "is_card", "luhn"]
 
 NAME: Final = "card-number"
+
+DIGITS: Final = re.compile(rb"[0-9]+")
 
 CONTEXT: Final = 80
 """Bytes on each side of a number in which a word may say what it is."""
@@ -126,47 +129,66 @@ def find_cards(text: bytes) -> Iterator[Hit]:
     possible, contiguous, fours, regular, spread, loose, words = _expressions()
     if possible.search(text) is None:
         return
-    for expression, check in ((contiguous, _plain), (fours, _row), (regular, _whole), (spread, _apart)):
-        yield from candidates(NAME, expression, text, check)
+    for expression, numbers in ((contiguous, _plain), (fours, _row), (regular, _whole), (spread, _apart)):
+        for count, match in enumerate(islice(expression.finditer(text), MOST_CANDIDATES + 1)):
+            if count == MOST_CANDIDATES:
+                yield Hit(NAME, 0, len(text))
+                break
+            for start, end in numbers(text, *match.span(1)):
+                yield Hit(NAME, start, end)
     if words.search(text) is not None:
         yield from _near_words(loose, text)
 
 
-def _plain(text: bytes, start: int, end: int) -> bool:
+def _plain(text: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
     """Digits without separators: 15 and 16 of them say enough unless a point follows like a fraction's; for other lengths
     a word about cards must stand nearby, which `_near_words` looks for."""
     fraction = text[end : end + 1] == b"." and text[end + 1 : end + 2].isdigit()
-    return not fraction and is_card(text[start:end].decode())
+    if not fraction and is_card(text[start:end].decode()):
+        yield start, end
 
 
 def _digits(text: bytes, start: int, end: int) -> str:
     return "".join(chr(b) for b in text[start:end] if 48 <= b <= 57)
 
 
-def _whole(text: bytes, start: int, end: int) -> bool:
-    return is_card(_digits(text, start, end))
+def _whole(text: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
+    if is_card(_digits(text, start, end)):
+        yield start, end
 
 
-def _row(text: bytes, start: int, end: int) -> bool:
+def _groups(text: bytes, start: int, end: int) -> list[tuple[int, int]]:
+    """The bounds of the runs of digits."""
+    return [match.span() for match in DIGITS.finditer(text, start, end)]
+
+
+def _row(text: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
     """A row of groups of four: any four in a row of them, with what remains where the number is longer."""
     if end - start > LONGEST_ROW * 5:
-        return False
-    digits = _digits(text, start, end)
-    starts = range(0, len(digits) - 15, 4)
-    return any(is_card(digits[i : i + 16]) for i in starts) or is_card(digits[starts[-1] :])
+        return
+    groups = _groups(text, start, end)
+    behind = -1
+    for first in range(len(groups) - 3):
+        low = groups[first][0]
+        if low < behind:
+            continue
+        for high in (groups[first + 3][1], *([end] if len(groups) - first == 5 else [])):
+            if is_card(_digits(text, low, high)):
+                behind = high
+                yield low, high
+                break
 
 
-def _apart(text: bytes, start: int, end: int) -> bool:
+def _apart(text: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
     """Groups that are apart. Where more groups of four stand in front or behind it is a table of numbers, unless the text
     around it speaks of cards."""
-    if not _row_of(_digits(text, start, end)):
-        return False
+    groups = _groups(text, start, end)
+    stop = end if is_card(_digits(text, start, end)) else groups[min(3, len(groups) - 1)][1]
+    if not is_card(_digits(text, start, stop)):
+        return
     more = MORE_BEFORE.search(text[max(0, start - 16) : start]) or MORE_BEHIND.match(text[end : end + 16])
-    return more is None or near_card_words(text, start, end)
-
-
-def _row_of(digits: str) -> bool:
-    return is_card(digits) or is_card(digits[:16])
+    if more is None or near_card_words(text, start, end):
+        yield start, stop
 
 
 def _near_words(loose: Any, text: bytes) -> Iterator[Hit]:
@@ -183,25 +205,32 @@ def _near_words(loose: Any, text: bytes) -> Iterator[Hit]:
         ends = (
             [(start, end)] if end - start <= 2 * CONTEXT else [(start, start + CONTEXT), (end - CONTEXT, end)]
         )
-        if any(_anywhere(_groups(text[a:b])) for a, b in ends):
-            yield Hit(NAME, start, end)
+        for low, high in ends:
+            for begin, stop in _anywhere(text, _groups(text, low, high)):
+                yield Hit(NAME, begin, stop)
 
 
-def _groups(text: bytes) -> list[str]:
-    return [g.decode() for g in re.findall(rb"[0-9]+", text)]
+def _anywhere(text: bytes, groups: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Neighbouring groups that together are a card; the next number begins behind them."""
+    first = 0
+    while first < len(groups):
+        last = _card_from(text, groups, first)
+        if last is None:
+            first += 1
+            continue
+        yield groups[first][0], groups[last][1]
+        first = last + 1
 
 
-def _anywhere(groups: list[str]) -> bool:
-    """Whether some neighbouring groups together are a card."""
-    for first in range(len(groups)):
-        digits = ""
-        for group in groups[first : first + 19]:
-            digits += group
-            if len(digits) > 19:
-                break
-            if is_card(digits):
-                return True
-    return False
+def _card_from(text: bytes, groups: list[tuple[int, int]], first: int) -> int | None:
+    digits = ""
+    for last in range(first, min(first + 19, len(groups))):
+        digits += text[slice(*groups[last])].decode()
+        if len(digits) > 19:
+            break
+        if is_card(digits):
+            return last
+    return None
 
 
 CARD: Final = Detector(frozenset({NAME}), find_cards, digits=CARD_DIGITS)

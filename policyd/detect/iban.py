@@ -3,11 +3,14 @@
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import islice
 from typing import Any, Final
 
-from policyd.detect.detector import Detector, Hit, candidates, compiled
+from policyd.detect.detector import MOST_CANDIDATES, Detector, Hit, compiled
 
 __all__ = ["IBAN", "is_iban"]
+
+PIECE: Final = re.compile(rb"[A-Za-z0-9]+")
 
 COUNTRIES: Final = (
     "AD|AE|AL|AT|AZ|BA|BE|BG|BH|BI|BR|BY|CH|CR|CY|CZ|DE|DJ|DK|DO|EE|EG|ES|FI|FK|FO|FR|GB|GE|GI|GL|GR|GT|HN|HR|HU|IE|IL|IQ|IS"
@@ -24,17 +27,20 @@ SHAPE: Final = (
 
 
 def is_iban(text: bytes, start: int, end: int) -> bool:
-    """A valid IBAN, or one followed by more capitals in the same grouping. Lengths and check digits as python-stdnum has
-    them (the SWIFT registry)."""
+    """Whether a valid IBAN begins here, perhaps followed by more capitals in the same grouping."""
+    return _end(text, start, end) is not None
+
+
+def _end(text: bytes, start: int, end: int) -> int | None:
+    """Where the IBAN that begins here ends. Lengths and check digits as python-stdnum has them (the SWIFT registry)."""
     from stdnum import iban  # noqa: PLC0415 - its tables cost 20 ms that most processes never need
 
-    pieces = re.split(r"[ \-]", text[start:end].decode("ascii", "replace"))
     number = ""
-    for piece in pieces:
-        number += piece
+    for piece in PIECE.finditer(text, start, end):
+        number += piece[0].decode()
         if len(number) >= 15 and iban.is_valid(number, check_country=False):
-            return True
-    return False
+            return piece.end()
+    return None
 
 
 @lru_cache(maxsize=1)
@@ -43,7 +49,14 @@ def _expression() -> Any:
 
 
 def find_ibans(data: bytes) -> Iterator[Hit]:
-    return candidates("iban", _expression(), data, is_iban)
+    for count, match in enumerate(islice(_expression().finditer(data), MOST_CANDIDATES + 1)):
+        if count == MOST_CANDIDATES:
+            yield Hit("iban", 0, len(data))
+            return
+        start, end = match.span(1)
+        stop = _end(data, start, end)
+        if stop is not None:
+            yield Hit("iban", start, stop)
 
 
 IBAN: Final = Detector(frozenset({"iban"}), find_ibans, shape=SHAPE)

@@ -1,0 +1,200 @@
+"""Telephone numbers, by the numbering plans of the library `phonenumbers`.
+
+Comes in: UTF-8 bytes. Goes out: where numbers stand. The one idea: the library knows which numbers exist but is slow, so
+expressions find what could be one: an international number, a usual grouping of North America, or digits directly behind a word
+such as `tel`, which also says by its language in which countries' plans to look.
+
+Not here: numbers without a country, a grouping and a word; they are any number.
+"""
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import islice
+from typing import Any, Final
+
+from policyd.detect.detector import MOST_CANDIDATES, Detector, Hit, compiled
+from policyd.detect.identifiers import folded, spelled
+
+__all__ = ["PHONE", "find_phones"]
+
+NAME: Final = "phone"
+
+INTERNATIONAL: Final = r"(?:\+ ?|\b00 ?|\b001-|\b011[ \-])\(?[1-9](?:[ .\-/()]{0,2}[0-9]){6,14}\b"
+GROUPED: Final = r"(?:\b1[ .\-])?(?:\([2-9][0-9]{2}\) ?[2-9][0-9]{2}[ .\-]?[0-9]{4}|\b[2-9][0-9]{2}[.\-][2-9][0-9]{2}[.\-][0-9]{4})\b"
+NUMBER: Final = re.compile(rb"(?<![0-9A-Za-z_])[(+]{0,2}[0-9](?:[ .\-/()]{0,3}[0-9]){5,15}(?![0-9A-Za-z_])")
+EXTENSION: Final = re.compile(rb"(?i) ?(?:x|ext\.? ?|extension |int\.? |ramal |interno )[0-9]{2,5}\b")
+
+ALONE_BEFORE: Final = re.compile(rb"[0-9A-Za-z_+*=^&]$|[0-9A-Za-z][.\-/,]$")
+ALONE_BEHIND: Final = re.compile(rb"[A-WYZa-wyz_=*]|[.\-/:,][0-9]")
+"""`x` may begin an extension."""
+
+ENGLISH: Final = ("US", "GB", "IN", "AU", "IE", "NZ", "ZA")
+SPANISH: Final = (
+    "PY",
+    "AR",
+    "ES",
+    "MX",
+    "CO",
+    "CL",
+    "PE",
+    "UY",
+    "BO",
+    "EC",
+    "VE",
+    "GT",
+    "CR",
+    "DO",
+    "SV",
+    "US",
+)
+REGIONS: Final[dict[str, tuple[str, ...]]] = {
+    "phone": ENGLISH, "telephone": ENGLISH, "mobile": ENGLISH, "cell": ENGLISH, "cell phone": ENGLISH, "cellphone": ENGLISH, "call": ENGLISH,
+    "call me": ENGLISH, "call us": ENGLISH, "reach me": ENGLISH, "text me": ENGLISH, "sms": ENGLISH, "contact number": ENGLISH, "hotline": ENGLISH,
+    "messages to": ENGLISH, "answering at": ENGLISH, "landline": ENGLISH, "desk": ENGLISH, "home": ENGLISH, "work": ENGLISH, "office": ENGLISH,
+    "tel": (*ENGLISH, *SPANISH, "DE", "FR", "IT", "PT", "BR", "NL", "BE", "AT", "CH", "PL"), "fax": (*ENGLISH, "DE", "FR", "ES", "IT", "AT", "CH"),
+    "whatsapp": (*ENGLISH, *SPANISH, "BR", "DE"), "teléfono": SPANISH, "celular": (*SPANISH, "BR"), "móvil": SPANISH, "cel": (*SPANISH, "BR"),
+    "llámame": SPANISH, "llamar al": SPANISH, "wasap": SPANISH, "tlf": SPANISH, "tfno": SPANISH, "telefone": ("BR", "PT"), "telemóvel": ("PT",), "fone": ("BR",),
+    "ligue": ("BR", "PT"), "zap": ("BR",), "telefon": ("DE", "AT", "CH", "PL", "SE", "NO", "DK", "TR", "CZ", "HU", "RO"), "telefonnummer": ("DE", "AT", "CH", "SE", "NO", "DK"),
+    "handy": ("DE", "AT", "CH"), "handynummer": ("DE", "AT", "CH"), "mobil": ("DE", "AT", "CH", "SE", "NO", "DK"), "mobilnummer": ("DE", "AT", "CH", "SE", "NO"),
+    "rufnummer": ("DE", "AT", "CH"), "téléphone": ("FR", "BE", "CH", "CA"), "portable": ("FR", "BE", "CH"), "tél": ("FR", "BE", "CH", "CA"),
+    "telefono": ("IT", "CH", *SPANISH), "cellulare": ("IT", "CH"), "telefoon": ("NL", "BE"), "mobiel": ("NL", "BE"), "komórka": ("PL",), "numer telefonu": ("PL",),
+    "телефон": ("RU", "UA", "BG", "KZ", "BY"), "тел": ("RU", "UA", "BG", "KZ", "BY"), "電話": ("JP", "TW", "HK"), "电话": ("CN",), "手机": ("CN",), "전화": ("KR",),
+}  # fmt: skip
+"""Words, and the numbering plans in which a number near one is looked up."""
+
+WEAK: Final = frozenset({"call", "desk", "home", "work", "office", "portable", "handy", "cell", "mobile", "zap", "fone", "mobil", "messages to", "answering at"})  # fmt: skip
+"""Words of daily life and of programs: the number needs a grouping or ten digits."""
+
+BEHIND_WORD: Final = 40
+BEFORE_WORD: Final = 4
+"""Bytes between a word and the number behind it, or before it (`… office`)."""
+
+MOST_LOOKED_UP: Final = 500
+"""Numbers of one text that are looked up by a word; each costs up to a millisecond."""
+
+
+@lru_cache(maxsize=1)
+def _expressions() -> tuple[Any, Any]:
+    words = []
+    for word in sorted(REGIONS, key=lambda w: (-len(w), w)):
+        words.append((rb"(?:\b|_)" if word[0].isascii() else b"") + spelled(word))
+    return compiled(f"{INTERNATIONAL}|{GROUPED}"), compiled(b"(?i)" + b"|".join(words))
+
+
+@lru_cache(maxsize=1)
+def _by_key() -> dict[str, tuple[tuple[str, ...], bool]]:
+    plans: dict[str, tuple[tuple[str, ...], bool]] = {}
+    for word, regions in REGIONS.items():
+        key = folded(word)
+        known = plans.get(key, ((), True))
+        plans[key] = (tuple(dict.fromkeys((*known[0], *regions))), known[1] and word in WEAK)
+    return plans
+
+
+def find_phones(data: bytes) -> Iterator[Hit]:
+    alone, words = _expressions()
+    for count, match in enumerate(islice(alone.finditer(data), MOST_CANDIDATES + 1)):
+        if count == MOST_CANDIDATES:
+            yield Hit(NAME, 0, len(data))
+            return
+        start, end = match.span()
+        if _stands_alone(data, start, end) and _exists_anywhere(data[start:end]):
+            yield _with_extension(data, start, end)
+    yield from _near_words(words, data)
+
+
+def _stands_alone(data: bytes, start: int, end: int) -> bool:
+    before, behind = data[max(0, start - 2) : start], data[end : end + 2]
+    return ALONE_BEFORE.search(before) is None and (
+        ALONE_BEHIND.match(behind) is None or EXTENSION.match(data[end : end + 16]) is not None
+    )
+
+
+def _with_extension(data: bytes, start: int, end: int) -> Hit:
+    extension = EXTENSION.match(data[end : end + 24])
+    return Hit(NAME, start, end + (extension.end() if extension else 0))
+
+
+def _exists_anywhere(number: bytes) -> bool:
+    written = number.decode("ascii")
+    if written.startswith("00"):
+        return _exists("+" + written[2:], None)
+    if written.startswith("011"):
+        return _exists("+" + written[3:], None)
+    return _exists(written, None if written.startswith("+") else "US") or (
+        written[0] != "+" and _possible(written)
+    )
+
+
+def _possible(number: str) -> bool:
+    """A number of North America in brackets or with points and dashes that no exchange has given out: `(555) 555-1234`. As
+    like as not a real one with a slip."""
+    return number.startswith("(")
+
+
+def _exists(number: str, region: str | None) -> bool:
+    import phonenumbers  # noqa: PLC0415 - it loads its plans when the first text asks
+
+    try:
+        parsed = phonenumbers.parse(number, region)
+    except phonenumbers.NumberParseException:
+        return False
+    return phonenumbers.is_valid_number(parsed)
+
+
+def _near_words(words: Any, data: bytes) -> Iterator[Hit]:
+    plans = _by_key()
+    looked_up = 0
+    seen = -1
+    for match in words.finditer(data):
+        word, end = match.start(), match.end()
+        if data[end : end + 1].isalpha() and end - word < 5:
+            continue
+        if end + BEHIND_WORD <= seen:
+            continue
+        regions, weak = plans.get(folded(data[word:end].decode("utf-8", "replace")), ((), True))
+        for number in _numbers(data, word, end):
+            start, stop = number.span()
+            if start < seen or not _plausible(number[0], weak=weak):
+                continue
+            looked_up += 1
+            if looked_up > MOST_LOOKED_UP:
+                yield Hit(NAME, 0, len(data))
+                return
+            seen = stop
+            if any(_exists(number[0].decode("ascii"), region) for region in regions) or _north_american(
+                number[0]
+            ):
+                yield _with_extension(data, start, stop)
+
+
+def _numbers(data: bytes, word: int, end: int) -> Iterator[re.Match[bytes]]:
+    """The number behind a word, with no other between, and the one directly before it."""
+    behind = NUMBER.search(data, end, end + BEHIND_WORD + 24)
+    if behind is not None and behind.start() <= end + BEHIND_WORD:
+        yield behind
+    for before in NUMBER.finditer(data, max(0, word - 24 - BEFORE_WORD), word):
+        if word - before.end() <= BEFORE_WORD:
+            yield before
+
+
+DATE: Final = re.compile(rb"(?:19|20)[0-9]{2}[\-/.][0-9]{1,2}[\-/.][0-9]{1,2}|[0-9]{1,2}[\-/.][0-9]{1,2}[\-/.][0-9]{2,4}|[0-9]{1,3}(?:\.[0-9]{1,3}){3}")  # fmt: skip
+NORTH_AMERICAN: Final = re.compile(
+    rb"\(?[0-9]{3}\)?[ .\-]?[0-9]{3}[ .\-][0-9]{4}|\(?[0-9]{3}\)[ .\-]?[0-9]{3}[ .\-]?[0-9]{4}"
+)
+
+
+def _plausible(number: bytes, *, weak: bool) -> bool:
+    digits = sum(48 <= byte <= 57 for byte in number)
+    if DATE.match(number) or digits > 15:
+        return False
+    return not weak or digits >= 9
+
+
+def _north_american(number: bytes) -> bool:
+    """In the groups of North America, behind a word: a number even where no exchange has given it out."""
+    return NORTH_AMERICAN.fullmatch(number) is not None
+
+
+PHONE: Final = Detector(frozenset({NAME}), find_phones, digits=7)
