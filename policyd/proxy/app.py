@@ -67,6 +67,7 @@ from policyd.proxy.refusals import (
     stream_error,
 )
 from policyd.proxy.restored import restored_ways
+from policyd.proxy.task_features import IDS, ids_of
 from policyd.proxy.telemetry.finished import Finished
 from policyd.proxy.telemetry.recording import Recording
 from policyd.proxy.telemetry.trace import Trace
@@ -489,6 +490,8 @@ async def _decide(
     if isinstance(inside, Refusal):
         return inside
     before.update(inside)
+    if live.read & IDS:
+        before.update(ids_of(live.read, reading, request.headers))
     began = perf_counter()
     decided = await decide(
         live, before, reading, record.bytes_in, live.weigher, asked.translation, redacting, request.turn

@@ -21,6 +21,7 @@ from policyd.proxy.live import Live
 from policyd.proxy.observe import Values
 from policyd.proxy.redacting import Redacting
 from policyd.proxy.refusals import Refusal, refuse
+from policyd.proxy.task_features import TASK_FEATURES, task_features
 from policyd.proxy.translated import Translation
 from policyd.proxy.weigh import Weigher
 from policyd.traffic.reading import Reading
@@ -116,6 +117,8 @@ async def _found(
             return {"untranslatable": await _is_lost(translation, size)}
         case "unredactable":
             return {"unredactable": await _unredactable(live, values, weigher, redacting)}
+        case _ if missing in TASK_FEATURES:
+            return await task_features(missing, live.read, str(values["endpoint"]), reading, size)
         case _ if missing.startswith("conversation:") and turn is not None:
             return dict(await turn.seen())
         case _:

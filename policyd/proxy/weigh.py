@@ -17,6 +17,7 @@ from policyd.detect.scanner import DetectorFailed, Scanner
 from policyd.policy.program import MAX_NUMBER
 from policyd.policy.request import EVERYTHING, expand_names
 from policyd.proxy.lanes import Lanes, Stopped, shared_lanes, until_stopped
+from policyd.traffic.language import preload as load_languages
 from policyd.traffic.reading import Reading
 from policyd.traffic.tokens import AS_COUNTED, Measure, TokenCounter, least, preload, size_of
 
@@ -252,5 +253,7 @@ def warm(features: frozenset[str], vocabulary: str = AS_COUNTED.vocabulary) -> N
     """Loads what these features need (a vocabulary, automata): most of a second that no request should wait for."""
     if features & {"tokens", "context_needed"}:
         preload(vocabulary)
+    if "language" in features:
+        load_languages()
     if "findings" in features:
         Scanner().scan(("a text that is long enough to be looked at",))

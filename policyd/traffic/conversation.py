@@ -19,7 +19,7 @@ import orjson
 
 from policyd.traffic.reading import Flag, Reading
 
-__all__ = ["HEADERS", "NO_IDS", "SOURCES", "ConversationIds", "Source", "conversation_ids"]
+__all__ = ["HEADERS", "NO_IDS", "SOURCES", "ConversationIds", "Source", "conversation_ids", "said_ids"]
 
 LONGEST_ID: Final = 256
 """Characters of an id. Of a longer one its SHA-256 stands for it, so that two long ids never become one."""
@@ -90,20 +90,28 @@ NO_IDS: Final = ConversationIds("", "", "", (), complete=True)
 
 def conversation_ids(reading: Reading, headers: Iterable[tuple[bytes, bytes]]) -> ConversationIds:
     """The ids of one request. A header that comes twice counts as it came first."""
+    client, session, conversation = said_ids(reading, headers)
+    state, complete = _state(reading)
+    if client or state or not complete:
+        return ConversationIds(session, conversation, client, state, complete)
+    return NO_IDS
+
+
+def said_ids(reading: Reading, headers: Iterable[tuple[bytes, bytes]]) -> tuple[str, str, str]:
+    """The client, its session and its conversation, without what the server keeps; `""` where nothing is said."""
     said: dict[str, str] = {}
     for name, value in headers:
         if name in HEADERS:
             said.setdefault(f"header {name.decode('ascii')}", _text(value))
     body = reading.body
-    state, complete = _state(reading)
     for source in SOURCES:
         session = _first(source.session, said, body)
         if session:
             conversation = _first(source.conversation, said, body)
             if conversation and source.client == "Claude Code":
                 conversation = _bounded(f"{session}/{conversation}")
-            return ConversationIds(session, conversation or session, source.client, state, complete)
-    return ConversationIds("", "", "", state, complete) if state or not complete else NO_IDS
+            return source.client, session, conversation or session
+    return "", "", ""
 
 
 def _first(places: tuple[str, ...], said: Mapping[str, str], body: Mapping[str, Any]) -> str:

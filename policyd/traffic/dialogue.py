@@ -66,7 +66,7 @@ class Dialogue:
     """What one request holds. `opening`: how its system prompt begins. `said`: what persons said, the last message first, each
     the texts of its parts. `asked`: how the last message of a person begins, whoever wrote it. `sample`: the beginning of the
     conversation without the system prompt. `characters`: of all its texts. `messages`: those of persons, models and tools.
-    `answers`: of the model. `acts`: calls and results of tools. `offered`: tools. `filling`: a gap is to be filled."""
+    `answers`: of the model. `acts`: calls and results of tools. `offered`: tools. `filling`: a gap is to be filled. `continued`: the server is to go on from what it keeps."""
 
     opening: str = ""
     said: list[tuple[str, ...]] = field(default_factory=list)
@@ -78,7 +78,13 @@ class Dialogue:
     acts: int = 0
     offered: int = 0
     filling: bool = False
+    continued: bool = False
     _sampled: int = 0
+
+    @property
+    def first(self) -> bool:
+        """Nobody has answered yet: no model, no tool, no kept conversation."""
+        return not (self.answers or self.acts or self.continued)
 
     def open_with(self, text: str) -> None:
         start = text[:LONGEST_OPENING].strip()
@@ -108,6 +114,7 @@ def dialogue_of(endpoint: str, reading: Reading) -> Dialogue:
         case _:
             _prompts(found, body.get("prompt" if endpoint == "completions" else "input"))
     found.offered += sum(len(v) for k in ("tools", "functions") if isinstance(v := body.get(k), list))
+    found.continued = any(body.get(key) for key in ("previous_response_id", "conversation"))
     suffix = body.get("suffix")
     found.filling = bool(isinstance(suffix, str) and suffix) or any(mark in found.asked for mark in _FILL)
     # Collected from the first message on; what was said last is asked about first.
