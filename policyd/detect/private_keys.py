@@ -34,7 +34,7 @@ PRIVATE_KEYS: Final = (
     token("private-key.der", r"(?:MHcCAQEEI|MIGkAgEBBD|MIHcAgEBBE|MC4CAQAwBQYDK2VwBCIEI|MFECAQEwBQYDK2VwBCIEI)[A-Za-z0-9+/\r\n]{40}",
           "MHcCAQEEI", "MIGkAgEBBD", "MIHcAgEBBE", "MC4CAQAwBQYDK2VwBCIEI", "MFECAQEwBQYDK2VwBCIEI"),
     token("private-key.pkcs12", LENGTH + r"IBAzCC[A-Za-z0-9+/\r\n]{60}", "IBAzCC"),
-    Pattern("private-key.jwk", ('"kty"',), r'"d"\s*:\s*"[A-Za-z0-9_-]{42,700}"', is_varied),
+    Pattern("private-key.jwk", ('"kty"',), r'"d"\s*:\s*"[A-Za-z0-9_-]{42,700}(?:"|\xe2\x80\xa6)', is_varied),  # cut in an outline
     token("private-key.age", r"AGE-SECRET-KEY-1[QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7LA-Z0-9]{58}", "AGE-SECRET-KEY-1"),
     Pattern("private-key.wireguard", ("privatekey", "presharedkey"), r"(?:PrivateKey|PresharedKey)\s*=\s*([A-Za-z0-9+/]{43}=)", is_varied),
 )  # fmt: skip
