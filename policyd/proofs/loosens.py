@@ -23,7 +23,7 @@ from policyd.proofs.findings import Finding
 from policyd.proofs.gains import Loss, gain_finding, gets, meets, ruled_out, unfinished
 from policyd.proofs.witness import Witness, told
 
-__all__ = ["claimed_loosens", "unknown_loosens"]
+__all__ = ["claimed_loosens", "unknown_loosens", "unknown_with"]
 
 
 _TOGETHER = (("tokens", "context_needed"), ("findings", "unredactable"))
@@ -82,7 +82,7 @@ def _axes(case: Case, feature: Feature) -> _Axes | None:
     value = unknown_value(feature)
     if value is None:
         return None
-    names = _unknown_with({feature.name}) if feature.where.kind == "builtin" else {feature.name}
+    names = unknown_with({feature.name}) if feature.where.kind == "builtin" else {feature.name}
     unknown = {
         number: axis.atom_of(unknown)
         for number, axis in enumerate(case.matrix.axes)
@@ -93,7 +93,7 @@ def _axes(case: Case, feature: Feature) -> _Axes | None:
     return _Axes(feature, own, unknown) if own else None
 
 
-def _unknown_with(names: set[str]) -> set[str]:
+def unknown_with(names: set[str]) -> set[str]:
     """The names, and what is unknown together with them."""
     return names.union(*(group for group in _TOGETHER if not names.isdisjoint(group)))
 
@@ -178,7 +178,7 @@ def _pair(case: Case, axes: _Axes, loss: Loss, cell: Cell, *, claimed: bool) -> 
     """The request that gains and its twin that does not, small, and confirmed by the reference. `cell` is the one of the
     two in which the feature has a value; the other one follows from it."""
     names = {case.matrix.axes[a].feature for a in axes.unknown}
-    unknown = {name: unknown_value(case.program.feature(name)) for name in sorted(_unknown_with(names))}
+    unknown = {name: unknown_value(case.program.feature(name)) for name in sorted(unknown_with(names))}
     # Where no rule asks for `opaque`, it only has to go with what is unknown.
     follows = {"opaque": True} if case.matrix.table.of("opaque") is None and names & set(UNSCANNED) else {}
 

@@ -22,6 +22,7 @@ from policyd.proofs.case import Case
 from policyd.proofs.find import Cell, Found, OutOfBudget, bits
 from policyd.proofs.findings import Finding, not_proved
 from policyd.proofs.gains import Loss, gets, lost_and_found, meets, ruled_out, tested_at
+from policyd.proofs.loosens import unknown_with
 from policyd.proofs.witness import Witness, told
 from policyd.text.diagnostic import Label, Severity
 
@@ -97,12 +98,18 @@ def _loosens(case: Case, feature: Feature, loss: Loss) -> bool:
     value = unknown_value(feature)
     if value is None:
         return False
-    axes = {n: a.atom_of(value) for n, a in enumerate(case.matrix.axes) if a.feature == feature.name}
+    together = unknown_with({feature.name})
+    axes = {
+        n: a.atom_of(unknown)
+        for n, a in enumerate(case.matrix.axes)
+        if a.feature in together and (unknown := unknown_value(case.program.feature(a.feature))) is not None
+    }
+    own = {n for n in axes if case.matrix.axes[n].feature == feature.name}
     for number in bits(_clauses_of(case, loss)):
         clause = case.matrix.boxes[number]
         others = {axis: mask for axis, mask in clause.items() if axis not in axes}
         met = all(clause.get(axis, -1) >> atom & 1 for axis, atom in axes.items())
-        if axes.keys().isdisjoint(clause):
+        if own.isdisjoint(clause):
             continue
         if met and feature.provenance is Provenance.CLAIMED:
             gaining: dict[int, int] = others

@@ -29,6 +29,7 @@ from policyd.policy.program import (
 from policyd.policy.request import Request
 from policyd.text.diagnostic import Severity
 from tests.strategies.programs import FEATURES, TARGETS, grid, programs, requests
+from tests.strategies.redactions import redacting_programs
 
 
 def compiled_of(program: Program) -> Compiled:
@@ -70,7 +71,7 @@ def assert_traces_what_the_reference_does(found: Decision, reference: Decision) 
 
 @given(st.data())
 def test_generated_is_rows_is_reference(data: st.DataObject) -> None:
-    program = data.draw(programs())
+    program = data.draw(programs() | redacting_programs())
     compiled = compiled_of(program)
     for _ in range(5):
         request = data.draw(requests(program))
@@ -120,7 +121,7 @@ def test_every_way_to_write_a_leaf_means_the_same(
 
 @given(st.data())
 def test_a_missing_feature_is_asked_for_or_does_not_matter(data: st.DataObject) -> None:
-    program = data.draw(programs())
+    program = data.draw(programs() | redacting_programs())
     compiled = compiled_of(program)
     request = data.draw(requests(program))
     costly = {f.name for f in program.features if f.cost >= 2}
@@ -143,7 +144,7 @@ def test_a_missing_feature_is_asked_for_or_does_not_matter(data: st.DataObject) 
 
 @given(st.data())
 def test_no_plan_holds_a_target_that_a_guard_forbids(data: st.DataObject) -> None:
-    program = data.draw(programs())
+    program = data.draw(programs() | redacting_programs())
     compiled = compiled_of(program)
     request = data.draw(requests(program))
     found = decide(compiled, request)
@@ -161,7 +162,7 @@ def fields_of(program: Program) -> dict[str, object]:
 
 @given(st.data())
 def test_the_source_is_deterministic_and_holds_no_text_of_the_policy(data: st.DataObject) -> None:
-    program = data.draw(programs())
+    program = data.draw(programs() | redacting_programs())
     first, second = build_matrix(program), build_matrix(program)
     assert isinstance(first, Matrix) and isinstance(second, Matrix)
     source = emit(first).source
@@ -337,7 +338,7 @@ def test_a_table_stops_remembering_when_the_allowance_is_used_up() -> None:
 @given(st.data())
 def test_thresholds_of_a_level_are_nested(data: st.DataObject) -> None:
     """Wherever a level is at least a rank, it is at least every lower one."""
-    program = data.draw(programs())
+    program = data.draw(programs() | redacting_programs())
     matrix = build_matrix(program, [AtLeast("sensitivity", k) for k in range(1, 4)])
     assert isinstance(matrix, Matrix)
     cell = [data.draw(st.integers(0, a.size - 1)) for a in matrix.axes]
