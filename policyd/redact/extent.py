@@ -5,6 +5,8 @@ idea: a detector reports what proves a finding, such as the first line of a key,
 cannot be told the finding is named instead of cut, so that nobody sends the rest.
 """
 
+import base64
+import binascii
 import re
 from collections.abc import Iterable
 from typing import Final, NamedTuple
@@ -23,13 +25,20 @@ _TOKEN_EDGES: Final = _EDGES + ".:!?|&*#[]\\"
 _EXACT: Final = frozenset({"secret.assigned", "secret.authorization", "secret.connection-string"})
 """Passwords, which may end with anything; they are reported without what stands around them."""
 
-_RUN: Final = re.compile(r"[A-Za-z0-9+/=_-]*")
+_RUN: Final = re.compile(r"[A-Za-z0-9+/_-]*={0,2}")
 _ARMOUR: Final = re.compile(r"-----? ?BEGIN ([A-Z0-9 ]+?) ?-----?")
-_ENCODED_ARMOUR: Final = re.compile(
-    r"[A-Za-z0-9+/_-]{20,}+(?:(?:\\[rn]|\s){1,4}+[A-Za-z0-9+/_-]{20,}+)*+={0,2}(?:(?:\\[rn]|\s){1,4}[A-Za-z0-9+/_-]+={1,2})?"
+_BASE64: Final = re.compile(r"[A-Za-z0-9+/]")
+_BREAKS: Final = re.compile(r"\\[rn]|\s")
+_LINES: Final = re.compile(
+    r"[A-Za-z0-9+/]{20,}+(?:(?:\\[rn]|\s){1,64}+[A-Za-z0-9+/]{20,}+)*+(?:={0,2}+|)(?:(?:\\[rn]|\s){1,64}[A-Za-z0-9+/]+={1,2})?"
 )
+_ARMOURED: Final = b"-----BEGIN"
+
+SHORTEST_OPENSSH: Final = 200
+"""Bytes of the shortest key in OpenSSH's own format."""
+
 _PUTTY_END: Final = re.compile(r"Private-MAC: *[0-9a-fA-F]{40,64}")
-_KEYS_IN_LINES: Final = frozenset({"private-key.pem", "private-key.openssh", "private-key.pgp"})
+_IN_ONE_WORD: Final = frozenset({"private-key.age", "private-key.wireguard"})
 
 
 class Extent(NamedTuple):
@@ -91,14 +100,37 @@ def _key(text: str, start: int, end: int, name: str) -> str | None:
         # The other numbers of the key give it away as well, so all of the object goes.
         opened, closed = text.rfind("{", 0, start), text.find("}", end)
         return None if opened < 0 or closed < 0 else text[opened : closed + 1]
-    if name not in _KEYS_IN_LINES:
+    if name in _IN_ONE_WORD:
         start, end = _trimmed(text, start, end)
         return text[start:end]
     armour = _ARMOUR.match(text, start)
     if armour is not None:
         closing = re.compile(rf"-----? ?END {re.escape(armour[1])} ?-----?").search(text, armour.end())
         return None if closing is None else text[start : closing.end()]
-    while start > 0 and _RUN.fullmatch(text[start - 1]):
+    while start > 0 and _BASE64.fullmatch(text[start - 1]):
         start -= 1
-    encoded = _ENCODED_ARMOUR.match(text, start)
-    return text[start : encoded.end()] if encoded is not None and encoded.end() >= end else None
+    lines = _LINES.match(text, start)
+    if lines is None or lines.end() < end or not _is_whole(_BREAKS.sub("", lines[0])):
+        return None
+    return lines[0]
+
+
+def _is_whole(encoded: str) -> bool:
+    """Whether a key in base64 is all here, by what its own first bytes say, or by its last line."""
+    plain = encoded.rstrip("=")
+    try:
+        data = base64.b64decode(plain[: len(plain) // 4 * 4])
+    except binascii.Error:
+        return False
+    if data.startswith(_ARMOURED):
+        return data.count(b"-----") >= 3
+    if data.startswith(b"openssh-key-v1"):
+        return len(data) >= SHORTEST_OPENSSH
+    if data[:1] != b"\x30" or len(data) < 5:
+        return False
+    size = data[1]
+    if size >= 0x80:
+        length = size & 0x7F
+        size = int.from_bytes(data[2 : 2 + length]) + length
+    # The last three bytes may be in what was cut off above.
+    return len(data) + 3 >= size + 2

@@ -28,6 +28,8 @@ __all__ = ["Redacted", "found_in", "redacted", "still_in"]
 ROUNDS: Final = 3
 """How often a body is scanned for more: what was cut out may let stand together what stood apart."""
 
+_BY_LABEL: Final = frozenset({"secret.assigned", "secret.authorization"})
+
 MOST_VALUES: Final = 20_000
 """Values of one request; with more, nothing is taken out."""
 
@@ -69,7 +71,7 @@ def redacted(
             named.setdefault(value, set()).add(name)
         if not found or len(named) > MOST_VALUES or (turn > 1 and len(named) == before):
             break
-        table = {value: made.of(value, sorted(under)[0]) for value, under in named.items()}
+        table = {value: made.of(value, _shown(under)) for value, under in named.items()}
         swaps = Swaps(table, bounded=turn == 0)
         swapped = swapped_body(parsed, swaps)
         if not swaps.counts:
@@ -90,6 +92,11 @@ def redacted(
     put = dict(parsed)
     values = {placeholder: _whole(made.values[placeholder], made.values) for placeholder in counts}
     return Redacted(Body(orjson.dumps(put), put), reading, _by_name(counts), values, frozenset(left))
+
+
+def _shown(names: Iterable[str]) -> str:
+    """The name that says most: that a token stands behind a label is said of many that have a name of their own."""
+    return min(names, key=lambda name: (name in _BY_LABEL, name))
 
 
 def _gather(

@@ -1,0 +1,124 @@
+"""How far findings reach: keys with all their lines, tokens without what stands around them, and what has no end here."""
+
+import base64
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+
+from policyd.detect.scanner import Span
+from policyd.redact.extent import LONGEST, extents
+from policyd.traffic.endpoints import EndpointName as E
+from tests.redact.samples import AWS, GITHUB, redact
+
+FORMATS = {
+    "pkcs8": serialization.PrivateFormat.PKCS8,
+    "traditional": serialization.PrivateFormat.TraditionalOpenSSL,
+    "openssh": serialization.PrivateFormat.OpenSSH,
+}
+KEYS: dict[str, Any] = {
+    "rsa": rsa.generate_private_key(65537, 2048),
+    "ec": ec.generate_private_key(ec.SECP256R1()),
+    "ed25519": ed25519.Ed25519PrivateKey.generate(),
+}
+
+
+def pem_of(kind: str, form: str) -> str:
+    key = KEYS[kind]
+    raw: bytes = key.private_bytes(serialization.Encoding.PEM, FORMATS[form], serialization.NoEncryption())
+    return raw.decode().strip()
+
+
+def encoded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def in_lines(text: str) -> str:
+    return "\n".join(text[i : i + 64] for i in range(0, len(text), 64))
+
+
+WAYS: dict[str, Callable[[str], str]] = {
+    "as it is": lambda pem: pem,
+    "with its line ends escaped": lambda pem: pem.replace("\n", "\\n"),
+    "with Windows' line ends": lambda pem: pem.replace("\n", "\r\n"),
+    "indented": lambda pem: "\n".join(f"    {line}" for line in pem.splitlines()),
+    "without its first and last line": lambda pem: "\n".join(pem.splitlines()[1:-1]),
+    "in base64": encoded,
+    "in base64 with lines": lambda pem: in_lines(encoded(pem)),
+    "in quotes, a line each": lambda pem: "\n".join(f'"{line}\\n"' for line in pem.splitlines()),
+}
+
+PAIRS = [("rsa", "pkcs8"), ("rsa", "traditional"), ("rsa", "openssh"), ("ec", "traditional"), ("ed25519", "pkcs8"), ("ed25519", "openssh")]  # fmt: skip
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(("kind", "form"), PAIRS)
+def test_a_private_key_goes_with_all_its_lines(kind: str, form: str, way: str) -> None:
+    pem = pem_of(kind, form)
+    written = WAYS[way](pem)
+    request = {"model": "m", "messages": [{"role": "user", "content": f"use this: {written} thanks a lot"}]}
+    out = redact(E.CHAT, request, ("private-key",))
+    assert out.left == frozenset()
+    assert sum(out.counts.values()) == 1
+    said = json.loads(out.body.raw)["messages"][0]["content"]
+    body = "".join(pem.splitlines()[1:-1])
+    inner = encoded(pem) if "base64" in way else body
+    # The last group may be the end of the last line, in base64 of the line `-----END …`.
+    for start in range(0, len(inner) - 24, 8):
+        assert inner[start : start + 12] not in said
+    assert said.startswith("use this:") and said.endswith("thanks a lot")
+
+
+@pytest.mark.parametrize("part", [0.3, 0.6, 0.95])
+@pytest.mark.parametrize("way", ["as it is", "in base64", "without its first and last line"])
+def test_a_private_key_that_is_cut_is_left(way: str, part: float) -> None:
+    written = WAYS[way](pem_of("rsa", "traditional"))
+    cut = written[: int(len(written) * part)]
+    request = {"model": "m", "messages": [{"role": "user", "content": f"use this: {cut}"}]}
+    out = redact(E.CHAT, request, ("private-key",))
+    assert any(name.startswith("private-key.") for name in out.left)
+
+
+def value_of(text: str, name: str, start: int, end: int) -> str | None:
+    found, lost = extents(text, [Span(start, end, name)], (name,))
+    assert bool(found) != bool(lost)
+    return found[0].value if found else None
+
+
+def test_a_token_goes_without_what_ends_it_and_with_what_it_goes_on_with() -> None:
+    text = f"({AWS}), {GITHUB}tail_of-it. x"
+    assert value_of(text, "secret.aws", 0, len(AWS) + 2) == AWS
+    at = text.index(GITHUB)
+    assert value_of(text, "secret.github", at, at + len(GITHUB)) == f"{GITHUB}tail_of-it"
+
+
+def test_a_password_is_taken_as_it_was_found() -> None:
+    assert value_of("pw: 'a.b!;' x", "secret.assigned", 5, 10) == "a.b!;"
+    assert value_of("id <A-1>;", "custom.id", 3, 9) == "<A-1>;"
+
+
+def test_what_is_longer_than_any_value_is_left() -> None:
+    assert value_of("1" * (LONGEST + 1), "card-number", 0, LONGEST + 1) is None
+
+
+def test_a_key_in_an_object_takes_the_object_along() -> None:
+    text = '{"kty": "RSA", "p": "ppp", "d": "ddd", "q": "qqq"} and more'
+    start = text.index('"d"')
+    assert value_of(text, "private-key.jwk", start, start + 9) == text[: text.index("}") + 1]
+    assert value_of(text[:40], "private-key.jwk", start, start + 9) is None
+
+
+def test_a_file_of_putty_goes_to_its_last_line() -> None:
+    text = "PuTTY-User-Key-File-3: ssh-rsa\nPrivate-Lines: 1\nAAAA\nPrivate-MAC: " + "0f" * 32 + "\nrest"
+    assert value_of(text, "private-key.putty", 0, 22) == text.removesuffix("\nrest")
+    assert value_of(text[:60], "private-key.putty", 0, 22) is None
+
+
+def test_names_that_nobody_asked_for_are_not_looked_at() -> None:
+    assert extents("x" * 9, [Span(0, 9, "secret.aws")], ("card-number", "secret-other", "secret.awsome")) == (
+        [],
+        set(),
+    )
