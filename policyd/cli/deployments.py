@@ -14,7 +14,9 @@ from policyd.deploy.author import Author
 from policyd.deploy.bindings import check_bindings
 from policyd.deploy.model import Deployment
 from policyd.deploy.read import read_deployment
+from policyd.engine.compile import Compiled, compile_program
 from policyd.policy.program import Program
+from policyd.proxy.classifying import classifier_findings
 from policyd.text.diagnostic import Diagnostic, Severity
 
 __all__ = ["Draft", "binding_findings", "policy_path", "read_deployment_file"]
@@ -56,4 +58,11 @@ def policy_path(draft: Draft) -> str:
 
 
 def binding_findings(program: Program, deployment: Draft) -> tuple[Diagnostic, ...]:
-    return check_bindings(program, deployment.deployment, deployment.author)
+    found = check_bindings(program, deployment.deployment, deployment.author)
+    if all(classifier.network is None for classifier in deployment.deployment.classifiers):
+        return found
+    compiled = compile_program(program)
+    if not isinstance(compiled, Compiled):
+        # The check of the policy itself says what is wrong with it.
+        return found
+    return (*found, *classifier_findings(program, compiled.matrix, deployment.deployment, deployment.author))

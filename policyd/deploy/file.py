@@ -12,7 +12,9 @@ from pydantic import Field, PlainValidator, model_validator
 from pydantic_core import PydanticCustomError
 
 from policyd.deploy import collector, values
+from policyd.deploy.classifiers_file import ClassifierFile
 from policyd.deploy.conversations_file import ConversationsFile
+from policyd.deploy.detectors import DETECTOR_TABLES, DetectorsFile
 from policyd.deploy.identity_file import (
     ApiKeysFile,
     HopFile,
@@ -253,6 +255,8 @@ class DeploymentFile(Table):
     redaction: RedactionFile = RedactionFile()
     tokens: TokensFile = TokensFile()
     conversations: ConversationsFile = ConversationsFile()
+    detectors: DetectorsFile = DetectorsFile()
+    classifiers: dict[str, ClassifierFile] = {}
 
 
 TABLES: dict[tuple[str, ...], tuple[str, ...]] = {
@@ -277,6 +281,7 @@ TABLES: dict[tuple[str, ...], tuple[str, ...]] = {
         (("conversations",), ConversationsFile),
         (("redaction",), RedactionFile),
         (("tokens",), TokensFile),
+        (("classifiers", "*"), ClassifierFile),
     )
 }
 _KINDS = (ApiKeysFile, JwtFile, MtlsFile, HopFile)
@@ -287,4 +292,5 @@ TABLES |= {
     ("identity", "jwks"): tuple(JwksFile.model_fields),
 }
 TABLES[("identity", "*")] = TABLES[("identity",)]
+TABLES |= DETECTOR_TABLES
 """The keys of each table, by path; `*` stands for any name, or for the number of one of several. For near names."""

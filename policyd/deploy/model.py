@@ -7,14 +7,15 @@ secret is a value that prints as the place it came from, never as itself.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from typing import Any, TypeAlias
 from typing import Literal as Lit
-from typing import TypeAlias
 
 from policyd.deploy.addresses import is_public
+from policyd.detect.rules import Rule
 
 __all__ = [
-    "Address", "AddressRule", "ApiKey", "ApiKeyIdentity", "Binding", "BoundTarget", "Breaking", "Conversations", "Credential",
-    "Deployment", "Dialect", "Drain", "Endpoint", "Health", "HopIdentity", "Identity", "JwtIdentity", "KeySet",
+    "Address", "AddressRule", "ApiKey", "ApiKeyIdentity", "Binding", "BoundTarget", "Breaking", "Classifier", "Conversations", "Credential",
+    "Deployment", "Detectors", "Dialect", "Drain", "Endpoint", "Health", "HopIdentity", "Identity", "JwtIdentity", "KeySet",
     "KnownName", "Limits", "Listen", "ListenTls", "Load", "LoopbackIdentity", "MtlsIdentity", "NameKind", "Network",
     "OneIdentity", "Probe", "Secret", "SeveralIdentities", "SharedStore", "Telemetry", "Timeouts", "Tls", "Tokens",
     "Vocabulary",
@@ -439,6 +440,36 @@ class Conversations:
 
 
 @dataclass(frozen=True, slots=True)
+class Classifier:
+    """A company's own detector behind an entry point. It may report `findings`, has `timeout` seconds for a question, runs in
+    so many `processes` with at most `memory` bytes each, and without a network unless it may have one as the target
+    `network`. `kernel`: it is not started where the kernel does not take the network away."""
+
+    name: str
+    entry_point: str
+    findings: tuple[str, ...]
+    timeout: float = 2.0
+    processes: int = 1
+    memory: int | None = None
+    network: str | None = None
+    kernel: bool = False
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Detectors:
+    """What a deployment adds to the built-in detectors. `rules` have been tried, and no two have one id."""
+
+    rules: tuple[Rule, ...] = ()
+    accelerator: Lit["hyperscan"] | None = None
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of its own that can be found."""
+        return frozenset(name for rule in self.rules for name in rule.names if name.startswith("custom."))
+
+
+@dataclass(frozen=True, slots=True)
 class Deployment:
     """Everything `policyd.toml` says. `policy` is an absolute path; `features` are the values of features that come from
     the deployment; `answer_reserve` is added to `tokens` where the caller sets no maximum; `log` is a path, or None for
@@ -461,6 +492,8 @@ class Deployment:
     redaction_key: Secret | None = None
     tokens: Tokens = Tokens()
     conversations: Conversations = Conversations()
+    detectors: Detectors = Detectors()
+    classifiers: tuple[Classifier, ...] = ()
 
     def binding(self, name: str) -> Binding | None:
         return next((b for b in self.bindings if b.name == name), None)

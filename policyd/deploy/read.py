@@ -15,8 +15,10 @@ from pydantic import ValidationError
 
 from policyd.deploy.api_paths import api_path_findings
 from policyd.deploy.author import Author, variable_span
+from policyd.deploy.classifiers_file import classifier_of
 from policyd.deploy.complaints import complaints
 from policyd.deploy.conversations_file import conversation_findings, conversations_of
+from policyd.deploy.detectors import detectors_of
 from policyd.deploy.file import AdminFile, DeploymentFile, ListenTlsFile, TargetFile, TelemetryFile
 from policyd.deploy.identities import identity_findings, identity_of
 from policyd.deploy.model import (
@@ -100,7 +102,9 @@ def _read(path: Path, environ: Mapping[str, str], absent_secret: Severity) -> Lo
             *api_path_findings(file, author),
             *conversation_findings(file.conversations, author),
         )
-        draft = _deployment(file, path.parent)
+        detectors, told = detectors_of(file.detectors, author, surroundings)
+        found += told
+        draft = replace(_deployment(file, path.parent), detectors=detectors)
     found += _missing_secrets(overridden.data, surroundings, author, absent_secret)
     usable = not has_errors(found) and not surroundings.missing
     return Loaded(draft if usable else None, in_order(found), author, draft, tuple(surroundings.files))
@@ -177,6 +181,7 @@ def _deployment(file: DeploymentFile, folder: Path) -> Deployment:
         log=None if file.log.path is None else str((folder / file.log.path).absolute()),
         drain=Drain(**file.drain.model_dump()),
         conversations=conversations_of(file.conversations),
+        classifiers=tuple(classifier_of(name, table) for name, table in file.classifiers.items()),
         redaction_key=file.redaction.key,
         telemetry=Telemetry(**{key: getattr(file.telemetry, key) for key in TelemetryFile.model_fields}),
         tokens=Tokens(**file.tokens.model_dump()),

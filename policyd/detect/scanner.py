@@ -11,14 +11,14 @@ Threads: a `Scanner` may be used from several at once. Not here: text inside ima
 
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-from policyd.detect.builtin import DETECTORS
-from policyd.detect.engine import SHORTEST, Engine
+from policyd.detect.builtin import DETECTORS, built_in
+from policyd.detect.engine import Engine
 from policyd.detect.views import views
 from policyd.memo import Memo
 
-__all__ = ["DetectorFailed", "Scanner", "Span", "known_findings", "scan"]
+__all__ = ["Beside", "DetectorFailed", "Scanner", "Span", "known_findings", "scan"]
 
 
 class DetectorFailed(Exception):
@@ -38,30 +38,52 @@ def known_findings() -> frozenset[str]:
     return frozenset[str]().union(*(d.names for d in DETECTORS))
 
 
-@lru_cache(maxsize=1)
-def _built_in() -> Engine:
-    """Compiled on first use, which a policy without `findings` never pays."""
-    return Engine(DETECTORS)
+class Place(Protocol):
+    """A finding and the characters of a text in which it stands."""
+
+    @property
+    def start(self) -> int: ...
+    @property
+    def end(self) -> int: ...
+    @property
+    def name(self) -> str: ...
+
+
+class Beside(Protocol):
+    """What looks at every text besides the detectors, such as a company's classifiers."""
+
+    def scan(self, texts: Iterable[str]) -> frozenset[str]: ...
+    def places(self, text: str) -> Iterable[Place]: ...
 
 
 class Scanner:
-    """Detectors with a memory. `salt` keys the memory's hashes: pass random bytes where others could read the process."""
+    """Detectors with a memory, and what looks beside them with its own. `salt` keys the memory's hashes: pass random bytes
+    where others could read the process."""
 
-    __slots__ = ("_engine", "_memo")
+    __slots__ = ("_beside", "_engine", "_memo")
 
     def __init__(
-        self, engine: Engine | None = None, *, memo_bytes: int = 16 << 20, salt: bytes = b""
+        self,
+        engine: Engine | None = None,
+        *,
+        beside: Beside | None = None,
+        memo_bytes: int = 16 << 20,
+        salt: bytes = b"",
     ) -> None:
         self._engine = engine
+        self._beside = beside
         self._memo: Memo[frozenset[str]] = Memo(memo_bytes, salt=salt, cost=200)
 
     def scan(self, texts: Iterable[str]) -> frozenset[str]:
         """What is found in any of the texts. Raises `DetectorFailed`, and nothing else."""
         found: set[str] = set()
-        engine = self._engine or _built_in()
+        engine = self._engine or built_in()
         try:
+            if self._beside is not None:
+                texts = tuple(texts)
+                found |= self._beside.scan(texts)
             for text in texts:
-                if len(text) < SHORTEST:
+                if len(text) < engine.shortest:
                     continue
                 key = self._memo.key(text)
                 known = self._memo.get(key)
@@ -76,15 +98,17 @@ class Scanner:
     def spans(self, text: str) -> tuple[Span, ...]:
         """Everything that is found in one text, and where, in order; stretches may overlap. Raises `DetectorFailed`, and
         nothing else. The memory is not asked: it knows names only."""
-        if len(text) < SHORTEST:
-            return ()
-        engine = self._engine or _built_in()
+        engine = self._engine or built_in()
         try:
-            return tuple(sorted({
-                Span(*view.place(hit.start, hit.end), hit.name)
-                for view in views(text)
-                for hit in engine.hits(view.data)
-            }))  # fmt: skip
+            others = self._beside.places(text) if self._beside is not None else ()
+            found = {Span(place.start, place.end, place.name) for place in others}
+            if len(text) >= engine.shortest:
+                found.update(
+                    Span(*view.place(hit.start, hit.end), hit.name)
+                    for view in views(text)
+                    for hit in engine.hits(view.data)
+                )
+            return tuple(sorted(found))
         except Exception as error:
             raise DetectorFailed(type(error).__name__) from error
 

@@ -1,8 +1,7 @@
 """A company's own classifiers beside the built-in detectors.
 
 In come texts; out go names and spans, like a `Scanner`'s. The one idea: a classifier's failure is never silence. What it
-does not answer (its process died, its time is over, it said what it did not declare, the policy does not let it have the
-request) counts as found: all that it may find.
+does not answer (its process died, its time is over, it said what it did not declare) counts as found: all that it may find.
 
 What was said of a text is remembered, as an agent sends its whole history on every turn. Failures are not.
 """
@@ -16,7 +15,7 @@ from typing import Any, Final
 from policyd.memo import Memo
 from policyd.plugins.child import Child, Failed, Plan, Unloadable
 
-__all__ = ["Classifiers", "Declared", "Place", "Tally", "Unloadable"]
+__all__ = ["NO_CLASSIFIERS", "Classifiers", "Declared", "Place", "Tally", "Unloadable"]
 
 MOST_TEXTS: Final = 64
 MOST_CHARACTERS: Final = 1 << 20
@@ -27,15 +26,13 @@ MEMO_BYTES: Final = 4 << 20
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """One classifier as the deployment declares it: the names that it may report, seconds for one question, processes, and
-    the target of the policy as which it may get a request, where it has a network."""
+    """One classifier as the deployment declares it: the names that it may report, seconds for one question, processes."""
 
     name: str
     findings: frozenset[str]
     seconds: float
     processes: int
     plan: Plan
-    target: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,31 +160,21 @@ class Classifiers:
             one.close()
 
     @property
-    def targets(self) -> Mapping[str, str]:
-        """Classifiers with a network: name to the target of the policy as which each may get a request."""
-        return {
-            one.declared.name: one.declared.target for one in self._all if one.declared.target is not None
-        }
-
-    @property
     def tallies(self) -> Mapping[str, Tally]:
         return {one.declared.name: one.tally for one in self._all}
 
-    def scan(self, texts: Iterable[str], barred: frozenset[str] = frozenset()) -> frozenset[str]:
-        """What is found in any of the texts; all that a `barred` classifier, which is not asked, may find."""
+    def scan(self, texts: Iterable[str]) -> frozenset[str]:
+        """What is found in any of the texts. Never raises."""
         held = tuple(texts)
-        found: frozenset[str] = frozenset()
-        for one in self._all:
-            found |= one.declared.findings if one.declared.name in barred else one.names(held)
-        return found
+        return frozenset[str]().union(*(one.names(held) for one in self._all))
 
-    def places(self, text: str, barred: frozenset[str] = frozenset()) -> Iterator[Place]:
-        """Where in a text what was found stands; all of it for what cannot be told."""
+    def places(self, text: str) -> Iterator[Place]:
+        """Where in a text what was found stands; all of it for what cannot be told. Never raises."""
         for one in self._all:
-            if one.declared.name in barred:
-                yield from (Place(0, len(text), name) for name in sorted(one.declared.findings))
-            else:
-                yield from one.places(text)
+            yield from one.places(text)
+
+
+NO_CLASSIFIERS: Final = Classifiers(())
 
 
 def _place(finding: Any, text: str, declared: frozenset[str]) -> Place:

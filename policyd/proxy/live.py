@@ -10,7 +10,9 @@ from dataclasses import dataclass
 
 from policyd.deploy.bindings import Bound
 from policyd.deploy.model import Binding, Deployment, KeySet, Limits, Tokens
+from policyd.detect.builtin import engine_with
 from policyd.pipeline import Ready
+from policyd.plugins.classifiers import NO_CLASSIFIERS, Classifiers
 from policyd.policy.program import NumberDomain
 from policyd.proxy.conversations.levels import Remembers, remembers_of
 from policyd.proxy.counting import without_counting
@@ -36,7 +38,7 @@ class Live:
     are days; `onward` the targets that send requests on; `hosts` the names that requests may be made for, None for any;
     `prefix` what stands before every path; `uncounting` the targets that do not answer `count_tokens`; `speech`
     says what is translated for each, `translated` for any; `redactions` what the policy takes out of requests. `measure` is how the policy's tokens are counted, `measures` how each
-    target's are estimated. `remembers` is what the policy asks of conversations."""
+    target's are estimated. `remembers` is what the policy asks of conversations; `classifiers` run beside the detectors."""
 
     ready: Ready
     deployment: Deployment
@@ -47,6 +49,7 @@ class Live:
     identify: Identify
     rings: tuple[KeyRing, ...]
     weigher: Weigher
+    classifiers: Classifiers
     limits: Limits
     bindings: Mapping[str, Binding]
     prices: Mapping[str, tuple[int, int]]
@@ -77,9 +80,10 @@ def live_from(
     loaded_at: float,
     findings: tuple[Diagnostic, ...] = (),
     *,
+    classifiers: Classifiers = NO_CLASSIFIERS,
     before: Live | None = None,
 ) -> Live:
-    """INVARIANT: `bound` has no errors, so every target of the policy is bound. `before` is what serves now: the same
+    """INVARIANT: `bound` has no errors, so every target of the policy is bound; `classifiers` were started. `before` is what serves now: the same
     policy under the same deployment stays the same generation, so that no request is decided again for nothing."""
     program = ready.program
     prices = {t.name: (t.fact("price_in"), t.fact("price_out")) for t in program.targets}
@@ -101,7 +105,8 @@ def live_from(
         ),
         identify=_identify(deployment, rings, before),
         rings=tuple(rings.values()),
-        weigher=_weigher(deployment, before),
+        weigher=_weigher(deployment, classifiers, before),
+        classifiers=classifiers,
         limits=deployment.limits,
         bindings={t.name: t.binding for t in bound.targets},
         prices={n: (i, o) for n, (i, o) in prices.items() if isinstance(i, int) and isinstance(o, int)},
@@ -144,16 +149,18 @@ def _identify(deployment: Deployment, rings: Mapping[KeySet, KeyRing], before: L
     return identify_by(deployment.identity, deployment.listen, rings)
 
 
-def _weigher(deployment: Deployment, before: Live | None) -> Weigher:
+def _weigher(deployment: Deployment, classifiers: Classifiers, before: Live | None) -> Weigher:
     """What was counted and scanned stays known where it would be counted and scanned in the same way."""
     measure = _measure(deployment.tokens)
     if (
         before is not None
         and before.deployment.answer_reserve == deployment.answer_reserve
+        and before.deployment.detectors == deployment.detectors
         and before.measure == measure
+        and before.classifiers is classifiers
     ):
         return before.weigher
-    return Weigher(deployment.answer_reserve, measure)
+    return Weigher(deployment.answer_reserve, measure, classifiers=classifiers or None, engine=engine_with(deployment.detectors.rules))
 
 
 def _measure(tokens: Tokens, binding: Binding | None = None) -> Measure:

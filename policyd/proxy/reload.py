@@ -24,6 +24,8 @@ from policyd.deploy.read import read_deployment
 from policyd.deploy.restart import needs_restart
 from policyd.deploy.zone import zone_of
 from policyd.pipeline import NotReady, compile_policy
+from policyd.plugins.classifiers import Classifiers
+from policyd.proxy.classifying import classifier_findings, classifiers_of
 from policyd.proxy.live import Live, live_from
 from policyd.proxy.weigh import warm
 from policyd.text.diagnostic import Diagnostic, Severity, has_errors, in_order
@@ -75,10 +77,20 @@ def bring_up(
         unfinished = ready.unfinished and not has_errors(found)
         return NotLive(in_order((*found, *at_policy(ready.diagnostics, loaded.author))), files, unfinished)
     bound = bind(ready.program, draft, loaded.author)
-    found += (*ready.diagnostics, *bound.diagnostics)
+    found += (
+        *ready.diagnostics,
+        *bound.diagnostics,
+        *classifier_findings(ready.program, ready.compiled.matrix, draft, loaded.author),
+    )
     if loaded.deployment is None or has_errors(found):
         return NotLive(in_order(found), files)
-    live = live_from(ready, bound, loaded.deployment, files, now, in_order(found), before=before)
+    running = None if before is None else (before.deployment, before.classifiers)
+    classifiers = classifiers_of(loaded.deployment, loaded.author, running)
+    if not isinstance(classifiers, Classifiers):
+        return NotLive(in_order((*found, *classifiers)), files)
+    live = live_from(
+        ready, bound, loaded.deployment, files, now, in_order(found), classifiers=classifiers, before=before
+    )
     warm(live.read, live.deployment.tokens.tokenizer)
     return live
 

@@ -10,10 +10,11 @@ import os
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Final, TypeVar
 
-from policyd.detect.scanner import DetectorFailed, Scanner
+from policyd.detect.engine import Engine
+from policyd.detect.scanner import Beside, DetectorFailed, Scanner
 from policyd.policy.program import MAX_NUMBER
 from policyd.policy.request import EVERYTHING, expand_names
 from policyd.proxy.lanes import Lanes, Stopped, shared_lanes, until_stopped
@@ -46,7 +47,8 @@ class Weight:
 
 class Weigher:
     """Counts and scans for one sidecar. What it remembers are keyed hashes, with a key of its own. `measure` is how the
-    policy's tokens are counted, `counters` who counts instead of the vocabularies of these names."""
+    policy's tokens are counted, `counters` who counts instead of the vocabularies of these names, `engine` what finds instead of the built-in
+    detectors."""
 
     def __init__(
         self,
@@ -56,20 +58,22 @@ class Weigher:
         seconds: float = SECONDS,
         lanes: Lanes | None = None,
         counters: Mapping[str, TokenCounter] | None = None,
+        engine: Engine | None = None,
+        classifiers: Beside | None = None,
     ) -> None:
         self._lanes = shared_lanes() if lanes is None else lanes
         self._reserve = answer_reserve
         self._seconds = seconds
         self._measure = measure
-        self._scanner = Scanner(salt=os.urandom(32))
+        self._scanner = Scanner(engine, beside=classifiers, salt=os.urandom(32))
+        # A question to another process is never waited for on the event loop.
+        self._scans_inline = INLINE if classifiers is None else -1
         self._counters = dict(counters or {})
 
     async def findings(self, reading: Reading, size: int) -> frozenset[str]:
         """What the detectors find; everything where they do not finish."""
         try:
-            if size <= INLINE:
-                return expand_names(self._scan(reading, _never))
-            return expand_names(await self._run(lambda stopped: self._scan(reading, stopped), size))
+            return expand_names(await self.scanning(partial(_scan, reading), size))
         except (DetectorFailed, TimeoutError):
             return EVERYTHING
 
@@ -81,10 +85,9 @@ class Weigher:
     async def scanning(self, work: Callable[[Scanner, Stopped], T], size: int) -> T:
         """Other work with the detectors, off the event loop unless it is as small as a body of this size. Raises what the work
         raises, and TimeoutError."""
-        return await self._run(lambda stopped: work(self._scanner, stopped), size)
-
-    def _scan(self, reading: Reading, stopped: Stopped) -> frozenset[str]:
-        return self._scanner.scan(until_stopped(reading.texts, stopped))
+        if size <= self._scans_inline:
+            return work(self._scanner, _never)
+        return await self._lanes.run(lambda stopped: work(self._scanner, stopped), size, self._seconds)
 
     def _answer(self, reading: Reading) -> int:
         return self._reserve if reading.max_output is None else reading.max_output
@@ -212,6 +215,10 @@ class Weigher:
         if size <= INLINE:
             return work(_never)
         return await self._lanes.run(work, size, self._seconds)
+
+
+def _scan(reading: Reading, scanner: Scanner, stopped: Stopped) -> frozenset[str]:
+    return scanner.scan(until_stopped(reading.texts, stopped))
 
 
 def _never() -> bool:

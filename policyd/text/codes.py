@@ -100,6 +100,8 @@ _ROWS = (
     Code("PD234", _E, "fact asked for and not stated"),
     Code("PD235", _W, "word that no target states"),
     Code("PD236", _E, "no target"),
+    Code("PD237", _W, "language that is no code"),
+    Code("PD238", _E, "feature that needs what is not installed"),
     Code("PD240", _E, "level not computed once"),
     Code("PD241", _E, "bad start of a level"),
     Code("PD242", _E, "start that does not read attested features only"),
@@ -201,6 +203,9 @@ _ROWS = (
     Code("PD562", _E, "Redis reached in the clear"),
     Code("PD563", _E, "setting of a Redis that is not there"),
     Code("PD564", _W, "conversations that no level asks for"),
+    Code("PD555", _E, "classifier with a network that the policy does not know"),
+    Code("PD556", _E, "classifier with a network that a guard forbids"),
+    Code("PD557", _E, "classifier that does not start"),
     # PD6xx: caps of the compiler.
     Code("PD601", _E, "condition with too many alternatives"),
     Code("PD602", _E, "too many constants on one feature"),

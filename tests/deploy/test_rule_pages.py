@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 
-from policyd.deploy.bindings import check_bindings
+from policyd.cli.deployments import Draft, binding_findings
 from policyd.deploy.file import TABLES
 from policyd.deploy.read import read_deployment
 from policyd.resolve.load import load
@@ -40,7 +40,7 @@ def found(folder: Path, policy: str, toml: str) -> tuple[Diagnostic, ...]:
     root.write_text(f'edition 1\n{by_team}{policy}\nroute all to gpu\notherwise reject "no"\n')
     checked = load(root)
     assert checked.program is not None, [d.message for d in checked.diagnostics]
-    return check_bindings(checked.program, loaded.deployment, loaded.author)
+    return binding_findings(checked.program, Draft(loaded.deployment, loaded.author))
 
 
 def shown_place(diagnostic: Diagnostic) -> str:
@@ -52,7 +52,7 @@ def shown_place(diagnostic: Diagnostic) -> str:
     return f"{Path(name).name}:{int(line) - 1}:{column}: "
 
 
-@pytest.mark.parametrize("code", [code for code in OURS if code not in ("PD501", "PD510", "PD511", "PD561")])
+@pytest.mark.parametrize("code", [code for code in OURS if code not in ("PD501", "PD510", "PD511", "PD557", "PD561")])
 def test_a_page_rejects_and_accepts_what_it_says(code: str, tmp_path: Path) -> None:
     parts = blocks(code)
     policy = "".join(text for info, text in parts if info == "policy")

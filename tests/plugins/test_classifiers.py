@@ -124,13 +124,6 @@ def test_a_failed_place_is_the_whole_text(make: Make) -> None:
     assert list(make().places("raise")) == [Place(0, 5, name) for name in sorted(NAMES)]
 
 
-def test_a_barred_classifier_is_not_asked_and_counts_as_having_found_all(make: Make) -> None:
-    classifiers = make()
-    assert classifiers.scan(["a quiet text"], frozenset({"acme"})) == NAMES
-    assert {place.name for place in classifiers.places("quiet", frozenset({"acme"}))} == NAMES
-    assert classifiers.tallies["acme"].asked == 0
-
-
 @pytest.mark.parametrize("way", ["connect", "raw-connect"])
 def test_no_classifier_reaches_the_network(make: Make, listener: tuple[int, list[int]], way: str) -> None:
     port, came = listener
