@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from policyd.cli.other_facts import mutants_of_facts
+from policyd.cli.other_facts import mutants_of_facts, mutants_of_redactions
 from policyd.cli.output import Style
 from policyd.cli.proposed import proposed_test
 from policyd.engine.matrix import Matrix
@@ -93,7 +93,8 @@ def until_after(seconds: int) -> Until:
 
 
 def _mutated(path: str, loaded: Loaded, program: Program, most: int | None, seconds: int | None) -> Mutation:
-    mutants = (*mutants_of_facts(path, loaded), *mutants_of(program))
+    read_again = (*mutants_of_facts(path, loaded), *mutants_of_redactions(path, loaded))
+    mutants = (*read_again, *mutants_of(program))
     return mutate(program, mutants, most=most, until=never if seconds is None else until_after(seconds))
 
 

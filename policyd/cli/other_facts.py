@@ -1,8 +1,8 @@
-"""Policies in which one target says one thing of itself that is wrong.
+"""Policies in which one target says one thing of itself that is wrong, or one route redacts less.
 
 In comes the text that a policy was read from; out goes a mutant for each fact that could be another: the other location,
 another target's region or retention, `yes` for `no`. The file is changed and everything is read again, since the predicates of
-guards and assertions are settled while reading. A change that no longer reads is left out when it is tried. Numbers and sets are left alone.
+guards and assertions are settled while reading. A route's redaction loses one of its names, all of them, or `after redaction`. A change that no longer reads is left out when it is tried. Numbers and sets are left alone.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,10 +17,11 @@ from policyd.resolve.load import Loaded, load
 from policyd.resolve.reading import Held
 from policyd.syntax import nodes
 from policyd.syntax.parse import parse
+from policyd.syntax.writing import redaction_words
 from policyd.text.source import Source
 from policyd.trials.mutants import Mutant
 
-__all__ = ["mutants_of_facts"]
+__all__ = ["mutants_of_facts", "mutants_of_redactions"]
 
 _TURNED: Final = {"yes": "no", "no": "yes", "true": "false", "false": "true"}
 
@@ -38,6 +39,39 @@ def mutants_of_facts(path: str, loaded: Loaded) -> Iterator[Mutant]:
                 name = fact.name.text
                 said = f"`{name} {was}` became `{name} {now}` in target `{target.name.text}`"
                 yield Mutant(said, partial(_read, path, {**texts, source.name: changed}), value.span)
+
+
+def mutants_of_redactions(path: str, loaded: Loaded) -> Iterator[Mutant]:
+    """In written order. `restored` is left alone: no decision depends on it."""
+    texts = {source.name: source.text for source in loaded.sources}
+    for source in loaded.sources:
+        for route in _routes(source):
+            for said, now in _less(route):
+                assert route.redaction is not None  # INVARIANT: only a redaction can be less
+                at = route.redaction.span
+                changed = source.text[: at.start] + now + source.text[at.end :]
+                told = f"{said} in route `{route.name.text}`"
+                yield Mutant(told, partial(_read, path, {**texts, source.name: changed}), at)
+
+
+def _less(route: nodes.Route) -> Iterator[tuple[str, str]]:
+    """What was taken away, and the redaction without it."""
+    redaction = route.redaction
+    if redaction is None:
+        return
+    yield "the redaction was dropped", ""
+    if len(redaction.names) > 1:
+        for name in redaction.names:
+            names = tuple(n for n in redaction.names if n is not name)
+            yield f"`{name.value}` is no longer redacted", redaction_words(replace(redaction, names=names))
+    if redaction.after:
+        yield "`after redaction` was dropped", redaction_words(replace(redaction, after=False))
+
+
+def _routes(source: Source) -> tuple[nodes.Route, ...]:
+    if not source.name.endswith(".policy"):
+        return ()
+    return tuple(s for s in parse(source).module.statements if isinstance(s, nodes.Route))
 
 
 def _read(path: str, texts: Mapping[str, str]) -> Program | None:

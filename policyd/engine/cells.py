@@ -138,7 +138,9 @@ def _agree_on_task(matrix: Matrix, cell: Sequence[int], values: dict[str, Value]
         words.append(every if axis is None or at is None else axis.groups[cell[at]])
     free = [name for name in ACTING if matrix.table.of(name) is None]
     acting = bool(free) or any(values.get(name) is True for name in ACTING)
-    task, endpoint = next(agreeing(*words, acting=acting), ("", ""))
+    # The endpoint that stands for its atom stays where it can: questions are asked of that word.
+    pairs = agreeing(*words, acting=acting)
+    task, endpoint = min(pairs, key=lambda pair: pair[1] != values["endpoint"], default=("", ""))
     assert task, "INVARIANT: the cell is possible"
     values["task"], values["endpoint"] = task, endpoint
     if not task_agrees(values):

@@ -13,7 +13,7 @@ from policyd.syntax import nodes as n
 from policyd.syntax.lexing import is_bare_finding
 from policyd.syntax.literals import write_date, write_duration, write_money, write_number, write_string
 
-__all__ = ["Block", "Item", "Part", "block_of", "condition_text", "fact_texts", "parts_of", "value_text"]
+__all__ = ["Block", "Item", "Part", "block_of", "condition_text", "fact_texts", "parts_of", "redaction_words", "value_text"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +168,7 @@ def _parts(statement: n.Statement) -> list[Part]:
         case n.Limit(name, amount, unit, per, by):
             return _plain("limit", name.text, f"{value_text(amount)} {unit} per {per.text}", f"by {by.text}")
         case n.Route(name, to, redaction, when):
-            said = [] if redaction is None else _plain(_redaction(redaction))
+            said = [] if redaction is None else _plain(redaction_words(redaction))
             return [*_plain("route", name.text), _destination(to), *said, *_clause("when", when)]
         case n.Otherwise(reason_, status, holes):
             said = _plain("otherwise", f"reject {value_text(reason_)}")
@@ -243,7 +243,7 @@ def _member(member: n.Member) -> str:
     return member.target.text + ("" if member.weight is None else f" {value_text(member.weight)}")
 
 
-def _redaction(r: n.Redaction) -> str:
+def redaction_words(r: n.Redaction) -> str:
     names = ", ".join(name.value if is_bare_finding(name.value) else value_text(name) for name in r.names)
     restored = " restored" if r.restored else ""
     return f"with redact({names}){restored}{' after redaction' if r.after else ''}"

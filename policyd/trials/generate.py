@@ -12,6 +12,7 @@ from typing import Final
 from policyd.policy.decision import Decision, Plan
 from policyd.policy.program import Expectation, Program, TestCase, Value
 from policyd.policy.request import Request
+from policyd.policy.variants import plain_decision
 from policyd.proofs.case import Case
 from policyd.proofs.witness import Witness
 from policyd.trials.asking import Until, never
@@ -77,6 +78,7 @@ def missing(case: Case, words: Collection[str] = (), *, until: Until = never) ->
 
 def expected(decision: Decision) -> Expectation:
     """Exactly what was decided, with all guards that removed something."""
+    decision = plain_decision(decision)
     removed = tuple((r.target, frozenset(r.guards)) for r in decision.removed)
     if isinstance(decision, Plan):
         return Expectation(decision.targets, exact=True, via=decision.route, removed=removed)

@@ -24,6 +24,8 @@ from policyd.policy.program import (
     Route,
     Start,
 )
+from policyd.policy.redacted import as_written, seeing
+from policyd.policy.variants import plain_name
 from policyd.text.source import Span
 from policyd.trials.altered import altered
 from policyd.trials.peeled import peeled
@@ -45,7 +47,18 @@ class Mutant:
 
 
 def mutants_of(program: Program) -> Iterator[Mutant]:
-    """All of them."""
+    """All of them. What guards see after a redaction follows from what is changed, so rules are changed as written."""
+    whole = as_written(program)
+    for mutant in _mutants(whole):
+        yield mutant if whole is program else replace(mutant, build=partial(_seen, mutant.build))
+
+
+def _seen(build: Callable[[], Program | None]) -> Program | None:
+    program = build()
+    return None if program is None else seeing(program)
+
+
+def _mutants(program: Program) -> Iterator[Mutant]:
     yield from _dropped_rules(program)
     yield from _turned_guards(program)
     scopes = _scopes(program)
@@ -157,7 +170,7 @@ def _other_destinations(program: Program) -> Iterator[Mutant]:
         yield Mutant(said, build, second.span)
     for index, route in enumerate(program.routes):
         for target in route.targets if len(route.targets) > 1 else ():
-            said = f"target `{target}` was dropped from route `{route.name}`"
+            said = f"target `{plain_name(target)}` was dropped from route `{route.name}`"
             build = partial(_with_routes, program, index, (_without(route, target),))
             yield Mutant(said, build, route.span)
         for number, group in enumerate(route.groups):
@@ -169,7 +182,7 @@ def _other_destinations(program: Program) -> Iterator[Mutant]:
                     replace(group, members=members),
                     *route.groups[number + 1 :],
                 )
-                said = f"targets `{one.target}` and `{two.target}` were swapped in route `{route.name}`"
+                said = f"targets `{plain_name(one.target)}` and `{plain_name(two.target)}` were swapped in route `{route.name}`"
                 build = partial(_with_routes, program, index, (replace(route, groups=groups),))
                 yield Mutant(said, build, route.span)
 

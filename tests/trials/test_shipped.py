@@ -5,7 +5,7 @@ from typing import Final
 
 import pytest
 
-from policyd.cli.other_facts import mutants_of_facts
+from policyd.cli.other_facts import mutants_of_facts, mutants_of_redactions
 from policyd.resolve.load import load
 from policyd.trials.coverage import State, coverage_of
 from policyd.trials.mutants import mutants_of
@@ -33,7 +33,8 @@ def test_every_goal_is_covered(path: Path) -> None:
 def test_every_mistake_is_noticed(path: Path) -> None:
     loaded = load(path)
     assert loaded.program is not None
-    mutants = (*mutants_of_facts(str(path), loaded), *mutants_of(loaded.program))
+    read_again = (*mutants_of_facts(str(path), loaded), *mutants_of_redactions(str(path), loaded))
+    mutants = (*read_again, *mutants_of(loaded.program))
     mutation = mutate(loaded.program, mutants)
     assert [t.mutant.said for t in mutation.of(Fate.SURVIVED)] == []
     assert [t.mutant.said for t in mutation.of(Fate.NOT_PROVED)] == []
