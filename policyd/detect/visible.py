@@ -32,7 +32,8 @@ COMPATIBLE: Final = (
     (0x00A0, 0x0100), (0x02B0, 0x0300), (0x1D00, 0x1E00), (0x2000, 0x2600), (0x3000, 0x3001), (0x3200, 0x3400),
     (0xFB00, 0xFB07), (0xFE10, 0xFE70), (0xFF00, 0xFFF0), (0x1D400, 0x1D800), (0x1F100, 0x1F200), (0x1FBF0, 0x1FBFA),
 )  # fmt: skip
-"""The blocks in which compatibility forms of ASCII stand: full width, mathematical, circled, superscript, ligatures, spaces."""
+"""The blocks in which compatibility forms of ASCII stand: full width, mathematical, circled, superscript, ligatures, spaces.
+An ellipsis stays one character, which outlines put where they cut."""
 
 
 FEW: Final = 12
@@ -65,7 +66,7 @@ def _forms() -> dict[str, str]:
     for first, behind in COMPATIBLE:
         for character in map(chr, range(first, behind)):
             plain = unicodedata.normalize("NFKC", character)
-            if plain.isascii():
+            if plain.isascii() and plain not in {"..", "..."}:
                 table.setdefault(character, plain)
     for character in map(chr, range(0x80, sys.maxunicode + 1)):
         if character.isdecimal():

@@ -141,12 +141,35 @@ FIRST: Final = ("system", "instructions", "documents", "messages", "input", "pro
 
 
 def neighbours(body: Mapping[str, Any], sealed: frozenset[int]) -> Iterator[str]:
-    """The seams between each text that a model reads and the next."""
+    """The seams between each text that a model reads and the next, and between each and the next of the same role, where
+    others speak in between."""
     spoken: list[str] = []
+    turns: dict[str, list[tuple[int, int]]] = {}
     for key in FIRST:
-        if key in body:
-            _speak(body[key], sealed, spoken)
-    return seams(spoken, NEIGHBOUR)
+        if key not in body:
+            continue
+        value = body[key]
+        for item in value if isinstance(value, list) else (value,):
+            first = len(spoken)
+            _speak(item, sealed, spoken)
+            if isinstance(item, dict) and len(spoken) > first:
+                turns.setdefault(_role(item), []).append((first, len(spoken)))
+    yield from seams(spoken, NEIGHBOUR)
+    for spans in turns.values():
+        # A role that speaks once, or only in one stretch, has no other seams than those above.
+        if spans[-1][1] - spans[0][0] > sum(behind - first for first, behind in spans):
+            yield from _apart(spoken, spans)
+
+
+def _role(item: Mapping[str, Any]) -> str:
+    """Who speaks: items of responses have a type where messages have a role."""
+    role = item.get("role") or item.get("type")
+    return role if isinstance(role, str) else ""
+
+
+def _apart(spoken: list[str], spans: list[tuple[int, int]]) -> Iterator[str]:
+    """The seams within one role. Short texts of others in between are not in them."""
+    return seams([text for first, behind in spans for text in spoken[first:behind]], NEIGHBOUR)
 
 
 def _speak(value: object, sealed: frozenset[int], out: list[str]) -> None:

@@ -41,6 +41,11 @@ def collect_texts(
     _collect(body, sealed, out, short, 0)
     if decoded:
         out.extend(seams(list(decoded)))
+        for text in decoded:
+            found = _inner_json(text)
+            if found is not None:
+                out.append(compact(found))
+                _collect(found, frozenset(), out, short, 1)
     out.extend(outlines(body, sealed))
     # What is short shares a text, because each text costs the detectors a look-up.
     small = list(short)
