@@ -23,13 +23,14 @@ SHORTEST: Final = 8
 
 
 class Engine:
-    """Immutable after it was made. An expression is compiled when its detector is first asked: 20 MB for all of them."""
+    """Immutable after it was made. `shortest` is the fewest characters of a text that is worth a look. An expression is compiled when its detector is first asked: 20 MB for all of them."""
 
-    __slots__ = ("_always", "_automaton", "_detectors", "_exact", "_longest", "_plain", "_shapes")
+    __slots__ = ("_always", "_automaton", "_detectors", "_exact", "_longest", "_plain", "_shapes", "shortest")
 
-    def __init__(self, detectors: Iterable[Detector]) -> None:
+    def __init__(self, detectors: Iterable[Detector], *, shortest: int = SHORTEST) -> None:
         import ahocorasick_rs  # noqa: PLC0415
 
+        self.shortest = shortest
         self._detectors = tuple(detectors)
         literals = sorted({w.lower() for d in self._detectors for w in (*d.keywords, *d.exact)})
         self._automaton: Any = ahocorasick_rs.BytesAhoCorasick(

@@ -1,0 +1,146 @@
+"""The table `[detectors]`: a company's own rules, in files and inline, and the optional accelerator.
+
+In come what TOML read and the files that it names; out go `Detectors` and diagnostics. The one idea: everything is read,
+compiled and tried when the file is loaded, so that what is wrong keeps the deployment from serving, and a reload keeps
+what serves. Here is also asked whether a policy tests only such names of its own as the deployment can find.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from typing import Literal as Lit
+
+from pydantic import Field
+
+from policyd.deploy.author import Author, Pointing
+from policyd.deploy.model import Detectors
+from policyd.deploy.rules import INLINE_KEYS, RuleReader, read_rule_file
+from policyd.deploy.table import Table, Words
+from policyd.deploy.values import Surroundings, why_unread
+from policyd.detect.rules import Rule
+from policyd.policy.condition import Has, tests_of
+from policyd.policy.program import Program
+from policyd.text.diagnostic import Diagnostic, Severity
+from policyd.text.source import Span
+
+__all__ = ["DETECTOR_TABLES", "DetectorsFile", "check_custom_names", "detectors_of"]
+
+LARGEST: int = 4 << 20
+
+
+class DetectorsFile(Table):
+    rules: list[Words] = []
+    rule: list[dict[str, Any]] = Field(default=[], max_length=1000)
+    accelerator: Lit["hyperscan"] | None = None
+
+
+DETECTOR_TABLES: dict[tuple[str, ...], tuple[str, ...]] = {
+    ("detectors",): tuple(DetectorsFile.model_fields),
+    ("detectors", "rule"): INLINE_KEYS,
+}
+
+
+def detectors_of(
+    file: DetectorsFile, author: Author, surroundings: Surroundings
+) -> tuple[Detectors, tuple[Diagnostic, ...]]:
+    """The detectors, and everything that is wrong with them, in whichever file."""
+    found: list[Diagnostic] = []
+    rules: list[tuple[Rule, Span]] = []
+    for number, where in enumerate(file.rules):
+        place = author.span(("detectors", "rules", number))
+        text = _text_of(where, surroundings)
+        if isinstance(text, _Unread):
+            cure = "name a file in gitleaks' format, relative to the folder of this file"
+            found.append(
+                Diagnostic(
+                    "PD550",
+                    Severity.ERROR,
+                    f"the rules of `{where}` cannot be read: {text.why}",
+                    place,
+                    help=cure,
+                )
+            )
+            continue
+        read, told = read_rule_file(str((surroundings.folder / where).absolute()), text)
+        rules += [(rule, place) for rule in read]
+        found += told
+    reader = RuleReader(author, found)
+    inline = [
+        (("detectors", "rule", n), reader.rule(("detectors", "rule", n), t, INLINE_KEYS))
+        for n, t in enumerate(file.rule)
+    ]
+    served = reader.serving((path, rule) for path, rule in inline if rule is not None)
+    paths = {rule.id: path for path, rule in inline if rule is not None}
+    rules += [(rule, author.span((*paths[rule.id], "id"))) for rule in served]
+    found += _twice(rules)
+    if file.accelerator == "hyperscan" and find_spec("hyperscan") is None:
+        cure = "install it with `pip install policyd[hyperscan]`, or leave the key out: it makes nothing but speed"
+        said = "`detectors.accelerator`: the library `hyperscan` is not installed"
+        found.append(
+            Diagnostic("PD505", Severity.ERROR, said, author.span(("detectors", "accelerator")), help=cure)
+        )
+    return Detectors(tuple(rule for rule, _ in rules), file.accelerator), tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Unread:
+    why: str
+
+
+def _text_of(where: str, surroundings: Surroundings) -> str | _Unread:
+    try:
+        text = surroundings.read(where, "utf-8")
+    except (OSError, ValueError) as error:
+        return _Unread(why_unread(error))
+    return _Unread("it is larger than 4 MiB") if len(text) > LARGEST else text
+
+
+def _twice(rules: Iterable[tuple[Rule, Span]]) -> Iterator[Diagnostic]:
+    seen: dict[str, Rule] = {}
+    for rule, place in rules:
+        if rule.id in seen:
+            message = f"two rules have the id `{rule.id}`"
+            yield Diagnostic(
+                "PD551",
+                Severity.ERROR,
+                message,
+                place,
+                help="a finding says which rule found it: give one of them another id",
+            )
+        seen.setdefault(rule.id, rule)
+
+
+def check_custom_names(
+    program: Program, provided: frozenset[str], pointing: Pointing
+) -> Iterator[Diagnostic]:
+    """A policy may test `custom.…` only where the deployment finds it: a guard on what nothing finds never holds."""
+    told: set[str] = set()
+    for name, span in _custom_names(program):
+        if name in told or any(have == name or have.startswith(f"{name}.") for have in provided):
+            continue
+        told.add(name)
+        have = ", ".join(f"`{n}`" for n in sorted(provided)) or "none"
+        cure = f"add a rule to `[detectors]` or a classifier; the names that there are: {have}"
+        message = f"the policy asks for `{name}`, which nothing of the deployment finds"
+        yield pointing.at(
+            ("detectors",), "PD554", message, help=cure, policy=span, beside="the policy asks for it here"
+        )
+
+
+def _custom_names(program: Program) -> Iterator[tuple[str, Span | None]]:
+    conditions = [start.when for level in program.levels for start in level.starts]
+    conditions += [raised.when for level in program.levels for raised in level.raises]
+    conditions += [item.condition for item in (*program.guards, *program.denies, *program.routes)]
+    for condition in conditions:
+        for test in tests_of(condition):
+            if isinstance(test, Has) and _is_custom(test.name):
+                yield test.name, test.span
+    for target in program.targets:
+        if target.redaction is not None:
+            yield from ((name, target.span) for name in target.redaction.names if _is_custom(name))
+
+
+def _is_custom(name: str) -> bool:
+    return name == "custom" or name.startswith("custom.")

@@ -1,0 +1,280 @@
+"""Rules for detectors, as gitleaks writes them in its files and as `policyd.toml` has them inline.
+
+In: what TOML read, and where each key stands. Out: `Rule`s and everything that is wrong with them, at the line. The one
+idea: the format is gitleaks', so that a company's file serves both; what of it means nothing here (paths, commits) is told,
+and what would silently weaken a rule is refused.
+"""
+
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, cast
+from typing import Literal as Lit
+
+from policyd.deploy.author import Author
+from policyd.deploy.not_toml import not_toml
+from policyd.deploy.places import Path, locate
+from policyd.detect.rules import Allow, Rule, rule_troubles
+from policyd.policy.findings import FINDINGS
+from policyd.text.diagnostic import Diagnostic, Severity
+from policyd.text.source import Source
+
+__all__ = ["INLINE_KEYS", "RuleReader", "read_rule_file"]
+
+ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}(?:\.[A-Za-z0-9][A-Za-z0-9_-]{0,63}){0,3}")
+MOST_RULES: Final = 2_000
+
+RULE_KEYS: Final = ("id", "description", "regex", "secretGroup", "entropy", "keywords", "path", "tags", "allowlist", "allowlists",
+                    "required", "skipReport")  # fmt: skip
+INLINE_KEYS: Final = (
+    "id", "description", "regex", "secretGroup", "entropy", "keywords", "allowlists", "tags", "finding", "examples", "not_examples"
+)  # fmt: skip
+ALLOW_KEYS: Final = (
+    "description",
+    "condition",
+    "regexTarget",
+    "regexes",
+    "stopwords",
+    "paths",
+    "commits",
+    "targetRules",
+)
+FILE_KEYS: Final = ("title", "description", "minVersion", "extend", "rules", "allowlist", "allowlists")
+EXTEND_KEYS: Final = ("useDefault", "path", "url", "disabledRules")
+
+
+@dataclass(slots=True)
+class RuleReader:
+    """Reads tables one after the other and keeps what it found wrong."""
+
+    author: Author
+    found: list[Diagnostic] = field(default_factory=list)
+
+    def wrong(
+        self, path: Path, message: str, cure: str, *, code: str = "PD551", severity: Severity = Severity.ERROR
+    ) -> None:
+        self.found.append(Diagnostic(code, severity, message, self.author.span(path), help=cure))
+
+    def note(self, path: Path, message: str, cure: str) -> None:
+        self.wrong(path, message, cure, severity=Severity.NOTE)
+
+    def file(self, data: Mapping[str, Any]) -> Iterator[Rule]:
+        """The rules of a file in gitleaks' format."""
+        self._known((), data, FILE_KEYS, "a file of rules")
+        self._extend(data.get("extend", {}))
+        tables = data.get("rules", [])
+        if not isinstance(tables, list) or not all(isinstance(t, dict) for t in tables):
+            self.wrong(("rules",), "`rules` is not a list of tables", "write each rule as `[[rules]]`")
+            return
+        if not tables:
+            self.wrong(
+                (), "the file has no `[[rules]]`", "add one, or take the file out of `[detectors] rules`"
+            )
+        everywhere = tuple(self._allows(data, (), everywhere=True))
+        for number, table in enumerate(tables):
+            rule = self.rule(("rules", number), table, RULE_KEYS)
+            if rule is not None:
+                mine = (a for a, targets in everywhere if not targets or rule.id in targets)
+                yield _with(rule, mine)
+
+    def _extend(self, extend: object) -> None:
+        if not isinstance(extend, dict):
+            self.wrong(("extend",), "`extend` is not a table", "write `[extend]`")
+            return
+        self._known(("extend",), extend, EXTEND_KEYS, "`[extend]`")
+        if extend.get("useDefault"):
+            said = "policyd's own detectors take the place of gitleaks' default rules"
+            self.note(("extend", "useDefault"), said, "leave it for gitleaks; here they are always there")
+        for key in ("path", "url"):
+            if key in extend:
+                cure = "name that file in `[detectors] rules` as well"
+                self.wrong(("extend", key), f"`extend.{key}` would pull in rules from elsewhere", cure)
+        if extend.get("disabledRules"):
+            said = "`disabledRules` switches off nothing: gitleaks' default rules are not here"
+            self.wrong(
+                ("extend", "disabledRules"),
+                said,
+                "a policy that does not test a finding ignores it",
+                severity=Severity.WARNING,
+            )
+
+    def rule(self, path: Path, table: Mapping[str, Any], keys: tuple[str, ...]) -> Rule | None:
+        """One rule, or None where it cannot be understood. Whether it can serve is asked by `serving`."""
+        before = sum(d.severity is Severity.ERROR for d in self.found)
+        shown = f"the rule `{table.get('id', '')}`" if table.get("id") else "a rule"
+        self._known(path, table, keys, shown)
+        name = self._id(path, table)
+        for key in ("path", "tags", "skipReport"):
+            if key == "path" and key in table and "regex" in table:
+                said = f"`path` of {shown} is ignored: what a model is sent has no file name"
+                self.note((*path, key), said, "the rule holds for every text")
+        if "required" in table:
+            said = f"{shown} asks for other rules nearby (`required`), which is not known here: it would find too little or too much"
+            self.wrong((*path, "required"), said, "write one expression for all of it")
+        if "regex" not in table:
+            said = f"{shown} has no `regex`"
+            cure = "a rule of paths alone finds nothing here, and one that changes a default rule of gitleaks has none to change"
+            self.wrong(path, said, cure)
+        rule = Rule(
+            id=name,
+            expression=self._text(path, table, "regex"),
+            keywords=self._texts(path, table, "keywords"),
+            group=self._number(path, table, "secretGroup", whole=True),
+            entropy=self._number(path, table, "entropy", whole=False),
+            allow=tuple(a for a, _ in self._allows(table, path, everywhere=False)),
+            finding=self._finding(path, table),
+            examples=self._texts(path, table, "examples"),
+            not_examples=self._texts(path, table, "not_examples"),
+        )
+        return None if sum(d.severity is Severity.ERROR for d in self.found) > before else rule
+
+    def _id(self, path: Path, table: Mapping[str, Any]) -> str:
+        name = table.get("id")
+        if not isinstance(name, str) or not name:
+            self.wrong(
+                path, "a rule has no `id`", 'give it one: `id = "acme-key"` is found as `custom.acme-key`'
+            )
+            return ""
+        if not ID.fullmatch(name):
+            cure = "use letters, digits, `-` and `_`, in up to four parts with dots between: policies ask for `custom.ID`"
+            self.wrong((*path, "id"), f"`{name[:60]}` cannot be part of a finding's name", cure)
+        return name
+
+    def _finding(self, path: Path, table: Mapping[str, Any]) -> str | None:
+        name = table.get("finding")
+        if name is None:
+            return None
+        if not isinstance(name, str) or not any(f == name or f.startswith(f"{name}.") for f in FINDINGS):
+            said = f"`finding` is `{str(name)[:60]}`, which no detector of policyd finds"
+            self.wrong(
+                (*path, "finding"),
+                said,
+                "`policyd features` lists the names; `secret` covers all of `secret.…`",
+            )
+            return None
+        return name
+
+    def _text(self, path: Path, table: Mapping[str, Any], key: str) -> str:
+        value = table.get(key, "")
+        if not isinstance(value, str) or (key in table and not value):
+            self.wrong(
+                (*path, key),
+                f"`{key}` is not a string with something in it",
+                "write it in `'''…'''`, where a backslash is one",
+            )
+            return ""
+        return value
+
+    def _texts(self, path: Path, table: Mapping[str, Any], key: str) -> tuple[str, ...]:
+        value = table.get(key, [])
+        if not isinstance(value, list) or not all(isinstance(v, str) and v for v in value):
+            self.wrong((*path, key), f"`{key}` is not a list of strings", f'write `{key} = ["…"]`')
+            return ()
+        return tuple(value)
+
+    def _number(self, path: Path, table: Mapping[str, Any], key: str, *, whole: bool) -> Any:
+        value = table.get(key, 0)
+        fits = isinstance(value, int) or (isinstance(value, float) and not whole)
+        if not fits or isinstance(value, bool) or not 0 <= value <= (99 if whole else 8):
+            kind = "a whole number from 0 to 99" if whole else "a number of bits from 0 to 8"
+            self.wrong((*path, key), f"`{key}` is `{str(value)[:40]}`, which is not {kind}", "correct it")
+            return 0
+        return value
+
+    def _allows(
+        self, table: Mapping[str, Any], path: Path, *, everywhere: bool
+    ) -> Iterator[tuple[Allow, tuple[str, ...]]]:
+        """The allowlists of a rule or of a file, with the rules that they are for (none: all)."""
+        if "allowlist" in table and "allowlists" in table:
+            self.wrong(
+                (*path, "allowlist"),
+                "`allowlist` and `allowlists` say the same in two ways",
+                "keep `[[allowlists]]`",
+            )
+        one, several = table.get("allowlist"), table.get("allowlists", [])
+        if not isinstance(several, list) or not all(
+            isinstance(a, dict) for a in (*several, *([] if one is None else [one]))
+        ):
+            self.wrong((*path, "allowlists"), "allowlists are tables", "write `[[rules.allowlists]]`")
+            return
+        written = [((*path, "allowlists", number), allow) for number, allow in enumerate(several)]
+        if one is not None:
+            written.insert(0, ((*path, "allowlist"), one))
+        for place, allow in written:
+            yield from self._allow(place, allow, everywhere=everywhere)
+
+    def _allow(
+        self, path: Path, table: Mapping[str, Any], *, everywhere: bool
+    ) -> Iterator[tuple[Allow, tuple[str, ...]]]:
+        self._known(path, table, ALLOW_KEYS if everywhere else ALLOW_KEYS[:-1], "an allowlist")
+        condition = str(table.get("condition", "or")).lower()
+        if condition not in ("or", "||", "and", "&&"):
+            self.wrong((*path, "condition"), f"`condition` is `{condition[:40]}`", 'it is `"OR"` or `"AND"`')
+        target = str(table.get("regexTarget", "secret")).lower()
+        if target not in ("", "secret", "match", "line"):
+            self.wrong(
+                (*path, "regexTarget"),
+                f"`regexTarget` is `{target[:40]}`",
+                'it is `"secret"`, `"match"` or `"line"`',
+            )
+        both = condition in ("and", "&&")
+        elsewhere = [key for key in ("paths", "commits") if table.get(key)]
+        expressions, stopwords = self._texts(path, table, "regexes"), self._texts(path, table, "stopwords")
+        if elsewhere:
+            said = (
+                f"`{elsewhere[0]}` of an allowlist is ignored: what a model is sent has no files and commits"
+            )
+            so = "with `AND` the allowlist never holds" if both else "the rest of the allowlist holds"
+            self.note((*path, elsewhere[0]), said, so)
+        elif not expressions and not stopwords:
+            self.wrong(path, "an allowlist has neither `regexes` nor `stopwords`", "add one, or remove it")
+        if (expressions or stopwords) and not (both and elsewhere):
+            kind = cast(Lit["secret", "match", "line"], target if target in ("match", "line") else "secret")
+            yield Allow(expressions, stopwords, kind, both), self._texts(path, table, "targetRules")
+
+    def _known(self, path: Path, table: Mapping[str, Any], keys: Iterable[str], what: str) -> None:
+        for key in table:
+            if key not in keys:
+                self.wrong(
+                    (*path, key),
+                    f"`{key}` is not a key of {what}",
+                    f"it has {', '.join(f'`{k}`' for k in keys)}",
+                )
+
+    def serving(self, rules: Iterable[tuple[Path, Rule]]) -> Iterator[Rule]:
+        """The rules that can serve; what is wrong with the others is told."""
+        for path, rule in rules:
+            troubles = list(rule_troubles(rule))
+            for trouble in troubles:
+                code = "PD552" if trouble.kind == "expression" else "PD553"
+                message = f"the rule `{rule.id}`: {trouble.message}"
+                self.wrong((*path, *trouble.key), message, trouble.cure, code=code)
+            if not troubles:
+                yield rule
+
+
+def _with(rule: Rule, allows: Iterable[Allow]) -> Rule:
+    return Rule(
+        rule.id, rule.expression, rule.keywords, rule.group, rule.entropy, (*rule.allow, *allows),
+        rule.finding, rule.examples, rule.not_examples,
+    )  # fmt: skip
+
+
+def read_rule_file(name: str, text: str) -> tuple[tuple[Rule, ...], tuple[Diagnostic, ...]]:
+    """The rules of a file that can serve, and everything that is to be told of it. `name` is its path."""
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        found = not_toml(Source(name, text), str(error))
+        return (), (Diagnostic("PD550", Severity.ERROR, found.message, found.span, help=found.help),)
+    reader = RuleReader(Author(name, text, locate(text), {}))
+    rules = list(reader.file(data))
+    if len(rules) > MOST_RULES:
+        reader.wrong(
+            (), f"the file has {len(rules)} rules, and {MOST_RULES} are the most", "split what is asked of it"
+        )
+        return (), tuple(reader.found)
+    places = {str(t.get("id")): ("rules", n) for n, t in enumerate(data["rules"]) if isinstance(t, dict)}
+    served = tuple(reader.serving((places[rule.id], rule) for rule in rules))
+    return served, tuple(reader.found)
