@@ -223,17 +223,21 @@ class Turn:
         return out
 
     async def _reached(self, values: Mapping[str, Value]) -> None:
-        remembers, store = self._remembers, self._of.store
+        remembers = self._remembers
         self._names = remembers.reached(values)
-        names = self._names
-        if not self._linked and any(found.is_open for _, found in self._found):
-            # What is not known for a moment makes this request strict, and not its conversation for a day: the store still
-            # knows it, or will. (What is continued by other keys has to be counted in.)
-            names = remembers.reached({**values, **remembers.seen(self._found, believing=True)})
+        names = self._lasting(values, self._names)
         known = {key: found for key, found in self._found if not found.is_open}
         keys = [key for key in self._keys if not self._says(known.get(key), key, names)]
         if keys:
-            await store.join(keys, names, remembers.kept)
+            await self._of.store.join(keys, names, remembers.kept)
+
+    def _lasting(self, values: Mapping[str, Value], names: Names) -> Names:
+        """What stays with the keys of the request itself. What is not known for a moment makes this request strict, and its
+        answers, but not its conversation for a day: the store still knows that, or will. (Where it is continued by other keys
+        too, what they stand for has to be counted in.)"""
+        if self._linked or not any(found.is_open for _, found in self._found):
+            return names
+        return self._remembers.reached({**values, **self._remembers.seen(self._found, believing=True)})
 
     def _says(self, found: Found | None, key: bytes, names: Names) -> bool:
         """Whether the store says so much already, or need not be told. A new conversation at the lowest values is none."""
@@ -255,13 +259,14 @@ class Turn:
 
     async def _finish(self) -> None:
         """The scan after forwarding. Whatever becomes of it, the mark is taken away, and what failed is the highest."""
-        names = self._remembers.everything
-        scan = self._scan
+        remembers, of, scan = self._remembers, self._of, self._scan
+        names = lasting = remembers.everything
         assert scan is not None  # INVARIANT: only what lacks something is started
-        of = self._of
         try:
             async with asyncio.timeout(SCAN_SECONDS):
-                names = self._remembers.reached(await scan())
+                values = await scan()
+            names = remembers.reached(values)
+            lasting = self._lasting(values, names)
             of.scanned += 1
         except asyncio.CancelledError:
             of.failed += 1
@@ -271,7 +276,10 @@ class Turn:
         finally:
             of.held -= self._size
             self._names, self._scan = names, None
-            await of.store.finish(self._all, self._token, names, self._remembers.kept)
+            if names is not lasting:
+                answers = [key for key in self._all if key not in self._keys]
+                await of.store.join(answers, names, remembers.kept)
+            await of.store.finish(self._all, self._token, lasting, remembers.kept)
 
 
 def _store_of(settings: Settings) -> Store:
