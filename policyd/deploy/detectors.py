@@ -8,7 +8,6 @@ what serves. Here is also asked whether a policy tests only such names of its ow
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 from typing import Literal as Lit
 
@@ -31,7 +30,7 @@ LARGEST: int = 4 << 20
 
 
 class DetectorsFile(Table):
-    rules: list[Words] = []
+    rules: list[Words] = Field(default=[])
     rule: list[dict[str, Any]] = Field(default=[], max_length=1000)
     accelerator: Lit["hyperscan"] | None = None
 
@@ -132,7 +131,9 @@ def check_custom_names(
 def _custom_names(program: Program) -> Iterator[tuple[str, Span | None]]:
     conditions = [start.when for level in program.levels for start in level.starts]
     conditions += [raised.when for level in program.levels for raised in level.raises]
-    conditions += [item.condition for item in (*program.guards, *program.denies, *program.routes)]
+    conditions += [guard.condition for guard in program.guards]
+    conditions += [deny.condition for deny in program.denies]
+    conditions += [route.condition for route in program.routes]
     for condition in conditions:
         for test in tests_of(condition):
             if isinstance(test, Has) and _is_custom(test.name):

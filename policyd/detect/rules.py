@@ -87,7 +87,7 @@ class Trouble:
 @lru_cache(maxsize=4096)
 def expression_of(text: str) -> Any:
     """The compiled expression. Raises `re2.error`."""
-    import re2  # noqa: PLC0415
+    import re2  # type: ignore[import-untyped]  # noqa: PLC0415
 
     options = re2.Options()
     options.log_errors = False
@@ -97,7 +97,7 @@ def expression_of(text: str) -> Any:
 
 def expression_trouble(text: str, *, may_be_empty: bool = False) -> tuple[str, str] | None:
     """What is wrong with an expression, and the cure; nothing where it can serve."""
-    import re2  # type: ignore[import-untyped]  # noqa: PLC0415
+    import re2  # noqa: PLC0415
 
     if len(text) > LONGEST:
         return f"it has {len(text)} characters, and {LONGEST} are the most", "make several rules of it"
