@@ -5,6 +5,7 @@ its domain. A feature whose source cannot exist would be unknown for ever, and t
 """
 
 from collections.abc import Iterable
+from importlib.util import find_spec
 from typing import Final, assert_never
 
 from policyd.deploy.author import Pointing
@@ -20,6 +21,7 @@ from policyd.deploy.model import (
     OneIdentity,
     SeveralIdentities,
 )
+from policyd.policy.condition import features_of
 from policyd.policy.program import Feature, NumberDomain, Program
 from policyd.policy.request import Inadmissible, admit_value
 from policyd.text.diagnostic import Diagnostic, Severity
@@ -29,7 +31,28 @@ __all__ = ["check_features"]
 _READ: Final = "the policy reads it here"
 
 
-def check_features(program: Program, deployment: Deployment, pointing: Pointing) -> Iterable[Diagnostic]:
+def _can_tell_languages() -> bool:
+    return find_spec("py3langid") is not None
+
+
+def _read_by(program: Program) -> frozenset[str]:
+    """The features that the policy's rules read."""
+    conditions = (
+        *(line.when for level in program.levels for line in (*level.starts, *level.raises)),
+        *(rule.condition for rule in (*program.guards, *program.denies, *program.routes)),
+    )
+    split = {group.by for route in program.routes for group in route.groups if group.by is not None}
+    return frozenset(split).union(*(features_of(condition) for condition in conditions))
+
+
+def check_features(
+    program: Program, deployment: Deployment, pointing: Pointing, *, languages: bool | None = None
+) -> Iterable[Diagnostic]:
+    """`languages`: whether what tells languages is installed; None to look."""
+    if "language" in _read_by(program) and not (_can_tell_languages() if languages is None else languages):
+        message = "the policy reads `language`, and what tells languages is not installed"
+        cure = "pip install 'policyd[language]', here and wherever the policy is served"
+        yield pointing.at(("policy",), "PD238", message, help=cure)
     given = dict(deployment.features)
     claims = _claims(deployment)
     read: set[str] = set()

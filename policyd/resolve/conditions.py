@@ -284,7 +284,7 @@ class Conditions:
                 return self._in_range(node, subject, domain)
             case nodes.StartsWith(), StringDomain():
                 assert isinstance(subject, Feature)
-                text = string_value(subject, node.prefix, node.span, self._report)
+                text = string_value(subject, node.prefix, node.span, self._report, whole=False)
                 self._tests += 1
                 return (
                     None if text is None else (Prefix(subject.name, text, node.span) if text else Const(True))

@@ -5,6 +5,7 @@ import unicodedata
 from typing import Final, assert_never
 
 from policyd.policy.findings import FINDINGS, is_finding
+from policyd.policy.languages import LANGUAGES, code_of
 from policyd.policy.program import (
     BoolDomain,
     Domain,
@@ -170,8 +171,10 @@ def _wrong_words(name: str, domain: Domain | Level, literal: Literal) -> tuple[s
             return f"{kind}, and this is {kind_of(literal)}", None
 
 
-def string_value(feature: Feature, literal: Literal, use: Span, report: Report) -> str | None:
-    """A string feature's value, NFC, or None (and said)."""
+def string_value(
+    feature: Feature, literal: Literal, use: Span, report: Report, *, whole: bool = True
+) -> str | None:
+    """A string feature's value, NFC, or None (and said). `whole`: not only how it begins."""
     if not isinstance(literal, Text):
         _wrong(feature.name, feature.domain, literal, use, report)
         return None
@@ -181,7 +184,22 @@ def string_value(feature: Feature, literal: Literal, use: Span, report: Report) 
             "PD225", literal.span, f"a string has at most {LONGEST_STRING} characters, and this {len(text)}"
         )
         return None
+    if whole and text and feature.name == "language" and feature.where.kind == "builtin":
+        _known_language(text, literal, report)
     return text
+
+
+def _known_language(text: str, literal: Literal, report: Report) -> None:
+    if text in LANGUAGES:
+        return
+    meant = code_of(text)
+    report.add(
+        "PD237",
+        literal.span,
+        f"`language` is never `{shown(text)}`: it is a code such as `es`",
+        help=f'write "{meant}"' if meant else "docs/features.md lists the codes",
+        subject=text,
+    )
 
 
 def dotted_name(feature: Feature, literal: Literal, use: Span, report: Report) -> str | None:
