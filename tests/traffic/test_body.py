@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policyd.traffic.body import DEEPEST, Body, read_body
+from policyd.traffic.body import DEEPEST, Body, count_keys, read_body
 from policyd.traffic.refused import CallerFault, Refused
 from policyd.traffic.rewrite import with_model
 
@@ -234,3 +234,27 @@ def test_control_characters_of_a_key_are_escaped_in_the_message() -> None:
     assert isinstance(refused, Refused)
     assert "\\u001b[31m\\u0060" in refused.message
     assert "\x1b" not in refused.message
+
+
+AWKWARD = st.text(alphabet='\\":{}[],a', max_size=12)
+
+
+@given(
+    st.recursive(AWKWARD, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(AWKWARD, inner, max_size=3), max_leaves=8),
+    st.integers(1, 9),
+    st.booleans(),
+)  # fmt: skip
+def test_keys_are_counted_alike_in_pieces_of_any_size(value: object, piece: int, spaced: bool) -> None:
+    def keys(item: object) -> int:
+        if isinstance(item, dict):
+            return len(item) + sum(map(keys, item.values()))
+        return sum(map(keys, item)) if isinstance(item, list) else 0
+
+    text = json.dumps(value, separators=(" , ", " : ") if spaced else (",", ":")).encode()
+    assert count_keys(text, piece) == count_keys(text) == keys(value)
+
+
+def test_a_run_of_backslashes_longer_than_a_piece_is_whole() -> None:
+    for slashes in range(2, 40):
+        text = json.dumps({"\\" * slashes: 1, "\\": ":\\", '\\":': 2}).encode()
+        assert [count_keys(text, piece) for piece in (1, 2, 3, 7, 64)] == [3] * 5
