@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import orjson
 
-__all__ = ["NEIGHBOUR", "compact", "neighbours", "number_row", "outlines", "seams"]
+__all__ = ["FIRST", "NEIGHBOUR", "SPOKEN", "compact", "neighbours", "number_row", "outlines", "seams"]
 
 SEAM: Final = 512
 """Characters on each side of the border between two parts of a list that are scanned once more, joined."""
