@@ -28,7 +28,7 @@ def finding(value: Any) -> str:
     return value
 
 
-def options(value: Any) -> dict[str, Any]:
+def plain_table(value: Any) -> dict[str, Any]:
     """Any table: what it means is the classifier's affair."""
     if not isinstance(value, dict) or not _plain(value):
         raise PydanticCustomError(
@@ -55,7 +55,7 @@ class ClassifierFile(Table):
     memory: Annotated[int, PlainValidator(values.size)] | None = None
     network: Words | None = None
     isolation: Lit["any", "kernel"] = "any"
-    options: Annotated[dict[str, Any], PlainValidator(options)] = {}
+    options: Annotated[dict[str, Any], PlainValidator(plain_table)] = {}
 
 
 def classifier_of(name: str, file: ClassifierFile) -> Classifier:

@@ -88,6 +88,7 @@ POLICY_LOADED: Final = Instrument("policyd.policy.loaded.timestamp", "gauge", "s
 CONVERSATIONS: Final = Instrument("policyd.conversations", "gauge", "{entry}", (), "conversations and answers that this process remembers")  # fmt: skip
 CONVERSATION_EVENTS: Final = Instrument("policyd.conversation.events", "counter", "{event}", ("policyd.event",), "what became of them: `waited` for a scan, `waited_out` in vain, `unknown` and so at the highest level, `evicted` before their time, `scanned` after forwarding or `scan_failed`, `store_failed`")  # fmt: skip
 CONVERSATION_STORE: Final = Instrument("policyd.conversation.store.failing", "gauge", "1", (), "1 while the Redis that several sidecars share does not answer")  # fmt: skip
+CLASSIFIERS: Final = Instrument("policyd.classifier.questions", "counter", "{question}", ("policyd.classifier", "policyd.result"), "questions to a company's own classifiers: `answered`, or why not: `timeout`, `ended`, `error`, `undeclared`, `busy`, `down`, `garbled`")  # fmt: skip
 DRAINING: Final = Instrument("policyd.draining", "gauge", "1", (), "1 while the sidecar stops")
 SPANS: Final = Instrument("policyd.telemetry.spans", "counter", "{span}", ("policyd.result",), "spans that were `sent`, or lost: `dropped` because too many waited, or `failed` with their push")  # fmt: skip
 PUSHES: Final = Instrument("policyd.telemetry.pushes", "counter", "{push}", ("policyd.signal", "policyd.result"), "pushes to the collector: `good` or `failed`")  # fmt: skip
@@ -100,6 +101,6 @@ INSTRUMENTS: Final = (
     TOKENS_COMPARED, TOKENS_BEYOND, BYTES, DURATION,
     DECISION, OVERHEAD, TARGET_IN_FLIGHT, TARGET_CONNECTIONS, TARGET_WAITING, TARGET_FIRST_BYTE, TARGET_OUT, BREAKERS, CONNECTIONS,
     BODIES, LOG_LINES, LOG_WAITING, LOG_FAILING, RELOADS, RELOAD_FAILING, POLICY, POLICY_LOADED, CONVERSATIONS, CONVERSATION_EVENTS, CONVERSATION_STORE,
-    DRAINING, SPANS, PUSHES,
+    CLASSIFIERS, DRAINING, SPANS, PUSHES,
     MEMORY, CPU, DESCRIPTORS,
 )  # fmt: skip

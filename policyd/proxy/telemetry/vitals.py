@@ -58,6 +58,7 @@ def vitals(of_what: Vitals) -> tuple[Family, ...]:
         family(of.POLICY, [((live.ready.digest, __version__), 1)]),
         _one(of.POLICY_LOADED, live.loaded_at),
         *_of_conversations(of_what.conversations()),
+        family(of.CLASSIFIERS, _of_classifiers(live)),
         _one(of.DRAINING, of_what.draining()),
         _one(of.CPU, time.process_time()),
         *_of_the_process(),
@@ -108,6 +109,15 @@ def _of_conversations(state: ConversationsState) -> tuple[Family, ...]:
         family(of.CONVERSATION_EVENTS, [((name,), count) for name, count in events.items()]),
         _one(of.CONVERSATION_STORE, state.store.failing is not None),
     )
+
+
+def _of_classifiers(live: Live) -> list[tuple[Labels, float]]:
+    found: list[tuple[Labels, float]] = []
+    for name, tally in live.classifiers.tallies.items():
+        failed = dict(tally.failed)
+        found.append(((name, "answered"), tally.asked - sum(failed.values())))
+        found += [((name, word), count) for word, count in sorted(failed.items())]
+    return found
 
 
 def _of_the_process() -> tuple[Family, ...]:

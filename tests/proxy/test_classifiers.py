@@ -1,0 +1,117 @@
+"""A company's own classifier in a sidecar: its findings decide, and its failure counts as all of them."""
+
+import asyncio
+import json
+from pathlib import Path
+from time import time
+
+import pytest
+
+from policyd.proxy.live import Live
+from policyd.proxy.reload import NotLive, bring_up
+from tests.plugins.package import installed
+from tests.proxy.bench import CHAT, LOOPBACK, POLICY, deployment_text, post, three
+from tests.upstream.scripted import run, until
+
+GUARDED = POLICY.replace('contains any { "secret",', 'contains any { "custom.acme", "secret",')
+DECLARED = '[classifiers.acme]\nfindings = ["custom.acme"]\ntimeout = "20s"\n'
+URLS = {"home": "http://127.0.0.1:9", "cloud": "http://127.0.0.1:10", "spare": "http://127.0.0.1:11"}
+CHATS = "/v1/chat/completions"
+
+
+@pytest.fixture(autouse=True)
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "site"
+    folder.mkdir()
+    monkeypatch.setenv("PYTHONPATH", str(installed(folder)))
+
+
+def saying(text: str) -> bytes:
+    return post(CHATS, json.dumps({"model": "m", "messages": [{"role": "user", "content": text}]}).encode())
+
+
+def test_what_it_finds_stays_home_and_the_rest_does_not(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with three(tmp_path, policy=GUARDED, extra=DECLARED) as running:
+            plain = await running.ask(post(CHATS, CHAT))
+            assert plain.headers[b"x-policyd-target"] == b"cloud"
+            found = await running.ask(saying("about codename nothing else"))
+            assert found.headers[b"x-policyd-target"] == b"home"
+            metrics = (await running.admin("/metrics")).body.decode()
+            assert (
+                'policyd_classifier_questions_total{policyd_classifier="acme",policyd_result="answered"}'
+                in metrics
+            )
+
+    run(test())
+
+
+@pytest.mark.parametrize("text", ["die", "raise", "undeclared", "outside"])
+def test_what_it_does_not_answer_stays_home(tmp_path: Path, text: str) -> None:
+    async def test() -> None:
+        async with three(tmp_path, policy=GUARDED, extra=DECLARED) as running:
+            answer = await running.ask(saying(f"{text} and some words more, as long as a text of its own"))
+            assert answer.headers[b"x-policyd-target"] == b"home"
+
+    run(test())
+
+
+def test_others_are_answered_while_it_hangs(tmp_path: Path) -> None:
+    """It is asked in a thread: the event loop has nothing to wait for."""
+
+    async def test() -> None:
+        async with three(tmp_path, policy=GUARDED, extra=DECLARED.replace("20s", "500ms")) as running:
+            slow = asyncio.create_task(
+                running.ask(saying("hang and some words more, as long as a text of its own"))
+            )
+            alive = await running.ask(b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+            assert alive.status == 200 and not slow.done()
+            assert (await slow).headers[b"x-policyd-target"] == b"home"
+
+    run(test())
+
+
+def test_a_reload_starts_another_one_and_a_bad_one_changes_nothing(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with three(tmp_path, policy=GUARDED, extra=DECLARED) as running:
+            toml = running.deployment.read_text()
+            running.deployment.write_text(toml.replace("[classifiers.acme]\n", '[classifiers.acme]\nentry_point = "broken"\n'))
+            await until(lambda: running.serving.reloader.state.failures == 1)
+            assert [d.code for d in running.serving.reloader.state.failed] == ["PD557"]
+            found = await running.ask(saying("a codename"))
+            assert found.headers[b"x-policyd-target"] == b"home"
+            running.deployment.write_text(
+                toml.replace("[classifiers.acme]\n", '[classifiers.acme]\noptions = { word = "nandu" }\n')
+            )
+            await until(lambda: running.serving.reloader.state.reloads == 1)
+            assert (await running.ask(saying("a nandu"))).headers[b"x-policyd-target"] == b"home"
+            assert (await running.ask(saying("a codename"))).headers[b"x-policyd-target"] == b"cloud"
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    ("declared", "code"),
+    [
+        (DECLARED + 'entry_point = "nobody"\n', "PD557"),
+        (DECLARED + 'network = "nowhere"\n', "PD555"),
+        (DECLARED + 'network = "cloud"\n', "PD556"),
+        (DECLARED.replace("custom.acme", "customs"), "PD505"),
+    ],
+)
+def test_what_cannot_be_is_not_served(tmp_path: Path, declared: str, code: str) -> None:
+    (tmp_path / "sidecar.policy").write_text(GUARDED)
+    toml = tmp_path / "policyd.toml"
+    toml.write_text(deployment_text(URLS, LOOPBACK, declared, {}))
+    live = bring_up(toml, {}, time())
+    assert isinstance(live, NotLive)
+    assert [d.code for d in live.diagnostics if d.severity == "error"] == [code]
+
+
+def test_a_network_on_a_machine_that_every_guard_allows_is_let_be(tmp_path: Path) -> None:
+    (tmp_path / "sidecar.policy").write_text(GUARDED)
+    toml = tmp_path / "policyd.toml"
+    toml.write_text(deployment_text(URLS, LOOPBACK, DECLARED + 'network = "home"\n', {}))
+    live = bring_up(toml, {}, time())
+    assert isinstance(live, Live)
+    live.classifiers.close()
