@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import Final, TypeVar
 
+from policyd.detect.builtin import DETECTORS
 from policyd.detect.engine import Engine
 from policyd.detect.scanner import Beside, DetectorFailed, Scanner
 from policyd.policy.program import MAX_NUMBER
@@ -65,6 +66,7 @@ class Weigher:
         self._reserve = answer_reserve
         self._seconds = seconds
         self._measure = measure
+        self.prefilter = None if engine is None else engine.prefilter
         self._scanner = Scanner(engine, beside=classifiers, salt=os.urandom(32))
         # A question to another process is never waited for on the event loop.
         self._scans_inline = INLINE if classifiers is None else -1
@@ -256,6 +258,9 @@ def settled(low: int, high: int, marks: tuple[int, ...]) -> bool:
     return bisect_right(marks, low) == bisect_right(marks, high)
 
 
+_SAMPLE: Final = "a text that is long enough to be looked at, with a number or two: 10 and 4111"
+
+
 def warm(features: frozenset[str], vocabulary: str = AS_COUNTED.vocabulary) -> None:
     """Loads what these features need (a vocabulary, automata): most of a second that no request should wait for."""
     if features & {"tokens", "context_needed"}:
@@ -263,4 +268,7 @@ def warm(features: frozenset[str], vocabulary: str = AS_COUNTED.vocabulary) -> N
     if "language" in features:
         load_languages()
     if "findings" in features:
-        Scanner().scan(("a text that is long enough to be looked at",))
+        Scanner().scan((_SAMPLE,))
+        for detector in DETECTORS:
+            # Each makes its expressions when it is first asked, which a scan does only where a text may hold something.
+            list(detector.find(_SAMPLE.encode()))
