@@ -26,6 +26,9 @@ REACH: Final = 80
 CLOSE: Final = 32
 """Bytes between a word and the number behind it where the word must stand directly before."""
 
+MOST_WORDS: Final = 20_000
+"""Words in one text around which numbers are looked for; with more, words are looked for around each number."""
+
 LONGEST: Final = 48
 """Bytes of the longest form."""
 
@@ -98,19 +101,29 @@ def _letter(letter: str) -> bytes:
     return b"(?:" + b"|".join(re.escape(w.encode()) for w in sorted(written)) + b")"
 
 
-def _word(word: str) -> bytes:
-    """The word with something before it that is no letter; or, as in `customerCpf`, a small letter before its capital."""
-    spelling = spelled(word)
-    if not word[0].isascii() or not word[0].isalpha():
-        return spelling
-    camel = b"[a-z](?-i:" + word[0].upper().encode() + b")" + spelled(word[1:])
-    return rb"(?:\b|_)" + spelling + b"|" + camel
+def _any_of(words: list[bytes]) -> bytes:
+    return b"(?:" + b"|".join(words) + b")"
+
+
+def _plain_words(words: list[str]) -> bytes:
+    """Any of the words, with something before it that is no letter. What stands before is said once for all words, which is
+    what keeps the automaton small: said for each, it outgrows its memory and is a thousand times as slow."""
+    ascii_first = [spelled(word) for word in words if word[0].isascii()]
+    others = [spelled(word) for word in words if not word[0].isascii()]
+    return rb"(?i)(?:\b|_)" + _any_of(ascii_first) + b"".join(b"|" + other for other in others)
+
+
+def _camel_words(words: list[str]) -> bytes:
+    """Those that a program writes as `customerCpf`: a small letter, and the word with its capital."""
+    return b"[a-z]" + _any_of(
+        [word.capitalize().encode() for word in words if word.isascii() and word.isalpha()]
+    )
 
 
 class _Words:
     """The words of many kinds: where they stand, and whose they are."""
 
-    __slots__ = ("_expression", "_kinds")
+    __slots__ = ("_expressions", "_kinds")
 
     def __init__(self, kinds: tuple[Kind, ...]) -> None:
         ready = {kind: _ready(kind) for kind in kinds}
@@ -121,19 +134,18 @@ class _Words:
             owners = tuple(ready[kind] for kind in kinds if word in kind.words)
             self._kinds[key] = tuple(dict.fromkeys((*self._kinds.get(key, ()), *owners)))
         longest_first = sorted(words, key=lambda w: (-len(w), w))
-        self._expression = compiled(b"(?i)" + b"|".join(_word(word) for word in longest_first))
+        self._expressions = tuple(compiled(e(longest_first)) for e in (_plain_words, _camel_words))
 
     def matches(self, data: bytes) -> Iterator[tuple[int, int, str]]:
         """Each word's bounds and key. No letter stands directly behind a word, unless it is a long one (a compound, a plural)."""
-        for match in self._expression.finditer(data):
-            start, end = match.span()
-            behind = data[end : end + 1]
-            if behind.isalpha() and end - start < 6 and not behind.isupper():
-                continue
-            key = folded(data[start:end].decode("utf-8", "replace"))
-            while key and key not in self._kinds:
-                key = key[1:]
-            yield start, end, key
+        for expression in self._expressions:
+            for match in expression.finditer(data):
+                start, end = match.span()
+                behind = data[end : end + 1]
+                if behind.isalpha() and end - start < 6 and not behind.isupper():
+                    continue
+                key = folded(data[start:end].decode("utf-8", "replace"))
+                yield start, end, key if key in self._kinds else key[1:]
 
     def of(self, key: str) -> tuple[_Ready, ...]:
         return self._kinds.get(key, ())
@@ -156,8 +168,8 @@ def worded(kinds: tuple[Kind, ...], *, digits: int, keywords: tuple[str, ...] = 
 
 def _by_word(words: _Words, data: bytes) -> Iterator[Hit]:
     """Few words: numbers are looked for around each. Many words: the words around each number are."""
-    places = list(islice(words.matches(data), MOST_CANDIDATES + 1))
-    if len(places) > MOST_CANDIDATES:
+    places = list(islice(words.matches(data), MOST_WORDS + 1))
+    if len(places) > MOST_WORDS:
         for ready in words.all():
             yield from _by_number(words, ready, data)
         return
