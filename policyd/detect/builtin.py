@@ -3,8 +3,9 @@
 from functools import lru_cache
 from typing import Final
 
+from policyd.detect.accelerator import accelerate
 from policyd.detect.detector import Detector
-from policyd.detect.engine import Engine
+from policyd.detect.engine import SHORTEST, Engine
 from policyd.detect.labelled import LABELLED
 from policyd.detect.pattern import detector_of
 from policyd.detect.patterns import PATTERNS
@@ -27,6 +28,11 @@ def built_in() -> Engine:
 
 
 @lru_cache(maxsize=2)
-def engine_with(rules: tuple[Rule, ...]) -> Engine | None:
-    """The engine of these and of a company's rules, of which nothing is wrong; None without any, for the shared one."""
-    return Engine((*DETECTORS, *map(detector_of_rule, rules)), shortest=1) if rules else None
+def engine_with(rules: tuple[Rule, ...], accelerator: str | None = None) -> Engine | None:
+    """The engine of these and of a company's rules, of which nothing is wrong, accelerated where it is wished and possible;
+    None where it would be the shared one."""
+    if not rules and accelerator is None:
+        return None
+    detectors = (*DETECTORS, *map(detector_of_rule, rules))
+    prefilter = None if accelerator is None else accelerate(detectors)
+    return Engine(detectors, shortest=1 if rules else SHORTEST, prefilter=prefilter)

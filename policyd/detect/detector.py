@@ -30,7 +30,8 @@ class Hit(NamedTuple):
 class Detector:
     """Finds `names` in UTF-8 bytes. It is asked only where one of `keywords` (ASCII, case ignored) or of `exact` (as it is
     written) occurs, always where it has neither; where there are at least so many ASCII `digits`; and where the expression
-    `shape` matches (none: always). `find` is linear in the text; it may report one thing twice."""
+    `shape` matches (none: always). `find` is linear in the text; it may report one thing twice. `expression`: where this
+    does not match (over bytes, or with `unicode` over characters), nothing is found; for what asks all expressions at once."""
 
     names: frozenset[str]
     find: Callable[[bytes], Iterator[Hit]]
@@ -38,6 +39,8 @@ class Detector:
     digits: int = 0
     shape: str | None = None
     exact: tuple[str, ...] = ()
+    expression: str | None = None
+    unicode: bool = False
 
 
 def compiled(expression: str | bytes) -> Any:

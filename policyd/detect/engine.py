@@ -7,11 +7,11 @@ Threads: an `Engine` may be used from several at once; both passes let other thr
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from policyd.detect.detector import Detector, Hit, compiled
 
-__all__ = ["SHORTEST", "Engine"]
+__all__ = ["SHORTEST", "Engine", "Prefilter"]
 
 CHUNK: Final = 1 << 18
 """Bytes that the automaton is given at once: it returns all its matches as a list."""
@@ -22,15 +22,40 @@ SHORTEST: Final = 8
 """A shorter text holds nothing that any detector knows."""
 
 
+class Prefilter(Protocol):
+    """Says of the detectors with the numbers `covered` which could find anything. It may name too many, never too few.
+    `tried` is how many it could have covered."""
+
+    @property
+    def covered(self) -> frozenset[int]: ...
+    @property
+    def tried(self) -> int: ...
+    def possible(self, data: bytes) -> set[int]: ...
+
+
 class Engine:
-    """Immutable after it was made. `shortest` is the fewest characters of a text that is worth a look. An expression is compiled when its detector is first asked: 20 MB for all of them."""
+    """Immutable after it was made. `shortest` is the fewest characters of a text that is worth a look; `prefilter` is asked once
+    for all the detectors that it covers. An expression is compiled when its detector is first asked: 20 MB for all."""
 
-    __slots__ = ("_always", "_automaton", "_detectors", "_exact", "_longest", "_plain", "_shapes", "shortest")
+    __slots__ = (
+        "_always",
+        "_automaton",
+        "_detectors",
+        "_exact",
+        "_longest",
+        "_plain",
+        "_shapes",
+        "prefilter",
+        "shortest",
+    )
 
-    def __init__(self, detectors: Iterable[Detector], *, shortest: int = SHORTEST) -> None:
+    def __init__(
+        self, detectors: Iterable[Detector], *, shortest: int = SHORTEST, prefilter: Prefilter | None = None
+    ) -> None:
         import ahocorasick_rs  # noqa: PLC0415
 
         self.shortest = shortest
+        self.prefilter = prefilter
         self._detectors = tuple(detectors)
         literals = sorted({w.lower() for d in self._detectors for w in (*d.keywords, *d.exact)})
         self._automaton: Any = ahocorasick_rs.BytesAhoCorasick(
@@ -76,6 +101,8 @@ class Engine:
     def _asked(self, data: bytes) -> Iterator[Detector]:
         """The detectors that could find anything, in their order."""
         possible = self._by_literals(data)
+        if self.prefilter is not None and not possible.isdisjoint(self.prefilter.covered):
+            possible &= self.prefilter.possible(data) | (possible - self.prefilter.covered)
         digits = len(data) - len(data.translate(None, DIGITS))
         shaped: bool | None = None
         for index in sorted(possible):

@@ -52,4 +52,10 @@ def detector_of(pattern: Pattern) -> Detector:
     def find(data: bytes) -> Iterator[Hit]:
         return candidates(pattern.finding, expression(), data, pattern.check)
 
-    return Detector(frozenset({pattern.finding}), find, pattern.keywords, exact=pattern.exact)
+    return Detector(
+        frozenset({pattern.finding}),
+        find,
+        pattern.keywords,
+        exact=pattern.exact,
+        expression=pattern.expression,
+    )

@@ -133,7 +133,7 @@ def detector_of_rule(rule: Rule) -> Detector:
     always tried."""
     keywords = tuple(word.lower() for word in rule.keywords)
     asked = keywords if all(word.isascii() for word in keywords) else ()
-    return Detector(frozenset(rule.names), _finder(rule), asked)
+    return Detector(frozenset(rule.names), _finder(rule), asked, expression=rule.expression, unicode=True)
 
 
 def _finder(rule: Rule) -> Callable[[bytes], Iterator[Hit]]:

@@ -160,7 +160,8 @@ def _weigher(deployment: Deployment, classifiers: Classifiers, before: Live | No
         and before.classifiers is classifiers
     ):
         return before.weigher
-    return Weigher(deployment.answer_reserve, measure, classifiers=classifiers or None, engine=engine_with(deployment.detectors.rules))
+    engine = engine_with(deployment.detectors.rules, deployment.detectors.accelerator)
+    return Weigher(deployment.answer_reserve, measure, classifiers=classifiers or None, engine=engine)
 
 
 def _measure(tokens: Tokens, binding: Binding | None = None) -> Measure:
