@@ -205,7 +205,7 @@ _ROWS = (
     Code("PD554", _E, "finding that the deployment cannot find"),
     Code("PD560", _E, "conversations without a secret"),
     Code("PD561", _E, "library for Redis not installed"),
-    Code("PD562", _E, "Redis reached in the clear"),
+    Code("PD562", _E, "shared store reached in the clear"),
     Code("PD563", _E, "setting of a Redis that is not there"),
     Code("PD564", _W, "conversations that no level asks for"),
     Code("PD555", _E, "classifier with a network that the policy does not know"),
