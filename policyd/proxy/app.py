@@ -40,6 +40,7 @@ from policyd.proxy.decision_ids import decision_ids
 from policyd.proxy.decision_log import DecisionLog
 from policyd.proxy.early import bytes_of, refusal_for
 from policyd.proxy.errand import LARGE, LAST_WORDS_SECONDS, Errand, Outcome, Road, Send
+from policyd.proxy.finding_places import places_of, places_of_names
 from policyd.proxy.forward import forward
 from policyd.proxy.gate import Ticket
 from policyd.proxy.host import is_for
@@ -319,8 +320,13 @@ class Sidecar:
             decided = await _decide(request, live, endpoint, claims, as_it_came, redacting)
             if isinstance(decided, Refusal):
                 return decided
+            record = request.record
+            if record.decided is not None and decided.values.get("findings"):
+                record.found = await places_of(
+                    live.ready.program, record.decided, decided.values, reading, len(raw), live.weigher
+                )
             if isinstance(decided.decision, Reject):
-                return await refusal_of(live, decided, translation)
+                return replace(await refusal_of(live, decided, translation), found=record.found)
             goes = await _going_on(request, live, decided, as_it_came, redacting)
             if isinstance(goes, Refusal):
                 return goes
@@ -534,7 +540,10 @@ async def _going_on(
         return asked
     goes = await redacting.without(decided.redaction, live.redactions, live.weigher)
     if isinstance(goes, frozenset):
-        return refuse_unredacted(goes)
+        request.record.found = found = await places_of_names(
+            goes, asked.reading, len(asked.body.raw), live.weigher
+        )
+        return replace(refuse_unredacted(goes), found=found)
     request.record.redacted = {} if goes.taken is None else goes.taken.counts
     return goes
 

@@ -18,6 +18,7 @@ from policyd.policy.program import MAX_NUMBER, Value
 from policyd.policy.request import EVERYTHING
 from policyd.proxy.errand import Attempt
 from policyd.proxy.usage import NOTHING, Told
+from policyd.traffic.found import Found
 
 __all__ = ["Record", "line_of", "shown"]
 
@@ -40,7 +41,8 @@ _UNBOUNDED: Final = frozenset({"tokens", "context_needed", "max_output"})
 class Record:
     """What is known of one request; filled while it is served. `caller` holds the identity's claims, whether or not the
     policy reads them; `dates` names the features whose numbers are days; `between` marks token features that were decided by their
-    bounds, without counting. Times are seconds. `redacted`: how often each finding was taken out of what went on."""
+    bounds, without counting. Times are seconds. `redacted`: how often each finding was taken out of what went on.
+    `found`: where the findings stand that the decision was about."""
 
     decision: str
     at: float
@@ -66,6 +68,7 @@ class Record:
     told: Told = NOTHING
     conversation: Mapping[str, Any] = field(default_factory=dict)
     redacted: Mapping[str, int] = field(default_factory=dict)
+    found: tuple[Found, ...] = ()
 
 
 def line_of(record: Record) -> bytes:
@@ -107,6 +110,8 @@ def line_of(record: Record) -> bytes:
         out["usage"] = {name: number for name, number in usage._asdict().items() if number is not None}
     if record.redacted:
         out["redacted"] = record.redacted
+    if record.found:
+        out["found"] = record.found
     if record.conversation:
         out["conversation"] = record.conversation
     if record.passed:

@@ -11,12 +11,13 @@ model server failed. `internal_*`: policyd could not do its duty and therefore s
 from collections.abc import Iterable
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 from typing import Literal as Lit
 
 import orjson
 
 from policyd.policy.builtins import DIALECT_ENDPOINTS
+from policyd.traffic.found import Found
 from policyd.traffic.refused import CallerFault, Refused
 
 __all__ = [
@@ -91,7 +92,7 @@ assert len(REFUSALS) == len(_ROWS) + len(_READING), "INVARIANT: one row for each
 class Refusal:
     """What is said to the caller. `by` names the guards or denies that decided; `field` the feature, header or key at
     fault. `message` holds no prompt text and nothing of the caller's that is not escaped and bounded. `detail` may repeat the
-    name of a key that the caller sent: it is for the caller alone and is not logged."""
+    name of a key that the caller sent: it is for the caller alone and is not logged. `found`: where in the request stands what it was refused for."""
 
     code: str
     status: int
@@ -101,6 +102,7 @@ class Refusal:
     retry_after: int = 1
     """seconds, said where waiting helps"""
     detail: str = ""
+    found: tuple[Found, ...] = ()
 
 
 def refuse(
@@ -158,15 +160,24 @@ def _kind(dialect: Dialect, status: int) -> str:
     return _OPENAI_TYPES.get(status, "server_error" if status >= 500 else "invalid_request_error")
 
 
+MOST_PLACES: Final = 4
+"""Places that a message repeats; a program is told more of them."""
+
+
 def _said(refusal: Refusal, decision: str) -> str:
     message = f"{refusal.message} ({refusal.detail})" if refusal.detail else refusal.message
+    if refusal.found:
+        more = ", …" if len(refusal.found) > MOST_PLACES else ""
+        message += f"; found: {', '.join(map(str, refusal.found[:MOST_PLACES]))}{more}"
     return f"{message} [policyd {refusal.code}, decision {decision}]"
 
 
 def body_of(refusal: Refusal, dialect: Dialect, decision: str) -> bytes:
     """The error body, in the dialect's own shape with one key `policyd` more for programs."""
     kind = _kind(dialect, refusal.status)
-    detail = {"code": refusal.code, "by": refusal.by, "decision": decision}
+    detail: dict[str, Any] = {"code": refusal.code, "by": refusal.by, "decision": decision}
+    if refusal.found:
+        detail["found"] = refusal.found
     message = _said(refusal, decision)
     if dialect == "anthropic":
         error = {"type": kind, "message": message, "policyd": detail}

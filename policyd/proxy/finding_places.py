@@ -1,0 +1,70 @@
+"""Where in a request the findings stand that a decision was about, for the log and for whoever is refused.
+
+In come a decision and the request; out go places. The one idea: only the rules that took effect are asked which findings
+they read, so what nobody objected to is looked for by nobody.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from policyd.detect.scanner import DetectorFailed, Scanner
+from policyd.policy.condition import AtLeast, Condition, Has, tests_of
+from policyd.policy.decision import Decision, Reject
+from policyd.policy.levels import level_condition
+from policyd.policy.program import Program
+from policyd.policy.request import EVERYTHING
+from policyd.proxy.lanes import Stopped, until_stopped
+from policyd.proxy.observe import Values
+from policyd.proxy.weigh import Weigher
+from policyd.traffic.found import Found, where_found
+from policyd.traffic.reading import Reading
+
+__all__ = ["places_of", "places_of_names"]
+
+
+async def places_of(
+    program: Program, decision: Decision, values: Values, reading: Reading, size: int, weigher: Weigher
+) -> tuple[Found, ...]:
+    """The places of the findings that the denies and guards read by which the decision is what it is. None where nothing was
+    found, where the findings are unknown, or where their places cannot be told in time."""
+    found = values.get("findings")
+    if not isinstance(found, frozenset) or not found or found is EVERYTHING:
+        return ()
+    names = frozenset(_read(program, decision)) & found
+    return await places_of_names(names, reading, size, weigher)
+
+
+async def places_of_names(
+    names: Iterable[str], reading: Reading, size: int, weigher: Weigher
+) -> tuple[Found, ...]:
+    """The places of these findings and of those below them."""
+    sought = tuple(names)
+    if not sought:
+        return ()
+
+    def wanted(finding: str) -> bool:
+        return any(finding == name or finding.startswith(name + ".") for name in sought)
+
+    def work(scanner: Scanner, stopped: Stopped) -> tuple[Found, ...]:
+        return where_found(reading, wanted, lambda texts: scanner.scan(until_stopped(texts, stopped)))
+
+    try:
+        return await weigher.scanning(work, size)
+    except (DetectorFailed, TimeoutError):
+        return ()
+
+
+def _read(program: Program, decision: Decision) -> Iterator[str]:
+    """The names of findings that the rules read which took effect, through levels."""
+    guards = {guard for removal in decision.removed for guard in removal.guards}
+    rules: list[Condition] = [g.condition for g in program.guards if g.name in guards]
+    if isinstance(decision, Reject):
+        rules += [d.condition for d in program.denies if d.name in decision.by]
+    opened: set[tuple[str, int]] = set()
+    levels = {level.name: level for level in program.levels}
+    while rules:
+        for test in tests_of(rules.pop()):
+            if isinstance(test, Has) and test.feature == "findings":
+                yield test.name
+            elif isinstance(test, AtLeast) and (test.level, test.rank) not in opened and test.level in levels:
+                opened.add((test.level, test.rank))
+                rules.append(level_condition(levels[test.level], test.rank))
