@@ -16,7 +16,8 @@ from policyd.policy.decision import Candidates, Plan, Reject, Removal
 from policyd.policy.program import Program, Redaction, Target
 
 __all__ = [
-    "covers", "plain_decision", "plain_name", "plain_plan", "redacting", "redaction_of", "redaction_text", "variant_of",
+    "covers", "plain_decision", "plain_name", "plain_plan", "redacting", "redaction_of", "redaction_text", "takes_out_more",
+    "variant_of",
 ]  # fmt: skip
 
 _WITH: Final = " with "
@@ -56,6 +57,20 @@ def plain_name(name: str) -> str:
 def redaction_of(names: Iterable[str]) -> str:
     """What is taken out on the way to these targets of one plan, as written; empty where nothing is."""
     return next((said for name in names if (said := name.partition(_WITH)[2])), "")
+
+
+def takes_out_more(name: str, other: str) -> bool:
+    """Whether these are forms of one target, and everything that the other one takes out the first takes out too."""
+    if plain_name(name) != plain_name(other):
+        return False
+    own = _taken_out(name)
+    return all(any(n == m or n.startswith(m + ".") for m in own) for n in _taken_out(other))
+
+
+def _taken_out(name: str) -> tuple[str, ...]:
+    """The findings that a target of this name redacts."""
+    listed = name.partition(f"{_WITH}redact(")[2].partition(")")[0]
+    return tuple(listed.split(", ")) if listed else ()
 
 
 def plain_plan(

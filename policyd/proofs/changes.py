@@ -16,6 +16,7 @@ from typing import Final, TypeAlias
 from policyd.policy.decision import Decision, Reject
 from policyd.policy.program import Value
 from policyd.policy.request import Request
+from policyd.policy.variants import takes_out_more
 from policyd.proofs.conflicts import telling
 from policyd.proofs.find import Cell, OutOfBudget, bits
 from policyd.proofs.kinds import Kind, allowed_by, decide, denied, kind_of
@@ -142,7 +143,8 @@ def _places(together: Together, pair: Pair) -> Iterator[tuple[Kind, _Names, _Nam
             yield Kind.LOOSER, ((), (target,)), ((target,), ())
     for target in theirs:
         if target not in mine and target in old.guards_on:
-            yield Kind.NEWLY_REACHED, ((target,), (target,)), _NONE
+            plainer = tuple(m for m in mine if takes_out_more(target, m))
+            yield Kind.NEWLY_REACHED, ((target,), (target,)), (plainer, ())
     for target in mine:
         if target not in theirs:
             yield Kind.TIGHTER, ((target,), ()), _NONE

@@ -14,10 +14,11 @@ from policyd.policy.decision import Decision, Plan, Reject
 from policyd.policy.evaluate import evaluate, firing_guards, holds
 from policyd.policy.program import Program
 from policyd.policy.request import Request
+from policyd.policy.variants import takes_out_more
 from policyd.proofs.conflicts import left_of
 
 __all__ = [
-    "DOMAIN_OF", "NOT_ADMITTED", "Kind", "allowed_by", "decide", "denied", "kind_between", "kind_of", "outcome_by",
+    "DOMAIN_OF", "NOT_ADMITTED", "Kind", "allowed_by", "decide", "denied", "kind_between", "kind_of", "newly_in", "outcome_by",
 ]  # fmt: skip
 
 NOT_ADMITTED: Final = 400
@@ -82,11 +83,16 @@ def kind_between(mine: frozenset[str], theirs: frozenset[str], *, allowed: bool)
     old policy allowed all that are in it now."""
     if not allowed:
         return Kind.LOOSER
-    if theirs - mine:
+    if newly_in(mine, theirs):
         return Kind.NEWLY_REACHED
     if mine - theirs:
         return Kind.TIGHTER
     return Kind.RE_ROUTED if mine else Kind.OTHER_STATUS
+
+
+def newly_in(mine: frozenset[str], theirs: frozenset[str]) -> frozenset[str]:
+    """The targets of the second plan that the first lacks, but for those that it has with no more taken out."""
+    return frozenset(t for t in theirs - mine if not any(takes_out_more(t, m) for m in mine))
 
 
 def denied(decision: Decision) -> bool:

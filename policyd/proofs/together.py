@@ -39,6 +39,7 @@ from policyd.policy.program import (
     StringDomain,
 )
 from policyd.proofs.find import Budget, Finder
+from policyd.proofs.forms import comparable
 from policyd.proofs.kinds import DOMAIN_OF, NOT_ADMITTED
 from policyd.proofs.reach import Reach
 from policyd.proofs.side import Side
@@ -71,6 +72,7 @@ def put_together(
     old: Program, new: Program, budget: Budget | None = None
 ) -> Together | tuple[Diagnostic, ...]:
     """Both in one matrix, or the caps of the compiler that they break together."""
+    old, new = comparable(old, new)
     new = _apart(old, new)
     features = _features(old, new)
     old, new = _admitting(old, features), _admitting(new, features)
