@@ -127,7 +127,7 @@ def _fit(
 
 
 def _agree_on_task(matrix: Matrix, cell: Sequence[int], values: dict[str, Value]) -> None:
-    """A task and an endpoint of the cell that go together, and tools for an agent where the cell leaves them."""
+    """A task, an endpoint and tools of the cell that go together."""
     if task_agrees(values):
         return
     words: list[tuple[str, ...]] = []
@@ -137,14 +137,13 @@ def _agree_on_task(matrix: Matrix, cell: Sequence[int], values: dict[str, Value]
         assert axis is None or isinstance(axis, EnumAxis)
         words.append(every if axis is None or at is None else axis.groups[cell[at]])
     free = [name for name in ACTING if matrix.table.of(name) is None]
-    acting = bool(free) or any(values.get(name) is True for name in ACTING)
-    # The endpoint that stands for its atom stays where it can: questions are asked of that word.
-    pairs = agreeing(*words, acting=acting)
-    task, endpoint = min(pairs, key=lambda pair: pair[1] != values["endpoint"], default=("", ""))
+    has = any(values.get(name) is True for name in ACTING if name not in free)
+    acting = (True,) if has else (False, True) if free else (False,)
+    task, endpoint, having = next(agreeing(words[0], words[1], acting), ("", "", False))
     assert task, "INVARIANT: the cell is possible"
     values["task"], values["endpoint"] = task, endpoint
-    if not task_agrees(values):
-        values[free[0]] = True
+    for name in free:
+        values[name] = having and not has and name == free[0]
 
 
 def _agree_on_day(matrix: Matrix, cell: Sequence[int], values: dict[str, Value]) -> None:

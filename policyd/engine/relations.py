@@ -91,33 +91,33 @@ def _days(axes: Axes) -> Iterator[Box]:
 
 
 def _tasks(axes: Axes) -> Iterator[Box]:
-    """Tasks with the endpoints that have none of them, and agents without tools."""
-    at = axes.of("task")
+    """Tasks with the endpoints, the tools and the lack of tools that never go with them."""
+    at, of = axes.of("task"), axes.of("endpoint")
     if at is None:
         return
-    tasks, of = axes.axes[at], axes.of("endpoint")
+    tasks = axes.axes[at]
     assert isinstance(tasks, EnumAxis)
-    endpoints = ENDPOINTS if of is None else None
-    places = [axes.of(name) for name in ACTING]
-    idle: Box = {} if None in places else {place: 0b01 for place in places if place is not None}
+    places = [place for name in ACTING if (place := axes.of(name)) is not None]
+    # What the axes of tools say of whether the request has any; without both of them its lack is never said.
+    said: list[tuple[Box, tuple[bool, ...]]] = [({}, (True, False))]
+    said += [({place: 0b10}, (True,)) for place in places]
+    if len(places) == len(ACTING):
+        said.append((dict.fromkeys(places, 0b01), (False,)))
+    groups: tuple[tuple[str, ...], ...] = (ENDPOINTS,)
+    if of is not None:
+        axis = axes.axes[of]
+        assert isinstance(axis, EnumAxis)
+        groups = axis.groups
     for atom, words in enumerate(tasks.groups):
-        for acting in (True, False) if idle else (True,):
-            rest: Box = {at: 1 << atom, **({} if acting else idle)}
-            if endpoints is not None:
-                if not any(agreeing(words, endpoints, acting=acting)):
-                    yield rest
-                continue
-            assert of is not None
-            axis = axes.axes[of]
-            assert isinstance(axis, EnumAxis)
+        for box, acting in said:
             never = 0
-            for place, group in enumerate(axis.groups):
-                if not any(agreeing(words, group, acting=acting)):
+            for place, group in enumerate(groups):
+                if not any(agreeing(words, group, acting)):
                     never |= 1 << place
-            if never == axis.full:
-                yield rest
-            elif never:
-                yield {**rest, of: never}
+            if never == (1 << len(groups)) - 1:
+                yield {at: 1 << atom, **box}
+            elif never and of is not None:
+                yield {at: 1 << atom, **box, of: never}
 
 
 def _context(features: Iterable[Feature], axes: Axes) -> tuple[Box, ...] | None:

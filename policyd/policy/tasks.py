@@ -17,7 +17,7 @@ TASKS: Final = (
 """`chat` is first: it is what a request without any sign of another task is."""
 
 ACTING: Final = ("tools", "server_tools")
-"""One of these is true of every request whose task is `agent`."""
+"""One of these is true of every request whose task is `agent`, and none of one whose task is `chat`."""
 
 TIED: Final = ("endpoint", "task", *ACTING)
 
@@ -25,37 +25,45 @@ _ONLY: Final = {"embeddings": "embedding", "completions": "completion"}
 """Endpoints that settle the task."""
 
 
-def fits(task: str, endpoint: str) -> bool:
-    """Whether a request to the endpoint can have the task."""
+def fits(task: str, endpoint: str, *, acting: bool) -> bool:
+    """Whether a request to the endpoint can have the task. `acting`: it has tools of either kind."""
     only = _ONLY.get(endpoint)
-    return task == only if only is not None else task != "embedding"
+    if only is not None:
+        return task == only
+    return task != "embedding" and (task != "chat" or not acting) and (task != "agent" or acting)
 
 
 def task_agrees(values: Mapping[str, Value]) -> bool:
     """Whether the task goes with the endpoint and with the tools. What is not there binds nothing."""
     task, endpoint = values.get("task"), values.get("endpoint")
-    if isinstance(task, str) and isinstance(endpoint, str) and not fits(task, endpoint):
-        return False
-    return task != "agent" or not all(values.get(name) is False for name in ACTING)
+    if (
+        not isinstance(task, str)
+        or not isinstance(endpoint, str)
+        or any(name not in values for name in ACTING)
+    ):
+        return True
+    return fits(task, endpoint, acting=any(values[name] is True for name in ACTING))
 
 
-def agreeing(tasks: Iterable[str], endpoints: Iterable[str], *, acting: bool) -> Iterator[tuple[str, str]]:
-    """Pairs of a task and an endpoint that a request can have, of these. `acting`: the request may have tools."""
-    endpoints = tuple(endpoints)
+def agreeing(
+    tasks: Iterable[str], endpoints: Iterable[str], acting: Iterable[bool]
+) -> Iterator[tuple[str, str, bool]]:
+    """What a request can have, of these: a task, an endpoint, and whether it has tools."""
+    endpoints, acting = tuple(endpoints), tuple(acting)
     for task in tasks:
-        if task == "agent" and not acting:
-            continue
         for endpoint in endpoints:
-            if fits(task, endpoint):
-                yield task, endpoint
+            for having in acting:
+                if fits(task, endpoint, acting=having):
+                    yield task, endpoint, having
 
 
 def with_task(values: dict[str, object], given: Mapping[str, object]) -> None:
-    """Completes a question that speaks of an endpoint, or of a task, and not of what goes with it."""
+    """Completes a question that speaks of an endpoint, of tools or of a task, and not of what goes with it."""
     if "task" not in values:
         return
     if "task" not in given:
-        values["task"] = _ONLY.get(str(values.get("endpoint")), values["task"])
+        acting = any(values.get(name) in (True, None) for name in ACTING)
+        values["task"] = _ONLY.get(str(values.get("endpoint")), "agent" if acting else values["task"])
     elif given["task"] == "embedding" and "endpoint" not in given:
         values["endpoint"] = "embeddings"
     elif given["task"] == "agent" and not any(name in given for name in ACTING):

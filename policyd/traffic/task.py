@@ -113,7 +113,7 @@ def _is_side_call(endpoint: str, dialogue: Dialogue, reading: Reading) -> bool:
         return True
     # A count of tokens has no answer, which says nothing of the request that is counted.
     most = None if endpoint == "count_tokens" else reading.max_output
-    return most is not None and most <= TINY and reading.flags.isdisjoint(_TOOLS)
+    return most is not None and 1 <= most <= TINY and reading.flags.isdisjoint(_TOOLS)
 
 
 def _words(dialogue: Dialogue) -> str:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from itertools import product
 from typing import Final
 
 from policyd.deploy.keys import hash_key
@@ -18,6 +19,9 @@ from policyd.engine.axes import NameAxis, NumberAxis
 from policyd.engine.matrix import Matrix
 from policyd.policy.program import MAX_NUMBER, Feature, Program, Value
 from policyd.policy.request import EVERYTHING, Request, unknown_value
+from policyd.traffic.code_shape import code_in
+from policyd.traffic.complexity import complexity_of
+from policyd.traffic.dialogue import dialogue_of
 from policyd.traffic.endpoints import EndpointName
 from policyd.traffic.read import read_request
 from policyd.traffic.tokens import TokenCounter
@@ -31,6 +35,14 @@ FLAGS: Final = (
     "stream", "tools", "images", "json", "reasoning", "server_tools", "stored", "remote_content", "opaque",
 )  # fmt: skip
 COUNTED: Final = ("tokens", "max_output", "context_needed")
+TASKS_SAID: Final = {
+    "completion": "<fim_prefix>", "edit": "Please fix this.\n", "review": "Please review this.\n",
+    "test_writing": "Please write unit tests.\n", "refactor": "Please refactor this.\n", "migration": "Please migrate this.\n",
+    "security": "Is there a vulnerability here?\n", "side_call": "You are a title generator.\n",
+}  # fmt: skip
+"""How a request begins that has a task; without a beginning it is a chat, or with tools an agent's."""
+
+CODE_LINE: Final = "value = call(other);\n"
 MOST_MESSAGES: Final = 100_000
 LONG: Final = " ".join(["word"] * 20_000)
 """So long that the body's size does not settle how many tokens it has, as far as policies here ask."""
@@ -198,8 +210,15 @@ def _body(
         return Impossible("a body with so many messages is longer than any limit")
     unknown = "tokens" in read and values["tokens"] == MAX_NUMBER
     uncounted = _uncounted(values, read)
-    text = f"{marker}\n{text}\n{LONG if uncounted else ''}"
-    wanted = Wanted(endpoint, str(values["model"]), flags, messages, 16, uncounted or not unknown, text)
+    asking = TASKS_SAID.get(str(values["task"]), "") if "task" in read else ""
+    text = f"{asking}{marker}\n{text}\n{LONG if uncounted else ''}"
+    if "complexity" in read:
+        several = (messages,) if "messages" in read else (messages, 257)
+        grown = _as_complex(matrix, values, text, endpoint, several)
+        if isinstance(grown, Impossible):
+            return grown
+        text, messages = grown
+    wanted = Wanted(endpoint, str(values["model"]), flags, messages, 64, uncounted or not unknown, text)
     bounds = _wanted_numbers(matrix, values, read)
     weighed = (body_of(wanted), 4096) if uncounted else _weighed(wanted, read, bounds)
     if isinstance(weighed, Impossible):
@@ -213,6 +232,27 @@ def _body(
     if missing:
         return Impossible(f"no body for `{endpoint}` asks for {', '.join(missing)}")
     return json.dumps(body).encode(), reserve
+
+
+def _as_complex(
+    matrix: Matrix, values: Mapping[str, Value], text: str, endpoint: str, messages: tuple[int, ...]
+) -> tuple[str, int] | Impossible:
+    """The text with as much code and as many blanks, and one of these numbers of messages, that bring its request where the
+    witness is. Lines of code come before blanks, because only the beginning of a conversation is looked through for them."""
+    low, high = next(
+        a.bounds(a.atom_of(values["complexity"]))
+        for a in matrix.axes
+        if isinstance(a, NumberAxis) and a.feature == "complexity"
+    )
+    for number, code, blanks in product(messages, (0, 512, 4608), (0, 4096, 65_536, 270_000)):
+        grown = f"{text}\n{CODE_LINE * (code // len(CODE_LINE))}{' ' * blanks}"
+        reading = read_request(
+            EndpointName(endpoint), body_of(Wanted(endpoint, "", frozenset(), number, 64, True, grown))
+        )
+        dialogue = dialogue_of(endpoint, reading)
+        if low <= complexity_of(dialogue, reading, code_in(dialogue.sample)[0]) <= high:
+            return grown, number
+    return Impossible("a text alone is not so complex")
 
 
 _Bounds = tuple[int, int]

@@ -83,7 +83,7 @@ test "a label keeps it at home"
 
 _CODING: Final = (
     _one(CODING, "a route above", "hard questions to the cloud, before `frugal`",
-         "route latency       to fast", "route hard to large when complexity >= 60\nroute latency       to fast",
+         "route latency       to fast", "route hard to large when complexity >= 40\nroute latency       to fast",
          PD, "frugal_stays_home", "large"),
     _one(CODING, "a default", "the cloud as a fallback of `frugal`",
          "to gpu             when cost", "to gpu, fast       when cost", PD, "frugal_stays_home", "fast"),
