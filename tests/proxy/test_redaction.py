@@ -23,8 +23,9 @@ from tests.proxy.bench import (
     status,
 )
 from tests.proxy.echoes import echoing
+from tests.proxy.test_saturation import IN_LINE, Held, busy, finished, view
 from tests.redact.samples import AWS, CARD, GITHUB, KEY_LINES, PASSWORD, PRIVATE, assert_gone
-from tests.upstream.scripted import run
+from tests.upstream.scripted import run, until
 
 POLICY = """
 edition 1
@@ -451,19 +452,47 @@ def test_a_policy_that_redacts_nothing_does_nothing_of_this(tmp_path: Path) -> N
     run(test())
 
 
-def test_a_changed_policy_redacts_from_the_next_request_on(tmp_path: Path) -> None:
-    plain = POLICY.replace(" with redact(card-number, private-key, secret) restored\n", "\n")
+UNREDACTED = POLICY.replace(" with redact(card-number, private-key, secret) restored\n", "\n")
 
+
+def test_a_request_that_waits_while_its_route_begins_to_redact_is_redacted(tmp_path: Path) -> None:
     async def test() -> None:
-        async with redacting(tmp_path, policy=plain) as running:
+        async with redacting(tmp_path, policy=UNREDACTED, targets={"cloud": IN_LINE}) as running:
+            held, cloud = Held(), running.recorders["cloud"]
+            tasks = await busy(running, "cloud", held)
+            waiting = asyncio.create_task(running.ask(request_of("chat")))
+            await until(lambda: view(running, "cloud").waiting == 1)
+            before = running.serving.sidecar.live.ready.digest
             running.policy.write_text(POLICY)
-            async with asyncio.timeout(10):
-                while (
-                    running.serving.sidecar.live.redactions is None
-                    or running.serving.sidecar.live.ready.program.routes[-1].targets == ("cloud", "spare")
-                ):
-                    await asyncio.sleep(0.02)
-            await running.ask(request_of("chat"))
-            assert_gone(running.recorders["cloud"].requests[-1], *ALL)
+            running.serving.reloader.ask()
+            await until(lambda: running.serving.sidecar.live.ready.digest != before)
+            cloud.answer = echoing()
+            await finished(held, tasks)
+            answer = await waiting
+            assert_gone(cloud.requests[-1], *ALL)
+            assert CARD in said_in(answer, streamed=False)[0]
+            assert len(cloud.requests) == 2
 
     run(test())
+
+
+def test_a_request_that_waits_while_its_route_stops_redacting_is_decided_again(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with redacting(tmp_path, targets={"cloud": IN_LINE}) as running:
+            held, cloud = Held(), running.recorders["cloud"]
+            tasks = await busy(running, "cloud", held)
+            waiting = asyncio.create_task(running.ask(request_of("chat")))
+            await until(lambda: view(running, "cloud").waiting == 1)
+            before = running.serving.sidecar.live.ready.digest
+            running.policy.write_text(UNREDACTED)
+            running.serving.reloader.ask()
+            await until(lambda: running.serving.sidecar.live.ready.digest != before)
+            cloud.answer = echoing()
+            await finished(held, tasks)
+            answer = await waiting
+            assert AWS.encode() in cloud.requests[-1]
+            assert b"x-policyd-redacted" not in answer.headers
+
+    run(test())
+    line = records(tmp_path / "decisions.jsonl")[-1]
+    assert "redacted" not in line
