@@ -156,6 +156,8 @@ def test_values_do_not_leave_and_come_back(tmp_path: Path, dialect: str, *, stre
             head, _, body = sent.partition(b"\r\n\r\n")
             assert b"content-length: %d" % len(body) in head
             assert b"accept-encoding: identity" in head
+            metrics = (await running.admin("/metrics")).body.decode()
+            assert 'policyd_redacted_total{policyd_finding="card-number"} 2' in metrics
 
     run(test())
     (line,) = records(tmp_path / "decisions.jsonl")

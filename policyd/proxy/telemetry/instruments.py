@@ -12,7 +12,7 @@ from typing import Literal as Lit
 __all__ = [
     "ATTEMPTS", "BODIES", "BREAKERS", "BYTES", "CONNECTIONS", "CONVERSATIONS", "CONVERSATION_EVENTS", "CONVERSATION_STORE", "CPU", "DECISION", "DESCRIPTORS", "DRAINING", "DURATION", "FIRST_TOKEN",
     "INSTRUMENTS", "LOG_FAILING", "LOG_LINES", "LOG_WAITING", "MEMORY", "OPERATION", "OVERHEAD", "PER_TOKEN", "PASSED", "POLICY", "POLICY_LOADED",
-    "PUSHES", "REFUSALS", "RELOADS", "RELOAD_FAILING", "REQUESTS", "SPANS", "TARGET_CONNECTIONS", "TARGET_FIRST_BYTE",
+    "PUSHES", "REDACTED", "REFUSALS", "RELOADS", "RELOAD_FAILING", "REQUESTS", "SPANS", "TARGET_CONNECTIONS", "TARGET_FIRST_BYTE",
     "TARGET_IN_FLIGHT", "TARGET_OUT", "TARGET_WAITING", "TOKENS", "TOKENS_BEYOND", "TOKENS_COMPARED", "TOKEN_RATIO", "TOKEN_USAGE",
     "USAGE_UNKNOWN", "Instrument",
 ]  # fmt: skip
@@ -61,6 +61,7 @@ REQUESTS: Final = Instrument("policyd.requests", "counter", "{request}", ("polic
 REFUSALS: Final = Instrument("policyd.refusals", "counter", "{refusal}", ("policyd.code", "policyd.guard"), "refusals, once for each guard or deny that had a part in one")  # fmt: skip
 ATTEMPTS: Final = Instrument("policyd.attempts", "counter", "{attempt}", ("policyd.target", "policyd.outcome"), "attempts at a target, by what came of them")  # fmt: skip
 PASSED: Final = Instrument("policyd.passed", "counter", "{candidate}", ("policyd.target", "policyd.reason"), "candidates that were passed over without an attempt: `out`, breaker `open`, `rate`, or `busy`")  # fmt: skip
+REDACTED: Final = Instrument("policyd.redacted", "counter", "{value}", ("policyd.finding",), "findings that were replaced by placeholders in what was sent, as often as they stood there")  # fmt: skip
 TOKENS: Final = Instrument("policyd.tokens", "counter", "{token}", ("policyd.target", "gen_ai.token.type"), "tokens as targets counted them: `input`, `output`, and of these `cache_read`, `cache_creation`, `reasoning`")  # fmt: skip
 USAGE_UNKNOWN: Final = Instrument("policyd.usage.unknown", "counter", "{answer}", ("policyd.target",), "complete answers whose usage is not known")  # fmt: skip
 TOKEN_RATIO: Final = Instrument("policyd.token.estimate.ratio", "histogram", "1", ("policyd.target", "gen_ai.request.model"), "our estimate of a prompt's tokens by the number that the target reported, of requests that were counted", _RATIOS)  # fmt: skip
@@ -97,7 +98,7 @@ CPU: Final = Instrument("process.cpu.time", "counter", "s", (), "processor time,
 DESCRIPTORS: Final = Instrument("policyd.file_descriptors", "gauge", "{file}", (), "open file descriptors")  # fmt: skip
 
 INSTRUMENTS: Final = (
-    OPERATION, TOKEN_USAGE, FIRST_TOKEN, PER_TOKEN, REQUESTS, REFUSALS, ATTEMPTS, PASSED, TOKENS, USAGE_UNKNOWN, TOKEN_RATIO,
+    OPERATION, TOKEN_USAGE, FIRST_TOKEN, PER_TOKEN, REQUESTS, REFUSALS, ATTEMPTS, PASSED, REDACTED, TOKENS, USAGE_UNKNOWN, TOKEN_RATIO,
     TOKENS_COMPARED, TOKENS_BEYOND, BYTES, DURATION,
     DECISION, OVERHEAD, TARGET_IN_FLIGHT, TARGET_CONNECTIONS, TARGET_WAITING, TARGET_FIRST_BYTE, TARGET_OUT, BREAKERS, CONNECTIONS,
     BODIES, LOG_LINES, LOG_WAITING, LOG_FAILING, RELOADS, RELOAD_FAILING, POLICY, POLICY_LOADED, CONVERSATIONS, CONVERSATION_EVENTS, CONVERSATION_STORE,

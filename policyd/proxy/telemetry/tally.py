@@ -61,6 +61,7 @@ class Tally:
         self._refusals = Counters(of.REFUSALS, (1,))
         self._attempts = Counters(of.ATTEMPTS, (0,))
         self._passed = Counters(of.PASSED, (0,))
+        self._redacted = Counters(of.REDACTED, (0,))
         self._tokens = Counters(of.TOKENS, (0,))
         self._unknown = Counters(of.USAGE_UNKNOWN, (0,))
         self._ratios = Histograms(of.TOKEN_RATIO, (0, 1))
@@ -98,6 +99,9 @@ class Tally:
         if record.decide_took:
             self._decisions.of(key).add(record.decide_took)
         self._overheads.of(key).add(ended.overhead)
+        if outcome.attempts:
+            for name, number in record.redacted.items():
+                self._redacted.add((name,), number)
         for name, why in outcome.passed:
             self._passed.add((name, why.value))
         if outcome.attempts:
@@ -149,7 +153,7 @@ class Tally:
 
     def read(self) -> tuple[Family, ...]:
         counted = (
-            self._requests, self._refusals, self._attempts, self._passed, self._tokens, self._unknown, self._ratios, self._compared,
+            self._requests, self._refusals, self._attempts, self._passed, self._redacted, self._tokens, self._unknown, self._ratios, self._compared,
             self._beyond, self._durations, self._decisions, self._overheads, self.operation, self.token_usage, self.first_token, self.per_token,
         )  # fmt: skip
         moved = Family(of.BYTES, ((("in",), self._bytes_in), (("out",), self._bytes_out)))
