@@ -29,7 +29,7 @@ CLOUDS: Final = (
     token("secret.azure-devops", r"[A-Za-z0-9]{75}AZDO[A-Za-z0-9]{5}", "AZDO"),
     alone("secret.alibaba", r"LTAI[A-Za-z0-9]{16,24}", "LTAI"),
     alone("secret.tencent", r"AKID[A-Za-z0-9]{32}", "AKID"),
-    alone("secret.yandex", r"AQVN[A-Za-z0-9_-]{35,38}|YC[A-Za-z0-9_-]{38}|t1\.[A-Z0-9a-z_-]{20,}={0,2}\.[A-Z0-9a-z_-]{86}={0,2}|y0__?[A-Za-z0-9_-]{50,}",
+    alone("secret.yandex", r"AQVN[A-Za-z0-9_-]{35,38}|YCA[A-Za-z0-9_-]{37}|t1\.[A-Z0-9a-z_-]{20,}={0,2}\.[A-Z0-9a-z_-]{86}={0,2}|y0__?[A-Za-z0-9_-]{50,}",
           "AQVN", "YCA", "t1.", "y0_", check=is_random),
     alone("secret.oracle-cloud", r"ocid1\.credential\.[a-z0-9.-]+\.[a-z0-9]{40,}", "ocid1.credential."),
     token("secret.digitalocean", r"do[opr]_v1_[a-f0-9]{64}", "doo_v1_", "dop_v1_", "dor_v1_"),
@@ -57,6 +57,6 @@ CLOUDS: Final = (
     token("secret.aiven", r"AVNS_[A-Za-z0-9_-]{16,24}", "AVNS_"),
     token("secret.confluent", r"cflt[A-Za-z0-9+/]{60}", "cflt", check=is_random),
     token("secret.tailscale", r"tskey-[a-z]+-[A-Za-z0-9]{6,}-?[A-Za-z0-9]*", "tskey-"),
-    token("secret.ngrok", r"(?:ak|api)_[0-9][A-Za-z0-9]{26}_?[A-Za-z0-9]{0,30}|ngrok_[A-Za-z0-9_]{40,}", "ngrok_"),
+    token("secret.ngrok", r"ngrok_[A-Za-z0-9_]{40,}", "ngrok_"),
     token("secret.defined-networking", r"dnkey-[A-Za-z0-9=_-]{26}-[A-Za-z0-9=_-]{52}", "dnkey-"),
 )  # fmt: skip

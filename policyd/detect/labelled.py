@@ -66,7 +66,7 @@ TAKEN_BACK: Final = re.compile(
 )
 ENDS: Final = re.compile(
     r"(?:^|_)(?:(?:[a-z0-9]+_)(?:key|auth)|[a-z0-9]*(?:apikey|accesskey|secretkey|privatekey|authkey|licensekey|appkey|authtoken|accesstoken)"
-    r"|(?:[a-z]+_)*(?:token|secret|passw(?:or)?d|passphrase|pwd|pass|credentials?|creds|jwt))(?:_(?:[0-9]+|v[0-9]|prod|production|dev|test|staging|live|value|string|str|base64|b64|hex|primary"
+    r"|(?:[a-z]+_)*(?:token|secret|passw(?:or)?d|passphrase|pwd|pass|credentials?|creds|jwt)[0-9]{0,2})(?:_(?:[0-9]+|v[0-9]|prod|production|dev|test|staging|live|value|string|str|base64|b64|hex|primary"
     r"|secondary|default|do_not_commit|encoded|plain|raw|here|srt))*_?$"
 )
 OPENS: Final = re.compile(

@@ -44,7 +44,7 @@ SERVICES: Final = (
     token("secret.mandrill", r"md-[A-Za-z0-9_-]{22}(?:[^A-Za-z0-9_-]|$)", "md-", check=is_random),
     token("secret.brevo", r"xkeysib-[a-f0-9]{64}-[A-Za-z0-9]{16}|xsmtpsib-[a-f0-9]{64}-[A-Za-z0-9]{16}", "xkeysib-", "xsmtpsib-"),
     token("secret.resend", r"re_[A-Za-z0-9]{8}_[A-Za-z0-9]{24}", "re_", check=is_random),
-    alone("secret.facebook", r"EAA[A-Za-z0-9]{90,}|[0-9]{15,16}(?:\||%7C|%)[0-9A-Za-z_-]{27,40}", "EAAM", "EAAC", "EAAB", "EAAG", "EAAU", check=is_random),
+    alone("secret.facebook", r"EAA[MCBGU][A-Za-z0-9]{90,}", "EAAM", "EAAC", "EAAB", "EAAG", "EAAU", check=is_random),
     Pattern("secret.facebook", ("facebook",), r"(?:^|[^0-9])([0-9]{15,16}(?:\||%7C|%)[0-9A-Za-z_-]{27,40})", is_random),
     Pattern("secret.twitter", (), r"(?:^|[^A-Za-z0-9])(A{20,22}[A-Za-z0-9%]{60,100})", is_random, ("AAAAAAAAAAAAAAAAAAAA",)),
     token("secret.linkedin", r"WPL_AP1\.[A-Za-z0-9]{16}\.[A-Za-z0-9+/=]{4,12}", "WPL_AP1."),
