@@ -88,7 +88,7 @@ LONGEST_NUMBER: Final = 48
 LEAST_DIGITS: Final = 9
 """Digits that a number has in which letters are taken for digits."""
 
-ALONE: Final = re.compile(rb"[A-Za-z0-9_\x80-\xff]")
+ALONE: Final = re.compile(rb"[A-Za-z0-9_]")
 INSIDE: Final = re.compile(ANY)
 
 
