@@ -20,6 +20,7 @@ from policyd.compare.regions import Counter, Region
 from policyd.compare.statement_changes import statement_changes
 from policyd.compare.unknowns import unknown_turn
 from policyd.policy.program import Program
+from policyd.policy.variants import plain_name
 from policyd.proofs.changes import Change, Changes, Loosened, Shown, changes, show, show_loosened
 from policyd.proofs.find import Budget, OutOfBudget
 from policyd.proofs.kinds import Kind
@@ -57,12 +58,14 @@ class PairItem:
 @dataclass(frozen=True, slots=True)
 class Opened:
     """A guard or deny of the old policy that lets through what it did not: `targets`, or (none) whole requests. Without a
-    `rule` the targets are new. `shown` is a request of the first."""
+    `rule` the targets are new; with `less` they are not, but they get requests with less taken out. `shown` is a request of
+    the first."""
 
     rule: str | None
     targets: tuple[str, ...]
     shown: Shown
     first: Loosened
+    less: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,4 +179,6 @@ def _opened(found: Changes) -> list[tuple[str | None, list[Loosened]]]:
 
 def _shown(together: Together, rule: str | None, group: list[Loosened]) -> Opened:
     targets = tuple(x.target for x in group if x.target is not None)
-    return Opened(rule, targets, show_loosened(together, group[0]), group[0])
+    known = {t.plain for t in together.old.program.targets}
+    less = rule is None and bool(targets) and all(plain_name(t) in known for t in targets)
+    return Opened(rule, targets, show_loosened(together, group[0]), group[0], less)

@@ -4,7 +4,7 @@ In come two policies; out come the changes in words. Rules are here only with th
 compared request by request. Whether a changed claim still says as much is asked of whoever calls (`claims_as_much`).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import TypeAlias, TypeVar
@@ -18,12 +18,14 @@ from policyd.policy.program import (
     ExceptionClause,
     Guard,
     Program,
+    Redaction,
     Route,
     Suppression,
     Target,
     TestCase,
 )
 from policyd.policy.redacted import as_written
+from policyd.policy.variants import plain_name, redacting
 
 __all__ = ["ClaimsAsMuch", "statement_changes"]
 
@@ -38,8 +40,8 @@ _Rule = TypeVar("_Rule", Guard, Deny, Route)
 
 def statement_changes(old: Program, new: Program, claims_as_much: ClaimsAsMuch) -> Iterator[Declared]:
     """Every change, target by target and statement by statement."""
-    reached = frozenset(t for program in (old, new) for route in program.routes for t in route.targets)
-    for target, new_target in matched(old.targets, new.targets, lambda t: t.name):
+    reached = frozenset(plain_name(t) for program in (old, new) for r in program.routes for t in r.targets)
+    for target, new_target in matched(old.declared, new.declared, lambda t: t.name):
         yield from _target(target, new_target, reached)
     for budget, new_budget in matched(old.budgets, new.budgets, lambda b: b.name):
         yield from _budget(budget, new_budget)
@@ -49,6 +51,7 @@ def statement_changes(old: Program, new: Program, claims_as_much: ClaimsAsMuch) 
     yield from _rules("guard", _written(old), _written(new), _guard_words)
     yield from _rules("deny", old.denies, new.denies, _deny_words)
     yield from _rules("route", old.routes, new.routes, lambda _old, _new: ())
+    yield from _redactions(old, new)
     yield from _otherwise(old, new)
     for suppression, new_suppression in matched(old.suppressions, new.suppressions, _suppressed):
         yield from _suppression(suppression, new_suppression)
@@ -260,6 +263,40 @@ def _rules(
             yield Declared(DeclaredKind.WORDING, text, rule.span, other.span)
     for rule in more:
         yield Declared(DeclaredKind.WORDING, f"{kind} `{rule.name}` is new", None, rule.span)
+
+
+def _redactions(old: Program, new: Program) -> Iterator[Declared]:
+    """What routes of one name take out, put back and decide by; whether that is looser is proved elsewhere."""
+    was, now = _redaction_by_route(old), _redaction_by_route(new)
+    for before, after in matched(old.routes, new.routes, lambda r: r.name):
+        if before is None or after is None:
+            continue
+        mine, theirs = was.get(before.name, Redaction(())), now.get(after.name, Redaction(()))
+        for said in _redaction_words(mine, theirs):
+            yield Declared(DeclaredKind.CHANGED, f"route `{after.name}` {said}", before.span, after.span)
+
+
+def _redaction_by_route(program: Program) -> Mapping[str, Redaction]:
+    variants = redacting(program)
+    found = {r.name: variants[t].redaction for r in program.routes for t in r.targets[:1] if t in variants}
+    return {name: redaction for name, redaction in found.items() if redaction is not None}
+
+
+def _redaction_words(old: Redaction, new: Redaction) -> Iterator[str]:
+    more = [f"`{n}`" for n in new.names if n not in old.names]
+    less = [f"`{n}`" for n in old.names if n not in new.names]
+    if less:
+        yield f"no longer redacts {' and '.join(less)}"
+    if more:
+        yield f"redacts {' and '.join(more)} now"
+    if old.after != new.after:
+        yield "decides after redaction now" if new.after else "no longer decides after redaction"
+    if old.restored != new.restored:
+        yield (
+            "puts what it redacts back into answers now"
+            if new.restored
+            else "no longer puts what it redacts back into answers"
+        )
 
 
 def _guard_words(old: Guard, new: Guard) -> tuple[str, ...]:

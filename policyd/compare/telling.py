@@ -90,6 +90,8 @@ def opened_text(opened: Opened) -> str:
     if not opened.targets:
         return _lifted_text(opened)
     targets = _listed(opened.targets)
+    if opened.less:
+        return f"{targets} may get requests with less taken out"
     if opened.rule is None:
         return f"the guards allow {'the new target' if len(opened.targets) == 1 else 'the new targets'} {targets}"
     return f"guard `{opened.rule}` removed {targets} from requests that no guard removes {'it' if len(opened.targets) == 1 else 'them'} from now"
