@@ -8,12 +8,14 @@ import argparse
 import json
 import sys
 from collections.abc import Mapping
+from textwrap import wrap
 from typing import Final
 
 from policyd.cli.opening import opened_policy
 from policyd.cli.output import say, style_for, table
 from policyd.cli.report import CLEAN, report_findings
 from policyd.policy.builtins import BUILTIN_FEATURES
+from policyd.policy.feature_notes import HOW
 from policyd.policy.program import (
     MAX_NUMBER,
     BoolDomain,
@@ -26,9 +28,10 @@ from policyd.policy.program import (
     Where,
 )
 from policyd.policy.written import value_text
-from policyd.text.diagnostic import Severity
+from policyd.resolve.report import near
+from policyd.text.diagnostic import Diagnostic, Severity
 
-__all__ = ["configure", "run"]
+__all__ = ["COSTS", "configure", "domain_text", "run", "unknown_text"]
 
 _EPILOG: Final = """\
 Who says it: attested features come from the identity, the path, the deployment, the clock or the ledger, and the caller
@@ -36,16 +39,18 @@ cannot choose them; derived ones are computed from the content; claimed ones are
 
 examples:
   policyd features                              the features every policy has
+  policyd features --explain task               how one of them comes about
   policyd features main.policy                  and those it declares
   policyd features main.policy --deployment policyd.toml --json
 """
-_COSTS: Final = ("nothing", "read the body", "count tokens", "scan the text")
+COSTS: Final = ("nothing", "read the body", "go through the text", "scan the text")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EPILOG
     parser.add_argument("policy", metavar="POLICY", nargs="?", help="the policy file")
     parser.add_argument("--deployment", metavar="FILE", help="show the values this deployment file gives")
+    parser.add_argument("--explain", metavar="NAME", help="say how this feature comes about")
     parser.add_argument("--json", action="store_true", help="write JSON")
 
 
@@ -64,19 +69,50 @@ def run(arguments: argparse.Namespace) -> int:
         if deployment is None:
             return report_findings(d for d in found if d.severity is Severity.ERROR)
         values = dict(deployment.features)
+    if arguments.explain is not None:
+        named = tuple(f for f in features if f.name == arguments.explain)
+        if not named:
+            return report_findings((_unknown_feature(arguments.explain, features),))
+        features = named
+        if not arguments.json:
+            say(_explained(named[0], values))
+            return CLEAN
     say(_json(features, values) if arguments.json else _text(features, values))
     return CLEAN
+
+
+def _unknown_feature(name: str, features: tuple[Feature, ...]) -> Diagnostic:
+    close = near(name, (f.name for f in features))
+    cure = f"did you mean `{close}`?" if close else "`policyd features` lists them"
+    return Diagnostic("PD201", Severity.ERROR, f"there is no feature `{name[:64]}`", None, help=cure)
+
+
+def _explained(feature: Feature, values: Mapping[str, str | int | bool]) -> str:
+    """One feature, a line for each thing that can be said of it."""
+    lines = {
+        "feature": feature.name,
+        "values": domain_text(feature),
+        "who says it": str(feature.provenance),
+        "from": _source_text(feature.where, values),
+        "unknown": unknown_text(feature),
+        "cost": COSTS[feature.cost],
+        "what it is": feature.doc,
+        "how": HOW.get(feature.name, "") if feature.where.kind == "builtin" else "",
+    }
+    width = max(map(len, lines))
+    said = ((name, wrap(text, 100)) for name, text in lines.items() if text)
+    return "\n".join(f"{name:<{width}}  " + f"\n{'':<{width}}  ".join(parts) for name, parts in said)
 
 
 def _text(features: tuple[Feature, ...], values: Mapping[str, str | int | bool]) -> str:
     rows = [
         (
             f.name,
-            _domain_text(f),
+            domain_text(f),
             str(f.provenance),
             _source_text(f.where, values),
-            _unknown_text(f),
-            _COSTS[f.cost],
+            unknown_text(f),
+            COSTS[f.cost],
             f.doc,
         )
         for f in features
@@ -98,13 +134,14 @@ def _feature_json(feature: Feature, values: Mapping[str, str | int | bool]) -> d
         "unknown": _unknown_json(feature),
         "cost": feature.cost,
         "doc": feature.doc,
+        "how": HOW.get(feature.name, "") if feature.where.kind == "builtin" else "",
     }
     if feature.where.kind == "deployment":
         out["value"] = values.get(feature.where.key)
     return out
 
 
-def _domain_text(feature: Feature) -> str:
+def domain_text(feature: Feature) -> str:
     match feature.domain:
         case NumberDomain(low, high, "count") if high == MAX_NUMBER:
             return f"{value_text(low)} or more"
@@ -158,7 +195,7 @@ def _source_text(where: Where, values: Mapping[str, str | int | bool]) -> str:
             return f"conversation, level {where.key}"
 
 
-def _unknown_text(feature: Feature) -> str:
+def unknown_text(feature: Feature) -> str:
     match feature.unknown:
         case Unknown.REJECT:
             return "reject"

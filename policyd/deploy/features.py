@@ -37,10 +37,11 @@ def _can_tell_languages() -> bool:
 
 def _read_by(program: Program) -> frozenset[str]:
     """The features that the policy's rules read."""
-    conditions = (
-        *(line.when for level in program.levels for line in (*level.starts, *level.raises)),
-        *(rule.condition for rule in (*program.guards, *program.denies, *program.routes)),
-    )
+    conditions = [line.when for level in program.levels for line in level.starts]
+    conditions += [line.when for level in program.levels for line in level.raises]
+    conditions += [guard.condition for guard in program.guards]
+    conditions += [deny.condition for deny in program.denies]
+    conditions += [route.condition for route in program.routes]
     split = {group.by for route in program.routes for group in route.groups if group.by is not None}
     return frozenset(split).union(*(features_of(condition) for condition in conditions))
 

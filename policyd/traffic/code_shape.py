@@ -24,8 +24,8 @@ _WORDS: Final = frozenset({"text", "txt", "markdown", "md", "plain", "plaintext"
 
 _BEGINS: Final = re.compile(
     r"\s*(?:"
-    r"(?:async\s+)?def\s+\w+\s*\(|class\s+\w+\s*[(:{<]|class\s+\w+\s+(?:extends|implements)\b|import\s+[\w{*\"'.]+(?:\s+as\s+\w+|[;,}\s]|$)"
-    r"|from\s+[\w.]+\s+import\b|return\b.*[;()\[\]{}.=]|(?:if|elif|for|while|switch|catch|foreach)\s*\(|(?:if|elif|for|while|with|except)\b[^.?!]*:\s*$"
+    r"(?:async\s+)?def\s+\w+\s*\(|class\s+\w+\s*[(:{<]|class\s+\w+\s+(?:extends|implements)\b|import\s+[\w{*\"'./]+(?:\s+as\s+\w+|\s*[;,]|\s*$|.*\bfrom\s+[\"'])"
+    r"|from\s+[\w.]+\s+import\b|return\b.*(?:[;()\[\]{}=]|\w\.\w|\w\s+[-+*/%]\s+\w)|(?:if|elif|for|while|switch|catch|foreach)\s*\(|(?:if|elif|for|while|with|except)\b[^.?!]*:\s*$"
     r"|else\s*[:{]|try\s*[:{]|(?:const|let|var|val)\s+[\w{\[]+.*=|(?:export|public|private|protected|static|final|abstract)\s+\w+.*[({;=]"
     r"|function\b\s*\w*\s*\(|func\s+[\w(]|fn\s+\w+\s*[(<]|impl\b.*\{|package\s+[\w.]+;?\s*$|use\s+[\w:]+(?:::|;)|namespace\s+\w|using\s+[\w.]+;"
     r"|#\s*(?:include|define|ifdef|ifndef|endif|pragma)\b|#!|//|/\*|\*/|<!--|</?[a-zA-Z][\w:-]*(?:\s[^<>]*)?/?>|@\w+(?:\(|\s*$)|\$\s+\w"

@@ -18,7 +18,7 @@ from policyd.traffic.code_shape import prose_of
 if TYPE_CHECKING:
     from py3langid.langid import LanguageIdentifier
 
-__all__ = ["NAMED", "installed", "language_of", "preload", "text_for_language"]
+__all__ = ["NAMED", "installed", "known_codes", "language_of", "preload", "text_for_language"]
 
 ENOUGH: Final = 500
 """Characters after which what was said earlier is not looked at."""
@@ -86,3 +86,8 @@ def language_of(said: Iterable[Iterable[str]]) -> str:
         sure[name] = sure.get(name, 0.0) + float(share)
     found = max(sure, key=lambda name: sure[name])
     return found if sure[found] >= SURE else ""
+
+
+def known_codes() -> frozenset[str]:
+    """Every code that can be told."""
+    return frozenset(NAMED.get(code, code) for code in _identifier().nb_classes)

@@ -91,3 +91,19 @@ def test_init_where_no_folder_can_be_is_two(run: Run, tmp_path: Path) -> None:
     ran = run("init", "file/inside")
     assert ran.code == 2
     assert "cannot write" in ran.err
+
+
+def test_one_feature_is_explained(run: Run, clean: str) -> None:
+    out = run("features", "--explain", "task").out
+    assert "who says it  derived" in out
+    assert "The first rule that holds" in out
+    assert "header x-latency" in run("features", clean, "--explain", "latency").out
+    row = json.loads(run("features", "--explain", "language", "--json").out)
+    assert [r["name"] for r in row] == ["language"]
+    assert "py3langid" in row[0]["how"]
+
+
+def test_a_feature_that_is_not_there_is_named_with_the_near_one(run: Run) -> None:
+    ran = run("features", "--explain", "tsk")
+    assert ran.code == 1
+    assert "did you mean `task`?" in ran.out + ran.err
