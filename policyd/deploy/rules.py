@@ -59,8 +59,8 @@ class RuleReader:
     def note(self, path: Path, message: str, cure: str) -> None:
         self.wrong(path, message, cure, severity=Severity.NOTE)
 
-    def file(self, data: Mapping[str, Any]) -> Iterator[Rule]:
-        """The rules of a file in gitleaks' format."""
+    def file(self, data: Mapping[str, Any]) -> Iterator[tuple[Path, Rule]]:
+        """The rules of a file in gitleaks' format, and where they stand."""
         self._known((), data, FILE_KEYS, "a file of rules")
         self._extend(data.get("extend", {}))
         tables = data.get("rules", [])
@@ -76,7 +76,7 @@ class RuleReader:
             rule = self.rule(("rules", number), table, RULE_KEYS)
             if rule is not None:
                 mine = (a for a, targets in everywhere if not targets or rule.id in targets)
-                yield _with(rule, mine)
+                yield ("rules", number), _with(rule, mine)
 
     def _extend(self, extend: object) -> None:
         if not isinstance(extend, dict):
@@ -275,6 +275,5 @@ def read_rule_file(name: str, text: str) -> tuple[tuple[Rule, ...], tuple[Diagno
             (), f"the file has {len(rules)} rules, and {MOST_RULES} are the most", "split what is asked of it"
         )
         return (), tuple(reader.found)
-    places = {str(t.get("id")): ("rules", n) for n, t in enumerate(data["rules"]) if isinstance(t, dict)}
-    served = tuple(reader.serving((places[rule.id], rule) for rule in rules))
+    served = tuple(reader.serving(rules))
     return served, tuple(reader.found)

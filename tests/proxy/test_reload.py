@@ -267,3 +267,30 @@ def test_the_same_files_again_are_the_same_generation(tmp_path: Path) -> None:
             assert sidecar.live.serving.digest != before.serving.digest
 
     run(test())
+
+
+RULE = "[[rules]]\nid = \"codename\"\nregex = '''{}'''\n"
+
+
+def test_a_company_rule_holds_from_its_file_on_and_a_wrong_one_changes_nothing(tmp_path: Path) -> None:
+    rules = tmp_path / "team.toml"
+    rules.write_text(RULE.format("Orion"))
+
+    async def test() -> None:
+        async with three(tmp_path) as running:
+            await change(running, "[features]", '[detectors]\nrules = ["team.toml"]\n[features]')
+            assert loaded(running)
+            live = running.serving.sidecar.live
+            assert live.deployment.detectors.names == {"custom.codename"}
+            assert live.weigher.scanner.scan(["Orion"]) == {"custom.codename"}
+            state = running.serving.reloader.state
+            rules.write_text(RULE.format("(Orion"))
+            await until(lambda: running.serving.reloader.state.failures > state.failures)
+            assert [d.code for d in running.serving.reloader.state.failed] == ["PD552"]
+            assert running.serving.sidecar.live is live
+            rules.write_text(RULE.format("Vega"))
+            await until(lambda: running.serving.sidecar.live is not live)
+            assert running.serving.sidecar.live.weigher.scanner.scan(["Orion", "Vega"]) == {"custom.codename"}
+            assert running.serving.sidecar.live.weigher.scanner.scan(["Orion"]) == set()
+
+    run(test())
