@@ -20,8 +20,8 @@ from policyd.policy.condition import (
     negate,
 )
 from policyd.policy.condition import tests_of as atoms
-from policyd.policy.evaluate import evaluate
-from policyd.policy.program import MAX_NUMBER, Program
+from policyd.policy.evaluate import evaluate, level_rank
+from policyd.policy.program import MAX_NUMBER, Program, Provenance, Where
 from policyd.policy.quiet import quiet_request
 from policyd.policy.request import Request
 from policyd.resolve.load import load_text
@@ -298,3 +298,31 @@ def test_a_target_too_small_is_no_candidate() -> None:
     request = quiet_request(program, {"team": "a", "context_needed": 100_000})
     assert isinstance(request, Request)
     assert evaluate(program, request).targets == ("cloud_a",)  # type: ignore[union-attr]
+
+
+def test_a_conversation_raises_a_level_and_is_the_highest_where_it_is_unknown() -> None:
+    policy = (
+        "edition 1\nlevel s { low < mid < high }\nstring team from identity unknown reject\n"
+        "classify s { starts at low at least conversation for 2 hours when stream at least high when opaque }\n"
+        "target rack { location on_prem context 64k speaks chat }\nroute all to rack\n"
+        'otherwise reject "no"\ntest "given" given { team "a", conversation s mid } expect rack\n'
+        'test "unknown" given { team "a", conversation s unknown } expect rejected\n'
+    )
+    loaded = load_text(policy, "main.policy")
+    program = loaded.program
+    assert program is not None, loaded.diagnostics
+    level, feature = program.level("s"), program.feature("conversation:s")
+    assert level.kept == 7200
+    assert (feature.provenance, feature.cost, feature.unknown) == (Provenance.ATTESTED, 0, "high")
+    assert feature.where == Where("conversation", "s")
+    assert [t.given[1] for t in program.tests] == [("conversation:s", "mid"), ("conversation:s", None)]
+
+    def rank(**given: object) -> int:
+        request = quiet_request(program, {"team": "a", **given})
+        assert isinstance(request, Request)
+        return level_rank(program, level, request)
+
+    assert rank(stream=True) == 0
+    assert rank(stream=True, **{"conversation:s": "mid"}) == 1
+    assert rank(**{"conversation:s": "mid"}) == 0
+    assert rank(stream=True, **{"conversation:s": None}) == 2

@@ -22,6 +22,7 @@ _WORDS_ELSEWHERE = frozenset(
         "any",
         "exceeded",
         "header",
+        "conversation",
         "only",
         "reject",
         "rejected",
@@ -135,7 +136,8 @@ def _declarations() -> st.SearchStrategy:
 def _classifications() -> st.SearchStrategy:
     labels = st.builds(n.LabelHeader, texts, st.just(AT))
     starts = st.builds(n.StartsAt, idents, whens, st.just(AT))
-    raises = st.builds(n.AtLeast, st.one_of(idents, labels), whens, st.just(AT))
+    kept = st.builds(n.LabelConversation, st.none() | durations, st.just(AT))
+    raises = st.builds(n.AtLeast, st.one_of(idents, labels, kept), whens, st.just(AT))
     return st.builds(
         n.Classify, references, _several(starts, least=0), _several(raises, least=0), st.just(AT)
     )
@@ -167,10 +169,12 @@ def _assertions() -> st.SearchStrategy:
 
 def _tests() -> st.SearchStrategy:
     labels = st.builds(n.HeaderGiven, texts, st.just(AT))
+    conversations = st.builds(n.ConversationGiven, references, st.just(AT))
     exceeded = st.builds(n.Exceeded, references, st.just(AT))
     given = st.one_of(
         st.builds(n.Given, references, st.one_of(literals, name_sets), st.just(AT)),
         st.builds(n.Given, labels, literals, st.just(AT)),
+        st.builds(n.Given, conversations, literals, st.just(AT)),
         st.builds(n.Given, exceeded, literals, st.just(AT)),
     )
     removed = _several(st.builds(n.Removed, references, _several(references), st.just(AT)), least=0)

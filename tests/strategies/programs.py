@@ -94,12 +94,20 @@ DECLARED = (
         Where("label", "x-data-class"),
         "public",
     ),
+    Feature(
+        "conversation:sensitivity",
+        EnumDomain(LEVEL, ordered=True),
+        Provenance.ATTESTED,
+        Where("conversation", "sensitivity"),
+        "restricted",
+    ),
     Feature("exceeded(month)", BoolDomain(), Provenance.ATTESTED, Where("ledger", "month"), True),
 )
 FEATURES = (*BUILTIN_FEATURES, *DECLARED)
 
 READABLE = (
-    "team", "project", "latency", "origin", "risk", "urgent", "header:x-data-class", "exceeded(month)", "endpoint",
+    "team", "project", "latency", "origin", "risk", "urgent", "header:x-data-class", "conversation:sensitivity",
+    "exceeded(month)", "endpoint",
     "tools", "images", "opaque", "tokens", "max_output", "context_needed", "findings", "date", "weekday", "hour",
 )  # fmt: skip
 SMALL = ("team", "latency", "risk", "urgent", "header:x-data-class", "findings")
@@ -187,7 +195,11 @@ def _levels(draw: st.DrawFn, names: Sequence[str]) -> Classify:
     ]
     if "header:x-data-class" in names and draw(st.booleans()):
         raises.append(Raise("header:x-data-class", draw(st.just(Const(True)) | plain)))
-    return Classify("sensitivity", LEVEL, tuple(starts), tuple(raises))
+    kept = None
+    if "conversation:sensitivity" in names and draw(st.booleans()):
+        raises.append(Raise("conversation:sensitivity", draw(st.just(Const(True)) | plain)))
+        kept = 3600
+    return Classify("sensitivity", LEVEL, tuple(starts), tuple(raises), kept)
 
 
 @st.composite
