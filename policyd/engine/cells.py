@@ -139,7 +139,9 @@ def _agree_on_task(matrix: Matrix, cell: Sequence[int], values: dict[str, Value]
     free = [name for name in ACTING if matrix.table.of(name) is None]
     has = any(values.get(name) is True for name in ACTING if name not in free)
     acting = (True,) if has else (False, True) if free else (False,)
-    task, endpoint, having = next(agreeing(words[0], words[1], acting), ("", "", False))
+    here = (str(values["endpoint"]), *words[1])
+    pairs = (pair for word in here for pair in agreeing(words[0], (word,), acting))
+    task, endpoint, having = next(pairs, ("", "", False))
     assert task, "INVARIANT: the cell is possible"
     values["task"], values["endpoint"] = task, endpoint
     for name in free:
