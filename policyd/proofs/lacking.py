@@ -7,7 +7,7 @@ answers itself (`models`) or another word covers (`count_tokens`, by `messages`)
 
 from policyd.engine.boxes import Box
 from policyd.policy.builtins import CAPABILITIES, SPOKEN
-from policyd.policy.condition import Condition, Flag, OneOf
+from policyd.policy.condition import Condition, Flag, OneOf, either
 from policyd.policy.decision import Reject
 from policyd.policy.evaluate import evaluate
 from policyd.policy.program import Program
@@ -36,8 +36,9 @@ def lacking_capabilities(case: Case) -> tuple[Finding, ...]:
             words[word] = cell
     if not words:
         return ()
-    first, cell = next(iter(words.items()))
-    return (_finding(case, tuple(words), _witness(case, dict(lacking(case.program))[first], cell)),)
+    # What nobody can do no rule tells apart, so the request may be one for another of these words.
+    asked = either(*(condition for word, condition in lacking(case.program) if word in words))
+    return (_finding(case, tuple(words), _witness(case, asked, next(iter(words.values())))),)
 
 
 def lacking(program: Program) -> tuple[tuple[str, Condition], ...]:
