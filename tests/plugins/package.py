@@ -38,11 +38,17 @@ SOURCE = """
                 import subprocess
                 subprocess.run([rest], check=True)
             elif order == "hang":
+                if rest.startswith("/"):
+                    open(rest, "w").close()
                 time.sleep(600)
             elif order == "die":
                 os._exit(3)
             elif order == "raise":
                 raise ValueError(text)
+            elif order == "once":
+                self.asked = getattr(self, "asked", 0) + 1
+                if self.asked == 1:
+                    raise ValueError(text)
             elif order == "exit":
                 raise SystemExit(1)
             elif order == "print":

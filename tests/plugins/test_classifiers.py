@@ -109,6 +109,12 @@ def test_a_failure_is_not_remembered_and_the_process_comes_back(make: Make) -> N
     until(lambda: classifiers.scan(["a quiet text"]) == frozenset())
 
 
+def test_a_text_that_failed_is_asked_about_again(make: Make) -> None:
+    classifiers = make()
+    assert classifiers.scan(["once codename"]) == NAMES
+    assert classifiers.scan(["once codename"]) == {"custom.acme"}
+
+
 def test_an_answer_for_too_few_texts_is_a_failure(make: Make) -> None:
     assert make(entry_point="silent").scan(["a text"]) == NAMES
 
@@ -197,16 +203,21 @@ def test_several_processes_answer_side_by_side(make: Make) -> None:
     assert answers == [NAMES]
 
 
-def test_a_process_ends_with_the_sidecar() -> None:
+def test_a_process_ends_with_the_sidecar_even_while_it_is_busy(tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
     program = (
-        "import os\n"
+        "import os, sys, threading, time\n"
         "from policyd.plugins.child import Child, Plan\n"
         "child = Child(Plan('acme'))\n"
         "child.start()\n"
         "print(child._process.pid, flush=True)\n"
+        "threading.Thread(target=child.ask, args=(['hang ' + sys.argv[1]], time.monotonic() + 60), daemon=True).start()\n"
+        "while not os.path.exists(sys.argv[1]): pass\n"
         "os.kill(os.getpid(), 9)\n"
     )
-    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    ran = subprocess.run(
+        [sys.executable, "-c", program, str(begun)], capture_output=True, text=True, check=False, timeout=60
+    )
     pid = int(ran.stdout)
     until(lambda: not _lives(pid))
 

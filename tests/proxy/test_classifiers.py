@@ -64,6 +64,9 @@ def test_others_are_answered_while_it_hangs(tmp_path: Path) -> None:
             slow = asyncio.create_task(
                 running.ask(saying("hang and some words more, as long as a text of its own"))
             )
+            (tally,) = running.serving.sidecar.live.classifiers.tallies.values()
+            await until(lambda: tally.asked == 1)
+            assert tally.failed == {}
             alive = await running.ask(b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
             assert alive.status == 200 and not slow.done()
             assert (await slow).headers[b"x-policyd-target"] == b"home"
@@ -75,7 +78,9 @@ def test_a_reload_starts_another_one_and_a_bad_one_changes_nothing(tmp_path: Pat
     async def test() -> None:
         async with three(tmp_path, policy=GUARDED, extra=DECLARED) as running:
             toml = running.deployment.read_text()
-            running.deployment.write_text(toml.replace("[classifiers.acme]\n", '[classifiers.acme]\nentry_point = "broken"\n'))
+            running.deployment.write_text(
+                toml.replace("[classifiers.acme]\n", '[classifiers.acme]\nentry_point = "broken"\n')
+            )
             await until(lambda: running.serving.reloader.state.failures == 1)
             assert [d.code for d in running.serving.reloader.state.failed] == ["PD557"]
             found = await running.ask(saying("a codename"))
