@@ -37,7 +37,7 @@ def luhn(digits: str) -> bool:
 def _issuers() -> tuple[tuple[int, int, frozenset[int]], ...]:
     """First four digits (from, to) and the lengths of numbers that begin so."""
     sixteen, visa = frozenset({16}), frozenset({13, 16, 19})
-    long = frozenset(range(16, 20))
+    long, maestro = frozenset(range(16, 20)), frozenset(range(12, 20))
     return (
         (4000, 4999, visa),
         (5100, 5599, sixteen),
@@ -53,12 +53,12 @@ def _issuers() -> tuple[tuple[int, int, frozenset[int]], ...]:
         (6200, 6299, long),
         (8100, 8171, long),
         (2200, 2204, long),
-        (5018, 5018, frozenset(range(13, 20))),
-        (5020, 5020, frozenset(range(13, 20))),
-        (5038, 5038, frozenset(range(13, 20))),
-        (5893, 5893, frozenset(range(13, 20))),
-        (6304, 6304, frozenset(range(13, 20))),
-        (6759, 6763, frozenset(range(13, 20))),
+        (5018, 5018, maestro),
+        (5020, 5020, maestro),
+        (5038, 5038, maestro),
+        (5893, 5893, maestro),
+        (6304, 6304, maestro),
+        (6759, 6763, maestro),
         (9792, 9792, sixteen),
         (6521, 6522, sixteen),
     )
@@ -68,14 +68,23 @@ ISSUERS: Final = _issuers()
 """Visa, Mastercard, American Express, Diners, JCB, Discover, UnionPay, Mir, Maestro, Troy, RuPay."""
 
 
-def is_card(digits: str) -> bool:
+SELDOM: Final = (
+    (1800, 1800, frozenset({15})),
+    (2131, 2131, frozenset({15})),
+    (3500, 3599, frozenset({16})),
+    (5000, 5099, frozenset(range(12, 20))),
+    (5600, 6999, frozenset(range(12, 20))),
+)
+"""JCB's old numbers and what Maestro's members may give out, in full: only near a word about cards."""
+
+
+def is_card(digits: str, issuers: tuple[tuple[int, int, frozenset[int]], ...] = ISSUERS) -> bool:
     """A number that an issuer could have given out."""
-    if not 13 <= len(digits) <= 19 or len(set(digits)) == 1:
+    if not 12 <= len(digits) <= 19 or len(set(digits)) == 1:
         return False
     head = int(digits[:4])
-    return any(low <= head <= high and len(digits) in lengths for low, high, lengths in ISSUERS) and luhn(
-        digits
-    )
+    known = any(low <= head <= high and len(digits) in lengths for low, high, lengths in issuers)
+    return known and luhn(digits)
 
 
 CARD_WORDS: Final = rb"(?i)card|\bpan\b|visa|master|amex|american express|credit|debit|cvv|cvc|expir|payment|tarjeta|carte|karte|cart[ao]o|\bcc\b"
@@ -97,7 +106,7 @@ REGULAR: Final = (
     rb"(?:^|[^0-9])([0-9]{4}[ .\-][0-9]{6}[ .\-][0-9]{4,5}|[0-9](?:[ .\-][0-9]){12,18}|[0-9]{2}(?:[ .\-][0-9]{2}){6,9}"
     rb"|[0-9]{8}[ .\-][0-9]{8}|[0-9]{6}[ .\-][0-9]{13})(?:$|[^0-9])"
 )
-LOOSE: Final = rb"(?:[0-9][ .\-\t\n]?){12,}[0-9]"
+LOOSE: Final = rb"(?:[0-9][ .\-\t\n]?){11,}[0-9]"
 
 APART: Final = rb"""(?: {0,2}["']? ?[,;|/] ?["']? {0,2}| ?[\t\r\n]{1,2} {0,8}| {2,4})"""
 """What stands between the groups of a number in a list, a table or a column."""
@@ -106,13 +115,14 @@ SPREAD: Final = (
     rb"(?:^|[^0-9])([0-9]{4}(?:" + APART + rb"[0-9]{4}){3}(?:" + APART + rb"[0-9]{1,3})?"
     rb"|3[47][0-9]{2}" + APART + rb"[0-9]{6}" + APART + rb"[0-9]{5})(?:$|[^0-9])"
 )
-MORE_BEFORE: Final = re.compile(rb"(?:^|[^0-9])[0-9]{4}" + APART + rb"$")
-MORE_BEHIND: Final = re.compile(APART + rb"[0-9]{4}(?:$|[^0-9])")
+MORE_BEFORE: Final = re.compile(rb"(?:^|[^0-9])[0-9]{4}" + APART + rb"$|[0-9] ?,\s{0,9}$")
+MORE_BEHIND: Final = re.compile(APART + rb"[0-9]{4}(?:$|[^0-9])|,\s{0,9}[0-9]{1,3}(?:$|[^0-9])")
+"""More of a table: groups of four, or any number in a list with commas."""
 
-CARD_DIGITS: Final = 13
+CARD_DIGITS: Final = 12
 """A text with fewer digits has no card number in any form."""
 
-ANY: Final = rb"""(?:[0-9][ .\-,;|/"'\t\r\n]{0,12}){12,}[0-9]"""
+ANY: Final = rb"""(?:[0-9][ .\-,;|/"'\t\r\n]{0,12}){11,}[0-9]"""
 """Without this there is no card number in any form."""
 
 LONGEST_ROW: Final = 8
@@ -228,7 +238,7 @@ def _card_from(text: bytes, groups: list[tuple[int, int]], first: int) -> int | 
         digits += text[slice(*groups[last])].decode()
         if len(digits) > 19:
             break
-        if is_card(digits):
+        if is_card(digits, ISSUERS + SELDOM):
             return last
     return None
 

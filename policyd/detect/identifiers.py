@@ -32,9 +32,9 @@ MOST_WORDS: Final = 20_000
 LONGEST: Final = 48
 """Bytes of the longest form."""
 
-BEFORE: Final = r"(?<![0-9A-Za-z_])(?<![0-9A-Za-z][.\-/])"
+BEFORE: Final = r"(?:(?<![0-9A-Za-z_])(?<![0-9A-Za-z][.\-/])|(?<=\\[nrt]))"
 BEHIND: Final = r"(?![0-9A-Za-z_])(?![.\-/,:][0-9])"
-"""A number stands alone: it is no piece of a longer number, of an identifier or of a path."""
+"""A number stands alone: it is no piece of a longer number, of an identifier or of a path. A line end that is written `\\n` is none."""
 
 NumberCheck: TypeAlias = Callable[[str], bool]
 

@@ -1,7 +1,7 @@
 """E-mail addresses.
 
 Comes in: UTF-8 bytes. Goes out: where addresses stand. The one idea: the form is easy, the look-alikes are known: the
-account in a URL or behind `git@`, a scaled picture (`icon@2x.png`), a decorator or an operator of a program.
+account in a URL or behind `git@`, a scaled picture (`icon@2x.png`), a version (`netty@4.1.115.Final`), a decorator or an operator of a program.
 
 Not here: domains in other scripts than Latin, and addresses that were written out in words.
 """
@@ -62,6 +62,8 @@ def _is_address(data: bytes, start: int, end: int) -> bool:
         return False
     labels = domain.split(b".")
     if labels[-1].lower() in NO_DOMAINS or not all(LABEL.fullmatch(label) for label in labels):
+        return False
+    if all(label.isdigit() for label in labels[:-1]):
         return False
     return CALL.match(data[end : end + 2]) is None
 

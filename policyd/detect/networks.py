@@ -26,7 +26,8 @@ BEHIND: Final = re.compile(rb"[.\-][0-9A-Za-z]|[\w(]")
 VERSION: Final = re.compile(
     rb"(?i)(?:\bv|version[\"']?|\bver\.?|release|revision|build|section|sect\.?|chapter|clause|table|figure|appendix|\xc2\xa7|\boid)[ =:#(\"'s]{0,5}(?:[0-9.]{1,12}(?:,| and| or| to| -) )?$"
 )
-NETWORK: Final = re.compile(rb"(?i)\bip|addr|host|server|client|ping|dns|peer|remote|connect|listen|gateway|subnet|network|route|nameserver|proxy|login|from |attacker|whois|https?:|firewall|allow|deny|block|inet|port")  # fmt: skip
+NETWORK: Final = re.compile(rb"(?i)(?:\b|_)ip(?:v4|s|\b|_)|addr|\bhost|server|client|\bping|\bdns|\bpeer|\bremote|connect|listen|gateway|subnet|network|\broute|\bproxy|\blogin|attacker|whois|https?:|firewall|\bblocked|\binet\b|\bports?\b|\bssh\b|\bcurl\b")  # fmt: skip
+"""Words about networks: without one near, an address that begins like a version is taken for one."""
 REACH: Final = 48
 
 ABOUT_V6: Final = re.compile(rb"[0-9A-Fa-f]{3}")
@@ -88,7 +89,7 @@ def _v4(data: bytes, start: int, end: int) -> str | None:
     if BEHIND.match(data[end : end + 2]) or VERSION.search(before):
         return None
     address = ipaddress.IPv4Address(".".join(map(str, numbers)))
-    if max(numbers) < 50 and not _speaks_of_networks(data, start, end) and address.packed not in WELL_KNOWN:
+    if (max(numbers) < 50 or numbers[0] < 10) and not _speaks_of_networks(data, start, end) and address.packed not in WELL_KNOWN:
         return None
     return _named(address, V4)
 

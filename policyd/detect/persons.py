@@ -26,7 +26,7 @@ LICENCE: Final = ("driver's license", "drivers license", "driver license", "driv
 WORDED: Final = (
     Kind("person.birth-date", DATE, plausible_date, BORN, close=True),
     Kind("person.passport", r"[A-Z]{1,3}[ \-]?[0-9]{6,8}|[0-9]{8,9}|[A-Z][0-9]{2}[A-Z0-9]{5,6}|[0-9]{2}[A-Z]{2}[0-9]{5}|[0-9]{4} [0-9]{6}", None, PASSPORT, close=True),
-    Kind("person.driving-licence", r"[A-Z]{1,5}[ \-]?[0-9][0-9A-Z\- ]{4,14}[0-9A-Z]|[0-9]{2,4}(?:[ \-][0-9]{2,6}){2,3}|[0-9]{7,12}[A-Z]?", None, LICENCE, close=True),
+    Kind("person.driving-licence", r"[A-Z]{1,5}[ \-]?[0-9][0-9A-Z\- ]{4,14}[0-9A-Z]|[0-9]{2,4}(?:[ \-][0-9]{2,6}){2,3}|[0-9]{7,12}[A-Z]?|[a-z][0-9]{6,14}", None, LICENCE, close=True),
 )  # fmt: skip
 
 PASSPORT_LINES: Final = r"(?:P[A-Z<][A-Z]{1,3}[A-Z<]{39,41}\r?\n[ \t]{0,8})?[A-Z0-9<]{9}[0-9][A-Z<]{3}[0-9]{6}[0-9][MFX<][0-9]{6}[0-9][A-Z0-9<]{14}[0-9<][0-9]\b"

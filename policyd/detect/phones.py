@@ -22,7 +22,9 @@ NAME: Final = "phone"
 
 INTERNATIONAL: Final = r"(?:\+ ?|\b00 ?|\b001-|\b011[ \-])\(?[1-9](?:[ .\-/()]{0,2}[0-9]){6,14}\b"
 GROUPED: Final = r"(?:\b1[ .\-])?(?:\([2-9][0-9]{2}\) ?[2-9][0-9]{2}[ .\-]?[0-9]{4}|\b[2-9][0-9]{2}[.\-][2-9][0-9]{2}[.\-][0-9]{4})\b"
-NUMBER: Final = re.compile(rb"(?<![0-9A-Za-z_])[(+]{0,2}[0-9](?:[ .\-/()]{0,3}[0-9]){5,15}(?![0-9A-Za-z_])")
+NUMBER: Final = re.compile(
+    rb"(?:(?<![0-9A-Za-z_])(?<![0-9A-Z][.\-/])|(?<=\\[nrt]))[(+]{0,2}[0-9](?:[ .\-/()]{0,3}[0-9]){5,15}(?![0-9A-Za-z_])"
+)
 EXTENSION: Final = re.compile(rb"(?i) ?(?:x|ext\.? ?|extension |int\.? |ramal |interno )[0-9]{2,5}\b")
 
 ALONE_BEFORE: Final = re.compile(rb"[0-9A-Za-z_+*=^&]$|[0-9A-Za-z][.\-/,]$")
@@ -49,8 +51,9 @@ SPANISH: Final = (
     "US",
 )
 REGIONS: Final[dict[str, tuple[str, ...]]] = {
-    "phone": ENGLISH, "telephone": ENGLISH, "mobile": ENGLISH, "cell": ENGLISH, "cell phone": ENGLISH, "cellphone": ENGLISH, "call": ENGLISH,
-    "call me": ENGLISH, "call us": ENGLISH, "reach me": ENGLISH, "text me": ENGLISH, "sms": ENGLISH, "contact number": ENGLISH, "hotline": ENGLISH,
+    "phone": ENGLISH, "telephone": ENGLISH, "mobile": ENGLISH, "cell": ENGLISH, "cell phone": ENGLISH, "cellphone": ENGLISH, "can call": ENGLISH, "please call": ENGLISH,
+    "call me": ENGLISH, "call us": ENGLISH, "call me at": ENGLISH, "call me on": ENGLISH, "call us at": ENGLISH, "call us on": ENGLISH, "reach me": ENGLISH, "reach me at": ENGLISH, "text me": ENGLISH, "text me at": ENGLISH,
+    "phone number": ENGLISH, "phone no": ENGLISH, "mobile number": ENGLISH, "fax number": ENGLISH, "registered": ENGLISH, "sms": ENGLISH, "contact number": ENGLISH, "hotline": ENGLISH,
     "messages to": ENGLISH, "answering at": ENGLISH, "landline": ENGLISH, "desk": ENGLISH, "home": ENGLISH, "work": ENGLISH, "office": ENGLISH,
     "tel": (*ENGLISH, *SPANISH, "DE", "FR", "IT", "PT", "BR", "NL", "BE", "AT", "CH", "PL"), "fax": (*ENGLISH, "DE", "FR", "ES", "IT", "AT", "CH"),
     "whatsapp": (*ENGLISH, *SPANISH, "BR", "DE"), "teléfono": SPANISH, "celular": (*SPANISH, "BR"), "móvil": SPANISH, "cel": (*SPANISH, "BR"),
@@ -63,12 +66,14 @@ REGIONS: Final[dict[str, tuple[str, ...]]] = {
 }  # fmt: skip
 """Words, and the numbering plans in which a number near one is looked up."""
 
-WEAK: Final = frozenset({"call", "desk", "home", "work", "office", "portable", "handy", "cell", "mobile", "zap", "fone", "mobil", "messages to", "answering at"})  # fmt: skip
+WEAK: Final = frozenset({"registered", "can call", "please call", "desk", "home", "work", "office", "portable", "handy", "cell", "mobile", "zap", "fone", "mobil"})  # fmt: skip
 """Words of daily life and of programs: the number needs a grouping or ten digits."""
 
 BEHIND_WORD: Final = 40
-BEFORE_WORD: Final = 4
-"""Bytes between a word and the number behind it, or before it (`… office`)."""
+"""Bytes between a word and the number behind it."""
+
+BETWEEN: Final = re.compile(rb"[ \-,(\t]{1,4}")
+"""What may stand between a number and the word behind it: `… office`."""
 
 MOST_LOOKED_UP: Final = 500
 """Numbers of one text that are looked up by a word; each costs up to a millisecond."""
@@ -163,8 +168,8 @@ def _near_words(words: Any, data: bytes) -> Iterator[Hit]:
                 yield Hit(NAME, 0, len(data))
                 return
             seen = stop
-            if any(_exists(number[0].decode("ascii"), region) for region in regions) or _north_american(
-                number[0]
+            if _labelled(data[end:start], number[0], weak=weak) or any(
+                _exists(number[0].decode("ascii"), region) for region in regions
             ):
                 yield _with_extension(data, start, stop)
 
@@ -174,8 +179,8 @@ def _numbers(data: bytes, word: int, end: int) -> Iterator[re.Match[bytes]]:
     behind = NUMBER.search(data, end, end + BEHIND_WORD + 24)
     if behind is not None and behind.start() <= end + BEHIND_WORD:
         yield behind
-    for before in NUMBER.finditer(data, max(0, word - 24 - BEFORE_WORD), word):
-        if word - before.end() <= BEFORE_WORD:
+    for before in NUMBER.finditer(data, max(0, word - 28), word):
+        if BETWEEN.fullmatch(data[before.end() : word]):
             yield before
 
 
@@ -192,9 +197,18 @@ def _plausible(number: bytes, *, weak: bool) -> bool:
     return not weak or digits >= 9
 
 
-def _north_american(number: bytes) -> bool:
-    """In the groups of North America, behind a word: a number even where no exchange has given it out."""
-    return NORTH_AMERICAN.fullmatch(number) is not None
+LABEL: Final = re.compile(
+    rb"(?i)(?:[ \t]*(?:no\.?|nr\.?|n\xc2\xba|n\xc2\xb0|number|is|me|us|at|on|to|al|es))?[\s:=#.\"'*\xc2\xa0]{0,6}"
+)
+"""What stands between a label and its number."""
+
+
+def _labelled(between: bytes, number: bytes, *, weak: bool) -> bool:
+    """In the groups of North America anywhere behind a word, and in any directly behind one that means nothing else: a
+    number even where no exchange has given it out."""
+    if NORTH_AMERICAN.fullmatch(number):
+        return True
+    return not weak and LABEL.fullmatch(between) is not None
 
 
 PHONE: Final = Detector(frozenset({NAME}), find_phones, digits=7)
