@@ -402,8 +402,9 @@ class Sidecar:
 
         headers = onward_headers(request.headers, live.sight.headers)
         way_to = ways(live, endpoint, body, reading.model, request.query, headers, goes.translation)
-        left_in = None
+        left_in, inline = None, LARGE
         if goes.taken is not None:
+            inline = live.weigher.scans_inline
             way_to = restored_ways(way_to, goes, endpoint.name)
             left_in = left_in_bytes(goes, endpoint.name, live.speech, live.weigher.scanner)
         if request.trace is not None:
@@ -439,6 +440,7 @@ class Sidecar:
             acts=Flag.SERVER_TOOLS in reading.flags,
             turn=request.turn,
             left_in=left_in,
+            inline=inline,
         )
 
     def _turn(

@@ -32,10 +32,6 @@ def _no_tokens(_: str) -> int:
     return 0
 
 
-CHECKED = 8 * 1024
-"""The same where the bytes are scanned once more."""
-
-
 @dataclass(slots=True)
 class Errand:
     """What is to be carried; it does not change (and is not frozen because one is made for every request). `way_to` says
@@ -44,7 +40,7 @@ class Errand:
     for a stream with this tail. `attempts` are left to it, however often it was decided; it never rests longer than
     `retry_wait` seconds; `acts`: a target may do more for it than to answer; `turn` is told the ids of an
     answer before the caller is; `left_in` says what is still in the bytes for a
-    target of what was redacted, where anything was."""
+    target of what was redacted, where anything was; `inline`: bytes up to which saying and checking it takes no time to speak of."""
 
     ticket: Ticket
     targets: tuple[str, ...]
@@ -61,11 +57,12 @@ class Errand:
     acts: bool = False
     turn: Turn | None = None
     left_in: Callable[[str, Way], frozenset[str]] | None = None
+    inline: int = LARGE
 
     @property
     def awaited(self) -> bool:
-        """Whether saying it and checking that takes so long that it leaves the event loop."""
-        return self.size > (LARGE if self.left_in is None else CHECKED)
+        """Whether saying it and checking that leaves the event loop."""
+        return self.size > self.inline
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,6 +80,11 @@ class Weigher:
             return EVERYTHING
 
     @property
+    def scans_inline(self) -> int:
+        """Bytes of a body up to which it is scanned on the event loop; -1 for never."""
+        return self._scans_inline
+
+    @property
     def scanner(self) -> Scanner:
         """What finds, with its memory; from any thread."""
         return self._scanner

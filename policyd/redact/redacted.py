@@ -9,7 +9,7 @@ is still there, and what has no end that could be seen, is left.
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -63,13 +63,12 @@ def redacted(
     counts: Counter[str] = Counter()
     named: dict[str, set[str]] = {}
     parsed: Mapping[str, Any] = body.parsed
-    lost: set[str] = set()
-    for turn in range(ROUNDS):
-        lost, before = set(), len(named)
-        found = list(_gather(reading, names, scanner, watched, lost))
-        for value, name in found:
+    for turn in range(ROUNDS + 1):
+        texts = reading.texts
+        there = _gathered(texts, names, scanner, watched)
+        for value, name in there.values:
             named.setdefault(value, set()).add(name)
-        if not found or len(named) > MOST_VALUES or (turn > 1 and len(named) == before):
+        if turn == ROUNDS or not there.values or len(named) > MOST_VALUES:
             break
         table = {value: made.of(value, _shown(under)) for value, under in named.items()}
         swaps = Swaps(table, bounded=turn == 0)
@@ -81,10 +80,10 @@ def redacted(
         reading = read_request(endpoint, parsed)
         if reading.refused is not None:
             return Redacted(body, reading, {}, {}, frozenset(names))
-    left = lost | found_in(reading, names, scanner, watched)
+    left = there.found | there.lost
     if named:
         still = Swaps(dict.fromkeys(named, ""))
-        for text in watched(reading.texts):
+        for text in watched(texts):
             for value in still.found(text):
                 left |= named[value]
     if not counts:
@@ -99,20 +98,29 @@ def _shown(names: Iterable[str]) -> str:
     return min(names, key=lambda name: (name in _BY_LABEL, name))
 
 
-def _gather(
-    reading: Reading, names: tuple[str, ...], scanner: Scanner, watched: Watched, lost: set[str]
-) -> Iterable[tuple[str, str]]:
+class _There(NamedTuple):
+    """What is in the texts of a request: values with their names, the names of all findings, and of those without an end."""
+
+    values: list[tuple[str, str]]
+    found: set[str]
+    lost: set[str]
+
+
+def _gathered(texts: tuple[str, ...], names: tuple[str, ...], scanner: Scanner, watched: Watched) -> _There:
     """The values to take out, and how each is spelt inside JSON where it was found there."""
-    for text in watched(reading.texts):
+    there = _There([], {name for name in scanner.scan(watched(texts)) if covered(name, names)}, set())
+    # All texts were asked about at once; now it is remembered in which ones anything is.
+    for text in watched(texts if there.found else ()):
         if not any(covered(name, names) for name in scanner.scan((text,))):
             continue
         found, cut = extents(text, scanner.spans(text), names)
-        lost |= cut
+        there.lost.update(cut)
         for value, name in found:
-            yield value, name
+            there.values.append((value, name))
             plain = _unescaped(value)
             if plain is not None:
-                yield plain, name
+                there.values.append((plain, name))
+    return there
 
 
 def _unescaped(value: str) -> str | None:
