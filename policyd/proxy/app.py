@@ -55,6 +55,7 @@ from policyd.proxy.outbound import (
     Headers,
     is_plain_query,
     onward_headers,
+    said_beside,
 )
 from policyd.proxy.record import Record, line_of
 from policyd.proxy.redacting import Plain, Redacting, left_in_bytes
@@ -500,6 +501,8 @@ async def _decide(
     before.update(inside)
     if live.read & IDS:
         before.update(ids_of(live.read, reading, request.headers))
+    if "findings" in live.read:
+        reading.beside = said_beside(request.headers, request.query, live.sight.headers)
     began = perf_counter()
     decided = await decide(
         live, before, reading, record.bytes_in, live.weigher, asked.translation, redacting, request.turn

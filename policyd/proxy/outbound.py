@@ -16,7 +16,7 @@ from urllib.parse import unquote_to_bytes
 from policyd.proxy.gate import CREDENTIAL_QUERY_KEYS, NEVER_SENT
 
 __all__ = [
-    "Headers", "answer_headers", "is_plain_query", "known_headers", "known_query", "onward_headers", "onward_query",
+    "Headers", "answer_headers", "is_plain_query", "known_headers", "known_query", "onward_headers", "onward_query", "said_beside",
 ]  # fmt: skip
 
 Headers: TypeAlias = list[tuple[bytes, bytes]]
@@ -152,6 +152,26 @@ def known_headers(headers: Headers) -> Headers:
 def known_query(query: bytes) -> bytes:
     """The same for the query."""
     return b"&".join(pair for pair in re.split(rb"[&;]", query) if pair in _ONWARD_QUERY)
+
+
+_SAYS_NOTHING: Final = _ONWARD_KNOWN | {
+    b"accept-encoding", b"accept-language", b"cache-control", b"content-length", b"host", b"user-agent", b"x-app", b"date",
+    b"anthropic-dangerous-direct-browser-access", b"sec-fetch-mode", b"sec-fetch-site", b"sec-fetch-dest",
+}  # fmt: skip
+
+
+def said_beside(
+    headers: Iterable[tuple[bytes, bytes]], query: bytes, policy_headers: frozenset[bytes]
+) -> tuple[tuple[str, str], ...]:
+    """What of headers and query could hold a secret and passes to a target: the values alone, because names such as
+    `x-session` would make any value look like one. Versions of clients are not looked at."""
+    others = [p for p in headers if p[0] not in _SAYS_NOTHING and not p[0].startswith(b"x-stainless-")]
+    values = [value for _, value in onward_headers(others, policy_headers)] if others else []
+    out = [("headers", b"\n".join(values).decode("utf-8", "replace"))] if values else []
+    if query and query not in _ONWARD_QUERY:
+        said = [pair.partition(b"=")[2] or pair for pair in re.split(rb"[&;]", onward_query(query))]
+        out.append(("query", b"\n".join(said).decode("utf-8", "replace")))
+    return tuple(out)
 
 
 def is_plain_query(query: bytes) -> bool:

@@ -131,6 +131,9 @@ class Redacting:
         same = taken.body is plain.body
         translation = plain.translation if same else Translation(endpoint, taken.body)
         left = set(taken.left)
+        # Headers and query go on as they came.
+        beside = scanner.scan(text for _, text in plain.reading.beside)
+        left |= {name for name in beside if covered(name, names)}
         if translation.may_differ(redactions.translated):
             for other in translation.readings(redactions.translated):
                 left |= set(names) if other.refused is not None else found_in(other, names, scanner, watched)

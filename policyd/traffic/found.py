@@ -62,6 +62,8 @@ def where_found(reading: Reading, wanted: Callable[[str], bool], scan: Scan) -> 
         out.update(dict.fromkeys(_in(element, reading, sought, scan)))
         if len(out) >= MOST_LOOKED_AT:
             break
+    for place, text in reading.beside:
+        out.update(dict.fromkeys(Found(name, "setting", place) for name in sorted(sought & scan((text,)))))
     missing = sought - {found.finding for found in out}
     if missing:
         out.update(dict.fromkeys(_in_contexts(parts, reading, missing, scan)))

@@ -59,7 +59,8 @@ class Reading:
     file ids, documents by URL) or where its length in tokens cannot be bounded (PDF, audio): the feature `tokens` is
     then unknown. `extra_tokens` is what images and framing cost beyond the counted text. `reasons` are the places
     behind the flags, for explanations: they hold key names and indices, never text. `unknown` are places inside messages,
-    parts and tools of keys and types that no API documents; a target that sends requests on could take them for anything.
+    parts and tools of keys and types that no API documents; a target that sends requests on could take them for anything. `beside` is
+    text that is sent with the body, each with a word for where it stands: whoever knows headers and query sets it.
     `pictures` are the images whose size is known; what they cost at most is part of `extra_tokens`.
     """
 
@@ -76,6 +77,7 @@ class Reading:
     decoded: tuple[str, ...]
     unknown: tuple[str, ...] = ()
     pictures: tuple[Picture, ...] = ()
+    beside: tuple[tuple[str, str], ...] = ()
 
     @property
     def stream(self) -> bool:
@@ -117,7 +119,8 @@ class Reading:
     def texts(self) -> tuple[str, ...]:
         """All text of the request, for the detectors: every string, every key, long numbers, decoded attachments, and
         the seams between adjacent parts. Collected anew on each call (about 0.1 ms per 1,000 strings)."""
-        return collect_texts(self.body, self.sealed, self.decoded)
+        texts = collect_texts(self.body, self.sealed, self.decoded)
+        return (*texts, *(text for _, text in self.beside)) if self.beside else texts
 
     @property
     def prompt(self) -> tuple[str, ...]:

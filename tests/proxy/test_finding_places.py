@@ -107,3 +107,39 @@ def test_the_other_dialect_is_told_too(tmp_path: Path) -> None:
         assert error["policyd"]["found"] == [{"finding": "secret.aws", "where": "system", "place": "system"}]
 
     run(go())
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "where"),
+    [
+        ("/v1/chat/completions", {"x-note": f"use {KEY} for it"}, "headers"),
+        ("/v1/chat/completions", {"x-note": "%41" + KEY[1:]}, "headers"),
+        (f"/v1/chat/completions?note={KEY}", {}, "query"),
+        (f"/v1/chat/completions?a=1&note=%41{KEY[1:]}", {}, "query"),
+    ],
+)
+def test_what_is_sent_beside_the_body_is_scanned(
+    tmp_path: Path, path: str, headers: dict[str, str], where: str
+) -> None:
+    async def go() -> None:
+        async with Recorder() as claude, Recorder() as rack:
+            async with sidecar(tmp_path, {"claude": claude, "rack": rack}, policy=POLICY) as running:
+                answer = await running.ask(post(path, chat(ASKED), headers))
+            assert not claude.requests
+            assert answer.json["error"]["policyd"]["found"] == [
+                {"finding": "secret.aws", "where": "setting", "place": where}
+            ]
+
+    run(go())
+
+
+def test_what_a_client_says_of_itself_and_what_does_not_pass_is_not_scanned(tmp_path: Path) -> None:
+    async def go() -> None:
+        async with Recorder() as claude, Recorder() as rack:
+            async with sidecar(tmp_path, {"claude": claude, "rack": rack}, policy=POLICY) as running:
+                headers = {"user-agent": "x/1.0", "x-stainless-os": "Linux", "authorization": f"Bearer {KEY}"}
+                answer = await running.ask(post("/v1/chat/completions?beta=true", chat(ASKED), headers))
+            assert answer.status == 200
+            assert KEY.encode() not in claude.requests[0]
+
+    run(go())
