@@ -71,7 +71,8 @@ def redacted(
         if turn == ROUNDS or not there.values or len(named) > MOST_VALUES:
             break
         table = {value: made.of(value, _shown(under)) for value, under in named.items()}
-        swaps = Swaps(table, bounded=turn == 0)
+        # What is found again was a part of a longer word.
+        swaps = Swaps(table, {value for value, _ in there.values} if turn else ())
         swapped = swapped_body(parsed, swaps)
         if not swaps.counts:
             break

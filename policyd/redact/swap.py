@@ -7,7 +7,7 @@ else of it keeps its characters. One pass of an automaton finds all values, the 
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
 import orjson
@@ -25,17 +25,17 @@ _OPENS: Final = frozenset('{["')
 
 
 class Swaps:
-    """`table`: values to what stands for them. `counts` grows with every replacement, by what was put in. `bounded`: a short
-    value is left where it is a part of a longer word."""
+    """`table`: values to what stands for them. `counts` grows with every replacement, by what was put in. A short value
+    is left where it is a part of a longer word, unless it is one of those that are meant `anywhere`."""
 
-    __slots__ = ("_automaton", "_bounded", "_table", "_values", "counts")
+    __slots__ = ("_anywhere", "_automaton", "_table", "_values", "counts")
 
-    def __init__(self, table: Mapping[str, str], *, bounded: bool = True) -> None:
+    def __init__(self, table: Mapping[str, str], anywhere: Collection[str] = ()) -> None:
         import ahocorasick_rs  # noqa: PLC0415
 
         self._table = table
         self._values = tuple(table)
-        self._bounded = bounded
+        self._anywhere = anywhere
         self._automaton: Any = ahocorasick_rs.AhoCorasick(
             self._values, matchkind=ahocorasick_rs.MATCHKIND_LEFTMOST_LONGEST
         )
@@ -59,7 +59,7 @@ class Swaps:
     def found(self, text: str) -> Iterator[str]:
         """The values that stand in a string."""
         for index, start, end in self._automaton.find_matches_as_indexes(text):
-            if not self._bounded or self._stands(text, start, end):
+            if self._stands(text, index, start, end):
                 yield self._values[index]
 
     def _finds(self, text: str) -> bool:
@@ -69,7 +69,7 @@ class Swaps:
         out: list[str] = []
         at = 0
         for index, start, end in self._automaton.find_matches_as_indexes(text):
-            if self._bounded and not self._stands(text, start, end):
+            if not self._stands(text, index, start, end):
                 continue
             word = self._table[self._values[index]]
             self.counts[word] += 1
@@ -105,10 +105,9 @@ class Swaps:
         out = _TOKEN.sub(swap, text)
         return out if changed else text
 
-    @staticmethod
-    def _stands(text: str, start: int, end: int) -> bool:
+    def _stands(self, text: str, index: int, start: int, end: int) -> bool:
         """Whether what is found is no part of a longer word, or too long to be one by chance."""
-        if end - start >= DISTINCT:
+        if end - start >= DISTINCT or self._values[index] in self._anywhere:
             return True
         before = start > 0 and text[start - 1].isalnum() and text[start].isalnum()
         after = end < len(text) and text[end].isalnum() and text[end - 1].isalnum()

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from policyd.redact.placeholders import PLACEHOLDER
 from policyd.redact.redacted import still_in
+from policyd.redact.swap import Swaps
 from policyd.traffic.endpoints import EndpointName as E
 from tests.redact.samples import (
     AWS,
@@ -286,3 +287,22 @@ def test_nothing_is_both_left_and_unsaid(tree: Any, words: str) -> None:
         message = json.loads(out.body.raw)["messages"][0]
         if endpoint is E.CHAT:
             json.loads(message["tool_calls"][0]["function"]["arguments"])
+
+
+def test_a_short_value_stays_inside_a_longer_word() -> None:
+    swaps = Swaps({"1234567": "[x]", "longer than eleven": "[y]"})
+    assert swaps.text("id 91234567 and 1234567, a1234567") == "id 91234567 and [x], a1234567"
+    assert swaps.text("xlonger than elevenx") == "x[y]x"
+    assert list(swaps.found("91234567 (1234567)")) == ["1234567"]
+    assert Swaps({"1234567": "[x]"}, {"1234567"}).text("91234567") == "9[x]"
+
+
+def test_the_longest_value_goes_first() -> None:
+    assert Swaps({"abcdefgh": "[x]", "abcdefgh ijkl": "[y]"}).text("abcdefgh ijkl abcdefgh") == "[y] [x]"
+
+
+def test_two_keys_never_become_one() -> None:
+    word = next(iter(redact(E.CHAT, said(AWS)).values))
+    out = redact(E.MESSAGES, used({AWS: 1, word: 2}))
+    assert out.left == {"secret.aws"}
+    assert out.body.parsed["messages"][0]["content"][0]["input"] == {AWS: 1, word: 2}
