@@ -102,7 +102,6 @@ class Sidecar:
         telemetry: Recording | None = None,
         clock: Callable[[], float] = time.time,
         draw: Callable[[], float] = random.random,
-        conversations: Conversations | None = None,
     ) -> None:
         self.live = live
         self.road = road
@@ -113,9 +112,7 @@ class Sidecar:
         self._room = Room(live.limits.in_flight)
         self._under_way = 0
         self._new_id = decision_ids()
-        self.conversations = (
-            Conversations(live.deployment.conversations) if conversations is None else conversations
-        )
+        self.conversations = Conversations(live.deployment.conversations)
         self.calibration = Calibration(self._compared)
 
     @property

@@ -190,7 +190,6 @@ class Turn:
             await self._reached(await scan())
             return
         await self._mark(self._keys)
-        self._start()
 
     async def hears(self, ids: tuple[str, ...]) -> None:
         """Ids of the answer, before they go on to the caller."""
@@ -201,7 +200,6 @@ class Turn:
             await store.join(keys, self._names or remembers.everything, remembers.kept)
             return
         await self._mark(keys)
-        self._start()
         if not self._is_pending():
             # It was finished while the mark was made, and without these keys.
             await store.finish(keys, self._token, self._names or remembers.everything, remembers.kept)
@@ -248,8 +246,12 @@ class Turn:
         return names <= found.names
 
     async def _mark(self, keys: tuple[bytes, ...]) -> None:
+        """What is marked is scanned, also where the caller leaves while the mark is made: nobody else takes it away."""
         self._token = self._token or uuid4().hex
-        await self._of.store.begin(keys, self._token, self._remembers.kept)
+        try:
+            await self._of.store.begin(keys, self._token, self._remembers.kept)
+        finally:
+            self._start()
 
     def _start(self) -> None:
         if not self._started:
