@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policyd.redact.placeholders import PLACEHOLDER
+from policyd.redact.placeholders import PLACEHOLDER, Placeholders
 from policyd.redact.redacted import still_in
 from policyd.redact.swap import Swaps
 from policyd.traffic.endpoints import EndpointName as E
@@ -306,3 +306,17 @@ def test_two_keys_never_become_one() -> None:
     out = redact(E.MESSAGES, used({AWS: 1, word: 2}))
     assert out.left == {"secret.aws"}
     assert out.body.parsed["messages"][0]["content"][0]["input"] == {AWS: 1, word: 2}
+
+
+class _Alike(Placeholders):
+    """Every value has the same letters, until it is asked again."""
+
+    def _letters(self, value: str, turn: int) -> str:
+        return super()._letters("" if turn == 0 else value, turn)
+
+
+def test_two_values_never_share_a_placeholder() -> None:
+    made = _Alike(KEY)
+    first, second, again = made.of("one", "secret"), made.of("two", "secret"), made.of("one", "secret")
+    assert first == again != second
+    assert made.values == {first: "one", second: "two"}

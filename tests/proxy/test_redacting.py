@@ -1,0 +1,99 @@
+"""What a request's redaction knows before anything is sent: what cannot be taken out, and that not knowing is everything."""
+
+import json
+from asyncio import run
+from typing import Any
+
+from policyd.policy.program import Redaction, Target
+from policyd.policy.request import EVERYTHING
+from policyd.proxy.lanes import Lanes
+from policyd.proxy.redacting import Plain, Redacting, Redactions, left_in_bytes
+from policyd.proxy.translated import Speech, Translation
+from policyd.proxy.way import Way
+from policyd.proxy.weigh import Weigher
+from policyd.traffic.endpoints import EndpointName as E
+from policyd.traffic.read import read_request
+from tests.redact.samples import AWS, CARD, body_of
+
+KEY = b"k" * 32
+NAMES = ("card-number", "secret")
+OF = Redaction(NAMES, restored=True)
+VARIANT = Target("cloud with redact(card-number, secret) restored", (), None, "cloud", OF)
+
+
+def redactions(*names: tuple[str, ...], translated: frozenset[str] = frozenset()) -> Redactions:
+    return Redactions({VARIANT.name: VARIANT}, names or (NAMES,), KEY, translated)
+
+
+def redacting(content: Any, endpoint: E = E.CHAT) -> Redacting:
+    body = body_of({"model": "m", "messages": [{"role": "user", "content": content}]})
+    return Redacting(endpoint, Plain(body, read_request(endpoint, body.parsed), Translation(endpoint, body)))
+
+
+CUT = [{"type": "text", "text": AWS[:8]}, {"type": "text", "text": AWS[8:]}]
+
+
+def test_what_can_be_taken_out_is_nothing() -> None:
+    asked = redacting(f"{AWS} {CARD}")
+    assert run(asked.unredactable(redactions(), {}, Weigher(0))) == frozenset()
+
+
+def test_what_cannot_be_taken_out_has_every_name_above_it() -> None:
+    assert run(redacting(CUT).unredactable(redactions(), {}, Weigher(0))) == {"secret", "secret.aws"}
+
+
+def test_what_was_not_scanned_cannot_be_redacted() -> None:
+    asked = redacting("hi")
+    assert run(asked.unredactable(redactions(), {"findings": EVERYTHING}, Weigher(0))) is EVERYTHING
+
+
+def test_what_no_redaction_names_is_not_looked_for() -> None:
+    """The names were found already, and none is redacted: nothing is worked out, so that no time is too short for it."""
+    asked = redacting("x" * 40_000)
+    weigher = Weigher(0, seconds=0.0, lanes=Lanes(small=1))
+    found = frozenset({"iban", "private-key", "private-key.pem"})
+    assert run(asked.unredactable(redactions(), {"findings": found}, weigher)) == frozenset()
+
+
+def test_what_takes_too_long_is_everything_and_goes_nowhere() -> None:
+    asked = redacting("x" * 40_000)
+    weigher = Weigher(0, seconds=0.0, lanes=Lanes(small=1))
+    assert run(asked.unredactable(redactions(), {"findings": frozenset({"secret"})}, weigher)) is EVERYTHING
+    assert run(asked.without(OF, redactions(), weigher)) == frozenset(NAMES)
+
+
+def test_what_every_redaction_cannot_take_out_counts() -> None:
+    asked = redacting([{"type": "text", "text": CARD}, *CUT])
+    both = redactions(("card-number",), ("secret",))
+    assert run(asked.unredactable(both, {}, Weigher(0))) == {"secret", "secret.aws"}
+    goes = run(asked.without(Redaction(("card-number",)), both, Weigher(0)))
+    assert isinstance(goes, Plain)
+    assert CARD.encode() not in goes.body.raw
+    assert not goes.restored
+    assert run(asked.without(Redaction(("secret",)), both, Weigher(0))) == {"secret.aws"}
+
+
+def test_what_stands_together_in_a_translation_is_looked_at_in_it() -> None:
+    """Of a tool's result, chat has one string where messages has two parts."""
+    blocks = [{"type": "tool_result", "tool_use_id": "t", "content": CUT}]
+    asked = redacting(blocks, E.MESSAGES)
+    translated = redactions(translated=frozenset({"messages"}))
+    assert "secret.aws" in run(asked.unredactable(translated, {}, Weigher(0)))
+
+
+def test_bytes_are_looked_at_in_the_form_in_which_they_go() -> None:
+    asked = redacting(f"the card {CARD} and {AWS}")
+    weigher = Weigher(0)
+    goes = run(asked.without(OF, redactions(), weigher))
+    assert isinstance(goes, Plain)
+    speech = {"cloud": Speech(frozenset(), False, None), "other": Speech(frozenset({"chat"}), False, None)}
+    left_in = left_in_bytes(goes, E.CHAT, speech, weigher.scanner)
+    assert left_in("cloud", Way(b"", b"", [], goes.body.raw)) == frozenset()
+    for raw in (
+        json.dumps({"model": "m", "messages": [{"role": "user", "content": AWS}]}).encode(),
+        json.dumps({"model": "m", "messages": [{"role": "user", "content": f"x{AWS}x"}]}).encode(),
+        json.dumps({"model": "m", "messages": [{"role": "user", "content": [{"type": "text", "text": AWS}]}], "max_tokens": 5}).encode(),
+        b"no json", b"[]", b'{"messages": 1}',
+    ):  # fmt: skip
+        assert left_in("cloud", Way(b"", b"", [], raw))
+        assert left_in("other", Way(b"", b"", [], raw))
