@@ -110,7 +110,7 @@ def _plain_words(words: list[str]) -> bytes:
     what keeps the automaton small: said for each, it outgrows its memory and is a thousand times as slow."""
     ascii_first = [spelled(word) for word in words if word[0].isascii()]
     others = [spelled(word) for word in words if not word[0].isascii()]
-    return rb"(?i)(?:\b|_)" + _any_of(ascii_first) + b"".join(b"|" + other for other in others)
+    return rb"(?i)(?:\b|_|\\[nrt])" + _any_of(ascii_first) + b"".join(b"|" + other for other in others)
 
 
 def _camel_words(words: list[str]) -> bytes:
@@ -145,7 +145,11 @@ class _Words:
                 if behind.isalpha() and end - start < 6 and not behind.isupper():
                     continue
                 key = folded(data[start:end].decode("utf-8", "replace"))
-                yield start, end, key if key in self._kinds else key[1:]
+                yield (
+                    start,
+                    end,
+                    key if key in self._kinds else key[1:],
+                )  # the `n` of `\\n`, or of `customerCpf` its `r`
 
     def of(self, key: str) -> tuple[_Ready, ...]:
         return self._kinds.get(key, ())

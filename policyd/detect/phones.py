@@ -75,6 +75,9 @@ BEHIND_WORD: Final = 40
 BETWEEN: Final = re.compile(rb"[ \-,(\t]{1,4}")
 """What may stand between a number and the word behind it: `… office`."""
 
+MOST_WORDS: Final = 20_000
+"""Words in one text around which numbers are looked for; with more, words are looked for around each number."""
+
 MOST_LOOKED_UP: Final = 500
 """Numbers of one text that are looked up by a word; each costs up to a millisecond."""
 
@@ -83,7 +86,7 @@ MOST_LOOKED_UP: Final = 500
 def _expressions() -> tuple[Any, Any]:
     words = []
     for word in sorted(REGIONS, key=lambda w: (-len(w), w)):
-        words.append((rb"(?:\b|_)" if word[0].isascii() else b"") + spelled(word))
+        words.append((rb"(?:\b|_|\\[nrt])" if word[0].isascii() else b"") + spelled(word))
     return compiled(f"{INTERNATIONAL}|{GROUPED}"), compiled(b"(?i)" + b"|".join(words))
 
 
@@ -106,7 +109,24 @@ def find_phones(data: bytes) -> Iterator[Hit]:
         start, end = match.span()
         if _stands_alone(data, start, end) and _exists_anywhere(data[start:end]):
             yield _with_extension(data, start, end)
-    yield from _near_words(words, data)
+    few = sum(1 for _ in islice(words.finditer(data), MOST_WORDS + 1)) <= MOST_WORDS
+    yield from _near_words(words, data) if few else _by_number(words, data)
+
+
+def _by_number(words: Any, data: bytes) -> Iterator[Hit]:
+    """Where words are many: what stands around each number. More numbers than are looked at: the whole text."""
+    for count, match in enumerate(islice(_digits().finditer(data), MOST_CANDIDATES + 1)):
+        if count == MOST_CANDIDATES:
+            yield Hit(NAME, 0, len(data))
+            return
+        low = max(0, match.start() - BEHIND_WORD - 24)
+        for hit in _near_words(words, data[low : match.end() + 24]):
+            yield Hit(NAME, low + hit.start, low + hit.end)
+
+
+@lru_cache(maxsize=1)
+def _digits() -> Any:
+    return compiled(r"\b[0-9](?:[ .\-/()]{0,3}[0-9]){6,14}\b")
 
 
 def _stands_alone(data: bytes, start: int, end: int) -> bool:
@@ -158,7 +178,9 @@ def _near_words(words: Any, data: bytes) -> Iterator[Hit]:
             continue
         if end + BEHIND_WORD <= seen:
             continue
-        regions, weak = plans.get(folded(data[word:end].decode("utf-8", "replace")), ((), True))
+        regions, weak = plans.get(
+            folded(ESCAPED.sub(b"", data[word:end]).decode("utf-8", "replace")), ((), True)
+        )
         for number in _numbers(data, word, end):
             start, stop = number.span()
             if start < seen or not _plausible(number[0], weak=weak):
@@ -167,24 +189,26 @@ def _near_words(words: Any, data: bytes) -> Iterator[Hit]:
             if looked_up > MOST_LOOKED_UP:
                 yield Hit(NAME, 0, len(data))
                 return
-            seen = stop
-            if _labelled(data[end:start], number[0], weak=weak) or any(
-                _exists(number[0].decode("ascii"), region) for region in regions
-            ):
+            told = _labelled(data[end:start], number[0], weak=weak) if start >= end else _trusted(number[0])
+            if told or any(_exists(number[0].decode("ascii"), region) for region in regions):
+                seen = stop
                 yield _with_extension(data, start, stop)
 
 
 def _numbers(data: bytes, word: int, end: int) -> Iterator[re.Match[bytes]]:
-    """The number behind a word, with no other between, and the one directly before it."""
-    behind = NUMBER.search(data, end, end + BEHIND_WORD + 24)
-    if behind is not None and behind.start() <= end + BEHIND_WORD:
-        yield behind
+    """The number directly before a word, and the one behind it with no other between."""
     for before in NUMBER.finditer(data, max(0, word - 28), word):
         if BETWEEN.fullmatch(data[before.end() : word]):
             yield before
+    behind = NUMBER.search(data, end, end + BEHIND_WORD + 24)
+    if behind is not None and behind.start() <= end + BEHIND_WORD:
+        yield behind
 
 
-DATE: Final = re.compile(rb"(?:19|20)[0-9]{2}[\-/.][0-9]{1,2}[\-/.][0-9]{1,2}|[0-9]{1,2}[\-/.][0-9]{1,2}[\-/.][0-9]{2,4}|[0-9]{1,3}(?:\.[0-9]{1,3}){3}")  # fmt: skip
+DAY: Final = re.compile(rb"(?:19|20)[0-9]{2}[\-/.][0-9]{1,2}[\-/.][0-9]{1,2}(?![0-9])")
+OTHER: Final = re.compile(rb"[0-9]{1,2}[\-/.][0-9]{1,2}[\-/.][0-9]{2,4}|[0-9]{1,3}(?:\.[0-9]{1,3}){3}")
+"""Dates, whatever stands behind the first form, and addresses of networks."""
+
 NORTH_AMERICAN: Final = re.compile(
     rb"\(?[0-9]{3}\)?[ .\-]?[0-9]{3}[ .\-][0-9]{4}|\(?[0-9]{3}\)[ .\-]?[0-9]{3}[ .\-]?[0-9]{4}"
 )
@@ -192,7 +216,7 @@ NORTH_AMERICAN: Final = re.compile(
 
 def _plausible(number: bytes, *, weak: bool) -> bool:
     digits = sum(48 <= byte <= 57 for byte in number)
-    if DATE.match(number) or digits > 15:
+    if DAY.match(number) or OTHER.fullmatch(number) or digits > 15:
         return False
     return not weak or digits >= 9
 
@@ -203,12 +227,24 @@ LABEL: Final = re.compile(
 """What stands between a label and its number."""
 
 
+COLON: Final = re.compile(rb"\s{0,2}:\s{0,4}")
+GAP: Final = re.compile(rb"[0-9)][ .\-/][0-9]")
+ESCAPED: Final = re.compile(rb"^\\[nrt]|^_")
+
+
 def _labelled(between: bytes, number: bytes, *, weak: bool) -> bool:
     """In the groups of North America anywhere behind a word, and in any directly behind one that means nothing else: a
     number even where no exchange has given it out."""
     if NORTH_AMERICAN.fullmatch(number):
         return True
-    return not weak and LABEL.fullmatch(between) is not None
+    if weak:
+        return COLON.fullmatch(between) is not None and GAP.search(number) is not None
+    return LABEL.fullmatch(between) is not None
+
+
+def _trusted(number: bytes) -> bool:
+    """Before a word such as `office`: with its country or its trunk prefix, and in groups."""
+    return number[:1] in b"+(0" and GAP.search(number) is not None and len(number) >= 10
 
 
 PHONE: Final = Detector(frozenset({NAME}), find_phones, digits=7)
