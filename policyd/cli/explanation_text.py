@@ -5,7 +5,7 @@ it as it is. It computes nothing.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 
 from policyd.cli.output import Style
@@ -13,6 +13,7 @@ from policyd.explain.explanation import Cause, Explanation, LevelReading, RouteR
 from policyd.policy.decision import Decision, Plan
 from policyd.policy.program import Value
 from policyd.policy.request import EVERYTHING
+from policyd.policy.variants import plain_decision, plain_name, redaction_of
 from policyd.reports.values import Json
 from policyd.text.printable import printable
 from policyd.text.source import Span
@@ -48,12 +49,13 @@ def explanation_json(
     explanation: Explanation, *, policy: str, digest: str, more: Mapping[str, Json] = MappingProxyType({})
 ) -> str:
     """One object, indented. The keys are part of the command's contract; see `docs/commands.md`. `more` are further ones."""
-    decision = explanation.decision
+    decision = plain_decision(explanation.decision)
     if isinstance(decision, Plan):
         decided: dict[str, object] = {
             "kind": "plan",
             "route": decision.route,
             "candidates": [{"pick": g.pick, "targets": list(g.targets)} for g in decision.groups],
+            **_redaction(_targets_of(explanation.decision)),
         }
     else:
         decided = {
@@ -104,12 +106,15 @@ def _route_lines(explanation: Explanation, style: Style) -> Iterator[str]:
     if routes:
         yield style.bold("routes, in order")
     for route in routes:
-        yield f"  {route.name}  {_state_text(route, style)}{_at(route.span, style)}"
+        redaction = redaction_of(t.name for t in route.targets)
+        redacts = f", with {redaction}" if redaction else ""
+        yield f"  {route.name}  {_state_text(route, style)}{redacts}{_at(route.span, style)}"
         for target in route.targets:
+            name = plain_name(target.name)
             if not target.removed_by:
-                yield f"    {style.green(target.name)}  {'a candidate' if route.state == 'decides' else 'allowed'}"
+                yield f"    {style.green(name)}  {'a candidate' if route.state == 'decides' else 'allowed'}"
                 continue
-            yield f"    {style.yellow(target.name)}  removed by {' and '.join(_names(target.removed_by))}"
+            yield f"    {style.yellow(name)}  removed by {' and '.join(_names(target.removed_by))}"
             for cause in target.removed_by:
                 yield from (f"      {line}" for line in _cause_lines(cause, style))
     left = len(explanation.routes) - len(routes)
@@ -194,14 +199,26 @@ def cause_json(cause: Cause) -> dict[str, Json]:
     }
 
 
+def _redaction(names: Iterable[str]) -> dict[str, str]:
+    """What is taken out on the way to these targets of one route; no key where nothing is."""
+    said = redaction_of(names)
+    return {"redaction": said} if said else {}
+
+
+def _targets_of(decision: Decision) -> tuple[str, ...]:
+    return decision.targets if isinstance(decision, Plan) else ()
+
+
 def _route_json(route: RouteReading) -> dict[str, object]:
     return {
         "name": route.name,
         "state": route.state,
         "when": route.condition,
         "targets": [
-            {"name": t.name, "removed_by": [cause_json(c) for c in t.removed_by]} for t in route.targets
+            {"name": plain_name(t.name), "removed_by": [cause_json(c) for c in t.removed_by]}
+            for t in route.targets
         ],
+        **_redaction(t.name for t in route.targets),
         "place": None if route.span is None else route.span.place,
     }
 

@@ -12,6 +12,7 @@ from policyd.cli.output import Style
 from policyd.explain.explanation import Cause
 from policyd.explain.parts import Reason
 from policyd.explain.whynot import Removal, RouteStep, WhyNot
+from policyd.policy.variants import plain_name
 from policyd.reports.values import Json, place_json
 from policyd.text.printable import printable
 from policyd.text.source import Span
@@ -105,13 +106,13 @@ def _route_lines(why: WhyNot, style: Style) -> Iterator[str]:
         yield f"route {why.decided_by} decides before it{_at(why.decides_at, style)}"
     yield from _failing_lines("its condition does not hold", step.failing)
     if step.matches:
-        left = [t.name for t in step.targets if not t.removed_by]
+        left = [plain_name(t.name) for t in step.targets if not t.removed_by]
         said = "its condition holds" if step.condition != "true" else "it takes every request"
         yield f"{said}, and {' and '.join(left) or 'no target of it'} {'are' if len(left) > 1 else 'is'} left"
         for target in step.targets:
             if target.removed_by:
                 guards = " and ".join(dict.fromkeys(c.name for c in target.removed_by))
-                yield f"  {target.name} removed by {guards}"
+                yield f"  {plain_name(target.name)} removed by {guards}"
 
 
 def _deny_lines(denies: Sequence[Cause], style: Style) -> Iterator[str]:
@@ -164,7 +165,7 @@ def _step_json(step: RouteStep) -> Json:
         "when": step.condition,
         "failing": [_reason_json(r) for r in step.failing],
         "targets": [
-            {"name": t.name, "removed_by": [*dict.fromkeys(c.name for c in t.removed_by)]}
+            {"name": plain_name(t.name), "removed_by": [*dict.fromkeys(c.name for c in t.removed_by)]}
             for t in step.targets
         ],
         "place": place_json(step.span),

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal as Lit
 
-from policyd.policy.condition import Condition, features_of
+from policyd.policy.condition import Condition, Has, features_of, tests_of
 from policyd.policy.decision import Decision, Plan, Reject
 from policyd.policy.evaluate import evaluate, firing_guards, holds, level_rank
 from policyd.policy.program import (
@@ -211,10 +211,20 @@ def _capability_text(guard: Guard, target: Target, request: Request) -> str:
         case "translates":
             spoken = _fact_text(target.fact("speaks"))
             return f"the request calls `{values['endpoint']}` and says what cannot be said in {spoken} without loss"
+        case "redacts":
+            left = [
+                t.name for t in tests_of(guard.condition) if isinstance(t, Has) and _holds_name(t, request)
+            ]
+            return f"`{'` and `'.join(left)}` cannot be taken out of the request where it stands"
         case _:
             flags = [t for t in _flags(guard.condition) if values.get(t) is True]
             supports = _fact_text(target.fact("supports"))
             return f"the request uses {', '.join(flags) or 'more'}, the target supports {supports}"
+
+
+def _holds_name(test: Has, request: Request) -> bool:
+    held = request.values[test.feature]
+    return isinstance(held, frozenset) and test.name in held
 
 
 def _flags(condition: Condition) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ a concrete request whether it has it. The search is `find` in all its uses; the 
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from policyd.explain.whynot import Subject
 from policyd.policy.decision import Plan, Reject
@@ -49,9 +50,10 @@ def takes_part(program: Program, subject: Subject) -> Goal:
     name = subject.name
     match subject.kind:
         case "target":
+            forms = [t.name for t in program.targets if t.plain == name]
             return Goal(
-                lambda case, box: _first(case, _reaching(case, box, name)),
-                lambda request: name in _targets(program, request),
+                lambda case, box: _first(case, chain.from_iterable(_reaching(case, box, f) for f in forms)),
+                lambda request: not set(forms).isdisjoint(_targets(program, request)),
             )
         case "route":
             place = next(i for i, r in enumerate(program.routes) if r.name == name)

@@ -23,8 +23,9 @@ from policyd.explain.parts import Reason, reasons
 from policyd.policy.condition import Condition
 from policyd.policy.decision import Decision, Plan, Reject
 from policyd.policy.evaluate import evaluate, firing_guards, holds
-from policyd.policy.program import Program, Route
+from policyd.policy.program import Guard, Program, Route
 from policyd.policy.request import Request
+from policyd.policy.variants import plain_name
 from policyd.policy.wording import condition_text
 from policyd.text.diagnostic import Diagnostic, Severity
 from policyd.text.source import Span
@@ -85,7 +86,7 @@ class WhyNot:
 def subject_of(program: Program, text: str) -> Subject | Diagnostic:
     """`claude`, or `target:claude` where a route has that name too."""
     names: Mapping[Kind, tuple[str, ...]] = {
-        "target": tuple(t.name for t in program.targets),
+        "target": tuple(t.name for t in program.declared),
         "route": tuple(r.name for r in program.routes),
         "deny": tuple(d.name for d in program.denies),
         "guard": tuple(g.name for g in program.written),
@@ -163,19 +164,31 @@ def _seen(program: Program, request: Request) -> _Seen:
 
 def _why_not_target(seen: _Seen, subject: Subject) -> WhyNot:
     program, request, name = seen.program, seen.request, subject.name
-    target = program.target(name)
-    guards = [g for g in program.guards if name in g.hits and seen.holds(g.condition)]
+    forms = forms_of(program, name)
+    guards = [(g, f) for g in program.guards if (f := _hit(g, forms)) and seen.holds(g.condition)]
     return WhyNot(
         subject,
-        isinstance(seen.decision, Plan) and name in seen.decision.targets,
+        isinstance(seen.decision, Plan) and any(f in seen.decision.targets for f in forms),
         *seen.decider(),
         seen.denies(),
         tuple(
-            Removal(guard_cause(program, request, g, target), reasons(program, g.condition, request))
-            for g in guards
+            Removal(
+                guard_cause(program, request, g, program.target(f)), reasons(program, g.condition, request)
+            )
+            for g, f in guards
         ),
-        tuple(_step(seen, i, r) for i, r in enumerate(program.routes) if name in r.targets),
+        tuple(_step(seen, i, r) for i, r in enumerate(program.routes) if any(f in r.targets for f in forms)),
     )
+
+
+def forms_of(program: Program, name: str) -> tuple[str, ...]:
+    """The target and its variants, as far as routes name them; the target alone where none does."""
+    named = dict.fromkeys(t for r in program.routes for t in r.targets)
+    return tuple(t for t in named if plain_name(t) == name) or (name,)
+
+
+def _hit(guard: Guard, forms: tuple[str, ...]) -> str | None:
+    return next((f for f in forms if f in guard.hits), None)
 
 
 def _why_not_route(seen: _Seen, subject: Subject) -> WhyNot:

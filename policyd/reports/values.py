@@ -17,6 +17,7 @@ from policyd.policy.builtins import BUILTIN_FEATURES
 from policyd.policy.decision import Candidates, Decision, Plan, Removal
 from policyd.policy.program import MAX_NUMBER, Value
 from policyd.policy.request import EVERYTHING
+from policyd.policy.variants import plain_decision, redaction_of
 from policyd.policy.written import given_text
 from policyd.text.diagnostic import Diagnostic
 from policyd.text.source import Span
@@ -49,12 +50,16 @@ def request_json(given: Iterable[tuple[str, Value | None]]) -> dict[str, Json]:
 
 def decision_json(decision: Decision) -> dict[str, Json]:
     """`kind` is `plan` with `route` and `candidates`, or `reject` with `by`, `reasons` and `status`."""
+    redaction = redaction_of(decision.targets) if isinstance(decision, Plan) else ""
+    decision = plain_decision(decision)
     if isinstance(decision, Plan):
         head: dict[str, Json] = {
             "kind": "plan",
             "route": decision.route,
             "candidates": [_candidates(group) for group in decision.groups],
         }
+        if redaction:
+            head["redaction"] = redaction
     else:
         head = {
             "kind": "reject",
