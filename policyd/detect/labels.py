@@ -94,7 +94,7 @@ def _escaped(word: bytes) -> bytes:
 
 DASH: Final = rb"(?:-{1,3}|\xe2\x80[\x93\x94])"
 EDGE: Final = rb"""[ \t>*#_|=~\[\](){}"'`<.!\-]{0,12}"""
-COMPANY: Final = rb"(?:[A-Z][A-Za-z0-9&.\-]{1,24} ){0,3}"
+COMPANY: Final = rb"(?:[A-Z][A-Za-z0-9&.\-]{1,24} ){0,3}?"
 """Whose label it is: `ACME Corp Confidential`."""
 
 
@@ -115,7 +115,7 @@ def _forms() -> Iterator[_Form]:
             + rb"[ \t*_]{0,4}[^\s]"
         )
         ended = rb"(?m)(?: " + DASH + rb" |\| ?|\[|\()(" + caps + rb")[\])]?[ \t*_.]{0,4}\r?$"
-        boxed = rb"(\[(?:" + any_case + rb")\])"
+        boxed = rb"\[(" + any_case + rb")\]"
         page = (
             rb"(?m)^"
             + EDGE
@@ -212,4 +212,11 @@ def _of_a_program(name: str, data: bytes, start: int, end: int) -> bool:
     return CODE_COMMENT.match(data[begin:start]) is not None
 
 
-LABEL: Final = Detector(LABEL_NAMES, find_labels)
+KEYWORDS: Final = (
+    "intern", "wewn", "official use", "official", "confiden", "strictly private", "private", "privado", "privileged", "proprietary", "vertrau", "vertrou", "riservat", "poufne", "restri", "restre",
+    "limitada", "zastrze", "secret", "geheim", "segret", "tajne", "classif", "klassifi", "clasif", "klasyf", "sensitivity", "sensibil", "einstufung", "schutzklasse", "rubricering", "klauzula", "tlp", "nfd", "dienstgebrauch",
+    "dep. v", "dep.v", "departementaal", "cui//", "fouo",
+)  # fmt: skip
+"""Each label and each key has one of these in it; a test keeps that."""
+
+LABEL: Final = Detector(LABEL_NAMES, find_labels, KEYWORDS)

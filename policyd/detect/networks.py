@@ -158,5 +158,5 @@ def _device(data: bytes, start: int, end: int) -> str | None:
     return DEVICE
 
 
-IP: Final = Detector(frozenset({V4, V6, PRIVATE}), find_ips)
+IP: Final = Detector(frozenset({V4, V6, PRIVATE}), find_ips, digits=2)
 MAC: Final = Detector(frozenset({DEVICE}), find_macs)
