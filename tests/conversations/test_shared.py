@@ -32,7 +32,7 @@ class Clock:
         return self.now
 
 
-def place(url: str, *, password: str | None = None, seconds: float = 1.0) -> SharedStore:
+def place(url: str, *, password: str | None = None, seconds: float = 10.0) -> SharedStore:
     from policyd.deploy.conversations_file import redis_url  # noqa: PLC0415
 
     endpoint, database = redis_url(url)
@@ -218,16 +218,18 @@ def test_a_place_where_nobody_listens_is_told() -> None:
 # ── two sidecars ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def tables(url: str, more: str = "") -> str:
-    return f'[conversations]\nredis = "{url}"\nsecret = {{ file = "key" }}\ntimeout = "1s"\n{more}\n'
+def tables(url: str, timeout: str) -> str:
+    return f'[conversations]\nredis = "{url}"\nsecret = {{ file = "key" }}\ntimeout = "{timeout}"\n'
 
 
 @asynccontextmanager
-async def pair(folder: Path, url: str, *ids: str, more: str = "") -> AsyncIterator[tuple[Running, Running]]:
+async def pair(
+    folder: Path, url: str, *ids: str, timeout: str = "10s"
+) -> AsyncIterator[tuple[Running, Running]]:
     left, right = folder_with_key(folder / "left"), folder_with_key(folder / "right")
     async with (
-        two(left, *ids, extra=tables(url, more)) as one,
-        two(right, *(f"{i}_right" for i in ids), extra=tables(url, more)) as other,
+        two(left, *ids, extra=tables(url, timeout)) as one,
+        two(right, *(f"{i}_right" for i in ids), extra=tables(url, timeout)) as other,
     ):
         yield one, other
 
@@ -294,7 +296,7 @@ def test_without_redis_requests_go_on_at_the_highest_level_and_come_back_with_it
 @needs_redis
 def test_a_slow_redis_delays_a_request_by_its_timeout_at_most_and_the_next_not_at_all(tmp_path: Path) -> None:
     async def test() -> None:
-        async with no_redis(None) as url, pair(tmp_path, url, more="") as (one, _):
+        async with no_redis(None) as url, pair(tmp_path, url, timeout="200ms") as (one, _):
             assert await ask(one, chat("hello", x_session_id=SESSION)) == "policy_denied"
             store = one.serving.sidecar.conversations.state.store
             assert store.failures == 1
