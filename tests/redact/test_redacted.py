@@ -2,16 +2,19 @@
 
 import base64
 import json
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from policyd.detect.scanner import Scanner, Span
 from policyd.redact.placeholders import PLACEHOLDER, Placeholders
-from policyd.redact.redacted import still_in
+from policyd.redact.redacted import redacted, still_in
 from policyd.redact.swap import Swaps
 from policyd.traffic.endpoints import EndpointName as E
+from policyd.traffic.read import read_request
 from tests.redact.samples import (
     AWS,
     CARD,
@@ -320,3 +323,22 @@ def test_two_values_never_share_a_placeholder() -> None:
     first, second, again = made.of("one", "secret"), made.of("two", "secret"), made.of("one", "secret")
     assert first == again != second
     assert made.values == {first: "one", second: "two"}
+
+
+class _Feeling:
+    """A classifier that says what is in a text and not where."""
+
+    def scan(self, texts: Iterable[str]) -> frozenset[str]:
+        return frozenset({"custom.mood"} if any("sad" in text for text in texts) else ())
+
+    def places(self, _: str) -> tuple[Span, ...]:
+        return ()
+
+
+def test_what_is_found_and_has_no_place_is_left() -> None:
+    scanner = Scanner(beside=_Feeling())
+    body = body_of(said(f"a sad day for {AWS}"))
+    out = redacted(E.CHAT, body, read_request(E.CHAT, body.parsed), ("custom", "secret"), scanner, KEY)
+    assert out.left == {"custom.mood"}
+    assert out.counts == {"secret.aws": 1}
+    assert still_in(E.CHAT, out.body.raw, ("custom",), (), scanner) == {"custom.mood"}
