@@ -58,11 +58,11 @@ RULES: Final = (
     Rule("agent", "a tool has been called, or its result is in the conversation"),
     Rule("security", "words such as vulnerability, exploit, CVE, OWASP, SQL injection, security review",
          r"vulnerab\w*|vuln[eé]rab\w*|exploit(?:s|ed|able|ation)?\b|cve-\d|owasp|pen-?test\w*|penetration test\w*|threat model\w*|(?:sql|command|prompt|code) injection|\b(?:xss|csrf|ssrf|rce)\b"
-         r"|security[ -](?:review|audit|hole|issue|bug|flaw|scan|check|test|analysis|assessment|vulnerab\w*)\w*|(?:audit|harden\w*|secure)\b.{0,30}\b(?:security|app\w*|code|server|api|config\w*)"
+         r"|security[ -](?:best practices|review|audit|hole|issue|bug|flaw|scan|check|test|analysis|assessment|vulnerab\w*)\w*|(?:audit|harden\w*|secure)\b.{0,30}\b(?:security|app\w*|code|server|api|config\w*)"
          r"|\b(?:fallos?|problemas?|brechas?|agujeros?|auditor[ií]a|revisi[oó]n|revisa\w*) de (?:la )?seguridad|inyecci[oó]n|\bseguran[cç]a\b.{0,20}\b(?:falha|c[oó]digo)|\bfalhas? de seguran[cç]a|inje[cç][aã]o de"
          r"|sicherheits(?:l[uü]cke|pr[uü]f|analys|audit)\w*|schwachstelle\w*|failles? de s[eé]curit[eé]|audit de s[eé]curit[eé]"),
     Rule("migration", "words such as migrate, port to, upgrade from … to, convert to another language or version",
-         r"migrat(?:e|es|ing|ion|ions)\b|\bport(?:ing)?\b.{1,60}\b(?:to|from|over)\b|upgrad(?:e|es|ing)\b.{1,60}\b(?:to|from|version)\b|(?:convert|translate|rewrite)\b.{1,60}\b(?:to|into|in)\s+(?:python|java\w*|typescript|kotlin|rust|go|c\+\+|c#|swift|scala|ruby|php|vue|react|angular|\.net)"
+         r"migrat(?:e|es|ing|ion)\b|translat(?:e|ing)\b.{1,40}\bcode\b.{1,40}\bto\b|\bport(?:ing)?\b.{1,60}\b(?:to|from|over)\b|upgrad(?:e|es|ing)\b.{1,60}\b(?:to|from|version)\b|(?:convert|translate|rewrite)\b.{1,60}\b(?:to|into|in)\s+(?:python|java\w*|typescript|kotlin|rust|go|c\+\+|c#|swift|scala|ruby|php|vue|react|angular|\.net)"
          r"|migra(?:r|ci[oó]n|lo|la|me|mos)?\b|actualiza\w*\b.{1,60}\ba la versi[oó]n|migra[cç][aã]o|migrier\w*|portier\w*|migre[rz]\b"),
     Rule("test_writing", "words such as write, add, generate with tests; unit tests, test cases, coverage",
          r"(?:writ|add|creat|generat|implement|mak|produc|need|want|missing|more|improv|increas|extend|cover)\w*\b.{0,40}\btests?\b|\bunit[ -]?test\w*|\btest[ -](?:cases?|suite|coverage|plan)|\b(?:pytest|jest|junit|vitest|mocha|rspec|nunit|xunit|playwright|cypress)\b.{0,40}\btests?\b|\btests? (?:for|with)\b"
@@ -76,7 +76,7 @@ RULES: Final = (
          r"|\brevis(?:a|ar|á|e|es|en|emos|ión|ion|alo|ala|ame|ão|ao)\b|qu[eé] est[aá] mal|(?:encuentra|busca)\w*\b.{0,20}\b(?:errores|fallos|bugs)|o que est[aá] errado|[uü]berpr[uü]f\w*|begutacht\w*|\bpr[uü]fe?\b|was ist falsch|relis\w*|relecture|revue de code|examine[rz]?\b"),
     Rule("edit", "at the beginning of a sentence, or behind please, can you, to, and: words such as fix, implement, add, change, update, remove; writing or generating code",
          r"(?:^|[.!?:;,\n]\s*|[\"'(*#>-]\s*|\b(?:please|pls|you|and|then|to|now|also|let's|lets|must|should|need|por favor|puedes|podr[ií]as|quiero|necesito|y|e|bitte|und|peux-tu|pouvez-vous|et|pode)\s+)"
-         r"(?:fix|implement|add|change|modify|update|remove|delete|replace|edit|correct|insert|rewrite|debug|resolve|optimi[sz]e|improve|adjust|append|convert|complete|handle|make|use|move|set up|configure|document"
+         r"(?:fix|implement|add|change|modify|update|remove|delete|replace|edit|correct|insert|rewrite|debug|resolve|optimi[sz]e|improve|adjust|append|convert|complete|handle|make|use|move|set up|configure|integrate|build|develop|define|document"
          r"|arregl\w*|corrig\w*|corrij\w*|implement\w*|agreg\w*|a[nñ]ad\w*|cambi\w*|modific\w*|modifiqu\w*|elimin\w*|borr\w*|quita\w*|reemplaz\w*|actualiz\w*|mejor\w*|optimiz\w*|adicion\w*|altere?\w*|remov\w*|substitu\w*|conserte"
          r"|behebe\w*|implementier\w*|f[uü]ge|[aä]nder\w*|entfern\w*|l[oö]sche\w*|ersetz\w*|aktualisier\w*|verbesser\w*|korrigier\w*|corrige\w*|impl[eé]mente\w*|ajoute\w*|modifie\w*|supprime\w*|remplace\w*|am[eé]liore\w*)\b"
          rf"|\b(?:writ(?:e|ing)|creat(?:e|ing)|generat(?:e|ing)|build|develop|design|escrib\w*|cre[ae]\w*|genera\w*|escrev\w*|schreib\w*|erstell\w*|[eé]cris|[eé]crire)\b.{{0,60}}\b(?:{_CODE}|funci[oó]n|clase|programa|consulta|c[oó]digo|fun[cç][aã]o|funktion|klasse|programm|fonction|classe|requ[eê]te)s?\b"),

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from policyd.deploy.author import Pointing
 from policyd.deploy.bindings import bind, check_bindings
+from policyd.deploy.features import check_features
 from policyd.deploy.model import (
     AddressRule,
     ApiKey,
@@ -19,15 +21,19 @@ from policyd.deploy.model import (
     Tls,
 )
 from policyd.policy.builtins import BUILTIN_FEATURES
+from policyd.policy.condition import TRUE, OneOf
 from policyd.policy.program import (
     Budget,
     EnumDomain,
     Fact,
     Feature,
+    Group,
+    Member,
     NumberDomain,
     Otherwise,
     Program,
     Provenance,
+    Route,
     StringDomain,
     Target,
     Unknown,
@@ -304,3 +310,23 @@ def test_what_is_said_of_a_target_that_sends_on_is_sent(
 ) -> None:
     bound = binding(host, "https", send=send)
     assert codes(program(target(location="cloud", onward=True, **facts)), deployment(bound)) == expected
+
+
+def test_a_policy_that_reads_the_language_needs_what_tells_it() -> None:
+    """Without it the feature could not be computed, and a rule that silently never holds is worse than no service."""
+    condition = OneOf("language", frozenset({"gn"}))
+    route = Route("guarani", (Group("order", (Member("gpu"),)),), condition)
+    reading = program(routes=(route,))
+    split = program(
+        routes=(replace(route, groups=(Group("split", (Member("gpu"),), "language"),), condition=TRUE),)
+    )
+    bound = deployment(binding())
+
+    def found(of: Program, *, languages: bool) -> list[str]:
+        return [d.code for d in check_features(of, bound, Pointing(None), languages=languages)]
+
+    assert found(reading, languages=False) == ["PD238"]
+    assert found(split, languages=False) == ["PD238"]
+    assert found(reading, languages=True) == []
+    assert found(program(), languages=False) == []
+    assert "PD238" not in codes(reading, bound)
