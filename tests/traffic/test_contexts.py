@@ -102,6 +102,28 @@ def test_a_key_cut_between_neighbours_is_found(name: EndpointName, body: dict[st
     assert "secret.aws" in found(name, body)
 
 
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [
+        pytest.param(CHAT, {"messages": [{"role": "user", "content": ONE}, {"role": "assistant", "content": "and"}, {"role": "user", "content": TWO}]}, id="two turns of the user"),
+        pytest.param(CHAT, {"messages": [{"role": "tool", "tool_call_id": "1", "content": ONE}, {"role": "assistant", "content": "next"}, {"role": "tool", "tool_call_id": "2", "content": TWO}]}, id="two results"),
+        pytest.param(MESSAGES, {"messages": [{"role": "user", "content": [text(ONE)]}, {"role": "assistant", "content": [text("a"), text("b")]}, {"role": "user", "content": [text(TWO)]}]}, id="blocks of two turns"),
+        pytest.param(RESPONSES, {"input": [{"type": "function_call_output", "call_id": "1", "output": ONE}, {"role": "assistant", "content": "next"}, {"type": "function_call_output", "call_id": "2", "output": TWO}]}, id="two outputs"),
+    ],
+)  # fmt: skip
+def test_a_key_that_one_role_says_in_two_turns_is_found(name: EndpointName, body: dict[str, Any]) -> None:
+    assert "secret.aws" in found(name, body)
+
+
+def test_what_two_roles_say_apart_is_not_joined() -> None:
+    messages = [
+        {"role": "user", "content": ONE},
+        {"role": "assistant", "content": "and"},
+        {"role": "system", "content": TWO},
+    ]
+    assert "secret.aws" not in found(CHAT, {"messages": messages})
+
+
 def test_contexts_are_linear_in_the_body() -> None:
     def size(messages: int) -> int:
         body = {"messages": [{"role": "user", "content": "a" * 5000} for _ in range(messages)]}
