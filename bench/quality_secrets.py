@@ -39,7 +39,9 @@ CORPORA: Final = {
 }
 ROOTS: Final = ("/usr/lib", "/usr/share", "/usr/local", "/root/.pyenv/versions", "/opt")
 LARGEST: Final = 1_000_000
-MEGABYTES: Final = 60
+MEGABYTES: Final = 100
+TUNED: Final = {"code": 180, "prose": 180, "json": 60}
+"""Megabytes at the front of each corpus on which the detectors were tuned. They are not measured on."""
 
 
 class Found(NamedTuple):
@@ -146,9 +148,9 @@ def made_up(engine: Engine) -> list[Score]:
     total, scores = Score("all forms"), []
     for issuer, form in FORMS.items():
         score = Score(issuer)
-        for number, context in enumerate(CONTEXTS):
+        for context in CONTEXTS:
             text = context.format(i=issuer, s=made(form, rng))
-            words = f"{issuer}, in the way of `{masked(CONTEXTS[number].replace('{s}', '…'))}`"
+            words = f"{issuer}, in the way of `{masked(context.replace('{s}', '…'))}`"
             score.count(there=True, found=bool(secrets_in(engine, text)), words=words)
         total.right += score.right
         total.missed += score.missed
@@ -168,12 +170,13 @@ def files(ends: tuple[str, ...]) -> list[Path]:
     return sorted(found, key=lambda p: hashlib.sha256(str(p).encode()).digest())
 
 
-def texts(ends: tuple[str, ...], megabytes: int) -> Iterator[tuple[str, str]]:
-    """The first megabytes of them; each text once."""
-    left, seen = megabytes * 1_000_000, set[bytes]()
+def texts(ends: tuple[str, ...], megabytes: int, skipped: int) -> Iterator[tuple[str, str]]:
+    """So many megabytes of them, behind those that are skipped; each text once."""
+    left, skip, seen = megabytes * 1_000_000, skipped * 1_000_000, set[bytes]()
     for path in files(ends):
         try:
-            raw = gzip.open(path).read(LARGEST) if path.suffix == ".gz" else path.read_bytes()[:LARGEST]
+            raw = path.read_bytes()[:LARGEST]
+            raw = gzip.decompress(raw)[:LARGEST] if path.suffix == ".gz" else raw
             text = raw.decode("utf-8")
         except (OSError, ValueError, EOFError):
             continue
@@ -181,18 +184,23 @@ def texts(ends: tuple[str, ...], megabytes: int) -> Iterator[tuple[str, str]]:
         if digest in seen:
             continue
         seen.add(digest)
+        if skip > 0:
+            skip -= len(raw)
+            continue
         yield str(path), text
         left -= len(raw)
         if left <= 0:
             return
 
 
-def clean(engine: Engine, megabytes: int) -> Iterator[tuple[str, int, int, float, list[Found]]]:
+def clean(
+    engine: Engine, megabytes: int, skipped: dict[str, int]
+) -> Iterator[tuple[str, int, int, float, list[Found]]]:
     """Of each corpus: texts, bytes, seconds of scanning, and what was found."""
     for kind, ends in CORPORA.items():
         count = size = 0
         spent, found = 0.0, []
-        for path, text in texts(ends, megabytes):
+        for path, text in texts(ends, megabytes, skipped.get(kind, 0)):
             data = searched(text)
             began = time.process_time()
             hits = [h for h in engine.hits(data) if h.name.split(".")[0] in KINDS]
@@ -207,15 +215,18 @@ def clean(engine: Engine, megabytes: int) -> Iterator[tuple[str, int, int, float
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--megabytes", type=int)
+    parser.add_argument("--all", action="store_true", help="from the front of each corpus")
     parser.add_argument("--show", action="store_true")
     arguments = parser.parse_args()
-    engine = Engine(DETECTORS)
+    engine = Engine(d for d in DETECTORS if any(n.split(".")[0] in KINDS for n in d.names))
     verdicts: dict[str, str] = json.loads(VERDICTS.read_text()) if VERDICTS.exists() else {}
     scores, missed, false = literals(engine)
     forms = made_up(engine)
     print(table(scores), listed(missed + false), table(forms), sep="\n\n")
     rows, told = [], []
-    for kind, count, size, spent, found in clean(engine, arguments.megabytes or MEGABYTES):
+    for kind, count, size, spent, found in clean(
+        engine, arguments.megabytes or MEGABYTES, {} if arguments.all else TUNED
+    ):
         wrong = [f for f in found if verdicts.get(f.key, "false") == "false"]
         ratio = len(wrong) / (size / 10e6)
         rows.append(
@@ -253,7 +264,7 @@ def write(
     head = "| corpus | texts | MB | finds | of them real examples | false | false per 10 MB | MB/s |\n|---|---:|---:|---:|---:|---:|---:|---:|"
     write_section(
         "Credentials: clean texts",
-        "Every find was read. A real example is a credential that somebody published in full in documentation, a test or sample code.\n\n"
+        f"The {MEGABYTES} MB of each corpus behind those on which the detectors were tuned. Every find was read. A real example is a credential that somebody published in full in documentation, a test or sample code.\n\n"
         + "\n".join([head, *rows])
         + "\n\nEvery find:\n\n"
         + listed(sorted(told)),

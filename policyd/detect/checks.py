@@ -93,7 +93,7 @@ def is_encoded_jwt(text: bytes, start: int, end: int) -> bool:
 
 
 PLACEHOLDER: Final = re.compile(
-    rb"(?i)^(?:.*(?:passw(?:or)?d|passwd|secret|your|change[-_]?(?:me|it)|example|sample|placeholder|redacted|dummy|xxxx|\*\*\*|\.\.\.|1234).*"
+    rb"(?i)^(?:.*(?:passw(?:or)?d|passwd|p@ssword|passwort|kennwort|contrase|motdepasse|wachtwoord|secret|your|change[-_]?(?:me|it)|example|sample|placeholder|redacted|dummy|xxxx|\*\*\*|\.\.\.|1234).*"
     rb"|user|pass|pwd|root|admin|postgres|guest|test|foo|bar|token|key|none|null|true|false|[x*.#-]+|[$%{<\[(].*|.*[}>\])]|process\.env.*|os\.environ.*)$"
 )
 

@@ -6,6 +6,7 @@ of RE2 say which detectors could find anything at all, and only those look.
 Threads: an `Engine` may be used from several at once; both passes let other threads run.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, Protocol
 
@@ -15,6 +16,9 @@ __all__ = ["SHORTEST", "Engine", "Prefilter"]
 
 CHUNK: Final = 1 << 18
 """Bytes that the automaton is given at once: it returns all its matches as a list."""
+
+MOST_SPELLINGS: Final = 64
+"""How often a literal is looked at for how it is written in one piece. After that, those who ask for it look themselves."""
 
 DIGITS: Final = b"0123456789"
 
@@ -123,6 +127,7 @@ class Engine:
         for base in range(0, len(lowered), CHUNK):
             piece = lowered if len(lowered) <= CHUNK else lowered[base : base + CHUNK + self._longest]
             settled: set[int] = set()
+            looked: Counter[int] = Counter()
             for literal, start, end in self._automaton.find_matches_as_indexes(piece, overlapping=True):
                 if literal in settled:
                     continue
@@ -130,6 +135,9 @@ class Engine:
                 spelled = [
                     exact for exact in self._exact[literal] if data[base + start : base + end] == exact[0]
                 ]
+                looked[literal] += 1
+                if looked[literal] > MOST_SPELLINGS:
+                    spelled = list(self._exact[literal])
                 for _, detectors in spelled:
                     possible |= detectors
                 if len(spelled) == len(self._exact[literal]):

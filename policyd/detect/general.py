@@ -23,8 +23,9 @@ NOBODY: Final = re.compile(rb"@(?:[A-Za-z0-9-]+\.)*(?:example\.(?:com|org|net|ed
 
 
 def is_url_password(text: bytes, start: int, end: int) -> bool:
-    """A password in a URL, unless its host is one of those that can be nobody's (RFC 2606)."""
-    return is_password(text, start, end) and NOBODY.match(text[end : end + 100]) is None
+    """A password in a URL, unless its host is one of those that can be nobody's (RFC 2606), or several hosts stand there."""
+    several = b"," in text[start:end] and b":" in text[start:end]
+    return not several and is_password(text, start, end) and NOBODY.match(text[end : end + 100]) is None
 
 
 VARIABLE: Final = re.compile(rb"^[\"']?(?:[$<\[(%]|\{\{|\$)|^\S*\$\(|[>\])}]$")

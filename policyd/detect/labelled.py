@@ -77,9 +77,9 @@ HELD: Final = re.compile(r"(?:^|_)(?:secret|password|passwd|passphrase|credentia
 """Names that say it wherever they stand."""
 
 NOT_A_VALUE: Final = re.compile(
-    rb"^(?:https?:|[A-Za-z_.-]+/[A-Za-z_.-]+(?:/|\\.|$)|/[a-z]|\./|\.\./|[a-z]+://|www\.|@|#|--|sha(?:1|256|384|512)[-:]|\$[A-Za-z_{(]|%[a-z]|v?[0-9]+\.[0-9]+\.)|::|\.\.|->"
+    rb"^(?:https?:|[a-z_-]{3,}/|[0-9.]+[/*]|[A-Za-z_.-]+/[A-Za-z_.-]+(?:/|\\.|$)|/[a-z]|\./|\.\./|[a-z]+://|www\.|@|#|--|sha(?:1|256|384|512)[-:]|\$[A-Za-z_{(]|%[a-z]|v?[0-9]+\.[0-9]+\.)|::|\.\.|->"
     rb"|\.(?:com|org|net|io|py|js|ts|go|md|json|ya?ml|html?|txt|png|jpe?g|gif|svg|pem|crt|cer|p12|jks|keytab|conf|xml|java|class|jar|get|id|name|value|key)$"
-    rb"|SNAPSHOT|^[A-Z][A-Za-z]+[0-9]{1,4}(?:\.[A-Za-z_]+)+$|^[a-z_]+[0-9]{0,3}(?:\.[A-Za-z_]+[0-9]{0,3})+$"
+    rb"|(?i:key|token|secret|password)$|SNAPSHOT|^[A-Z][A-Za-z]+[0-9]{1,4}(?:\.[A-Za-z_]+)+$|^[a-z_]+[0-9]{0,3}(?:\.[A-Za-z_]+[0-9]{0,3})+$"
 )
 PARTS: Final = re.compile(rb"[A-Z]?[a-z]+|[A-Z]+")
 UUID: Final = re.compile(rb"(?i)^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")
@@ -115,8 +115,7 @@ def _in_words(value: bytes) -> bool:
     digits = sum(48 <= b <= 57 for b in value)
     if digits * 8 >= len(value):
         return False
-    parts = PARTS.findall(value)
-    return sum(len(p) for p in parts if len(p) >= 4) * 2 > len(value)
+    return sum(len(p) for p in PARTS.findall(value) if len(p) >= 4) * 2 > len(value)
 
 
 def is_chosen(value: bytes, quoted: bool) -> bool:
@@ -159,12 +158,12 @@ def _labelled(data: bytes, match: Any) -> bool:
     value = data[start : min(end, start + 600)]
     if value.endswith(b"..") or value in KNOWN_EXAMPLES:
         return False
-    value = value.rstrip(b".,;&")
+    value = QUERY.split(value, maxsplit=1)[0].rstrip(b".,;&")
     if len(value) < 8 or data[end : end + 1] in (b"(", b"[", b"{") or not _worth(value):
         return False
     label_end = LABEL_END.match(data[match.start(1) : match.start(1) + 120])
     label = _label(data, match.start(1), match.start(1) + (0 if label_end is None else label_end.end()))
-    if not names_a_secret(label) or "::" in label:
+    if not names_a_secret(label) or "::" in label or "arn:" in label:
         return False
     if UUID.match(value):
         return OPENS.search(snake(label)) is not None and not RUNS.search(value)
@@ -192,6 +191,9 @@ KNOWN_EXAMPLES: Final = frozenset(
 )
 """Published keys that open nothing: the public search key of Yarn's documentation."""
 
+QUERY: Final = re.compile(rb"&[A-Za-z_.-]+=")
+"""The next parameter of a URL's query, which is no part of the one before it."""
+
 LABEL_END: Final = re.compile(rb"[A-Za-z0-9_.-]*")
 
 
@@ -203,6 +205,9 @@ def _vendor(data: bytes, match: Any) -> bool:
         return False
     label_end = LABEL_END.match(data[match.start(1) : match.start(1) + 120])
     label = _label(data, match.start(1), match.start(1) + (0 if label_end is None else label_end.end()))
+    separator = data[match.start(1) + (0 if label_end is None else label_end.end()) : start]
+    if b"\n" in separator and b"," in separator:
+        return False
     if match.group(1).lower() == b"sumo" and len(value) == 14 and value.startswith(b"su"):
         return is_key(value)
     if TAKEN_BACK.search(snake(label)):

@@ -202,3 +202,11 @@ def test_a_literal_at_the_seam_of_two_pieces_is_seen() -> None:
     key = "ghp_" + drawn(36)
     for before in range((1 << 18) - 6, (1 << 18) + 3):
         assert secrets(" " * before + key) == {"secret.github"}
+
+
+def test_a_literal_that_is_spelled_otherwise_again_and_again_is_looked_at_no_more() -> None:
+    """Then who asks for it looks itself, so the key behind a thousand others is not missed."""
+    flood = "ghP_ " * 5_000
+    assert secrets(flood) == set()
+    assert {"secret.github"} == secrets(flood + "ghp_" + drawn(36))
+    assert any("secret.github" in d.names for d in built_in()._asked(flood.encode()))
