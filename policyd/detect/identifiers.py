@@ -83,6 +83,11 @@ def folded(word: str) -> str:
     return "".join(c for c in plain if c.isalnum())
 
 
+def _key(word: str) -> str:
+    """`C.I.` is another word than `CI`, which is in every other line about programs."""
+    return "." + folded(word) if "." in word else folded(word)
+
+
 def spelled(word: str) -> bytes:
     """An expression over UTF-8 bytes for a word in lower case: either case (an `(?i)` around it does ASCII), with or without
     its accents, and one to three of any blanks, points, dashes or underscores where it has a space."""
@@ -130,7 +135,7 @@ class _Words:
         self._kinds: dict[str, tuple[_Ready, ...]] = {}
         words = {word for kind in kinds for word in kind.words}
         for word in words:
-            key = folded(word)
+            key = _key(word)
             owners = tuple(ready[kind] for kind in kinds if word in kind.words)
             self._kinds[key] = tuple(dict.fromkeys((*self._kinds.get(key, ()), *owners)))
         longest_first = sorted(words, key=lambda w: (-len(w), w))
@@ -144,12 +149,14 @@ class _Words:
                 behind = data[end : end + 1]
                 if behind.isalpha() and end - start < 6 and not behind.isupper():
                     continue
-                key = folded(data[start:end].decode("utf-8", "replace"))
-                yield (
-                    start,
-                    end,
-                    key if key in self._kinds else key[1:],
-                )  # the `n` of `\\n`, or of `customerCpf` its `r`
+                yield start, end, self._known(data[start:end].decode("utf-8", "replace"))
+
+    def _known(self, written: str) -> str:
+        """The key of a word as it is written; before it may stand the `n` of `\\n` or the `r` of `customerCpf`."""
+        for key in (_key(written), folded(written), _key(written[1:])):
+            if key in self._kinds:
+                return key
+        return folded(written)[1:]
 
     def of(self, key: str) -> tuple[_Ready, ...]:
         return self._kinds.get(key, ())

@@ -195,13 +195,15 @@ def _labels(forms: tuple[_Form, ...], line: bytes, offset: int) -> Iterator[Hit]
                 yield Hit(form.name, offset, offset + len(line))
                 break
             start, end = match.span(1)
-            if not _longer_marking(form.name, line, end) and not _of_a_program(form.name, line, start, end):
+            if not _goes_on(form.name, line, end) and not _of_a_program(form.name, line, start, end):
                 yield Hit(form.name, offset + start, offset + end)
 
 
-def _longer_marking(name: str, data: bytes, end: int) -> bool:
-    """`TLP:AMBER+STRICT` is no `TLP:AMBER`."""
-    return name == "label.tlp.amber" and data[end : end + 7].upper() == b"+STRICT"
+def _goes_on(name: str, data: bytes, end: int) -> bool:
+    """`TLP:AMBER+STRICT` is no `TLP:AMBER`, and `[Confidential](#there)` is a link."""
+    if name == "label.tlp.amber" and data[end : end + 7].upper() == b"+STRICT":
+        return True
+    return data[end : end + 2] in (b"](", b"][", b"]:")
 
 
 def _of_a_program(name: str, data: bytes, start: int, end: int) -> bool:

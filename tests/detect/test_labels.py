@@ -103,6 +103,7 @@ def test_a_label_is_found_with_its_bounds(name: str, label: str, text: str) -> N
         "image classification: restricted_domain",
         "class Restricted:",
         "TLP:REDDISH",
+        "see [Confidential](#confidential)",
         "the strictly private method",
     ],
 )
