@@ -4,6 +4,8 @@ import json
 from asyncio import run
 from typing import Any
 
+import pytest
+
 from policyd.policy.program import Redaction, Target
 from policyd.policy.request import EVERYTHING
 from policyd.proxy.lanes import Lanes
@@ -13,6 +15,7 @@ from policyd.proxy.way import Way
 from policyd.proxy.weigh import Weigher
 from policyd.traffic.endpoints import EndpointName as E
 from policyd.traffic.read import read_request
+from tests.proxy.test_translated_scanned import SPLIT
 from tests.redact.samples import AWS, CARD, body_of
 
 KEY = b"k" * 32
@@ -73,12 +76,17 @@ def test_what_every_redaction_cannot_take_out_counts() -> None:
     assert run(asked.without(Redaction(("secret",)), both, Weigher(0))) == {"secret.aws"}
 
 
-def test_what_stands_together_in_a_translation_is_looked_at_in_it() -> None:
-    """Of a tool's result, chat has one string where messages has two parts."""
-    blocks = [{"type": "tool_result", "tool_use_id": "t", "content": CUT}]
-    asked = redacting(blocks, E.MESSAGES)
-    translated = redactions(translated=frozenset({"messages"}))
-    assert "secret.aws" in run(asked.unredactable(translated, {}, Weigher(0)))
+ENDPOINTS = {"/v1/messages": E.MESSAGES, "/v1/responses": E.RESPONSES, "/v1/chat/completions": E.CHAT}
+
+
+@pytest.mark.parametrize("case", SPLIT)
+def test_what_stands_together_in_a_translation_cannot_be_taken_out(case: str) -> None:
+    path, request = SPLIT[case]
+    endpoint, body = ENDPOINTS[path], body_of(request)
+    asked = Redacting(endpoint, Plain(body, read_request(endpoint, body.parsed), Translation(endpoint, body)))
+    of = redactions(translated=frozenset({"messages", "responses", "chat"}))
+    assert "secret.aws" in run(asked.unredactable(of, {}, Weigher(0)))
+    assert run(asked.without(OF, of, Weigher(0))) == {"secret.aws"}
 
 
 def test_bytes_are_looked_at_in_the_form_in_which_they_go() -> None:
