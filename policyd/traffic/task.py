@@ -8,9 +8,10 @@ It is a rule of thumb: words that a person uses in passing are taken for what is
 Portuguese, German and French.
 """
 
-import re
+import unicodedata
 from dataclasses import dataclass
-from typing import Final
+from functools import cache
+from typing import Any, Final
 
 from policyd.traffic.code_shape import prose_of
 from policyd.traffic.dialogue import Dialogue
@@ -20,6 +21,9 @@ __all__ = ["LOOKED_AT", "RULES", "SIDE_OPENINGS", "Rule", "task_of"]
 
 LOOKED_AT: Final = 300
 """Characters of the words of a message that are searched: so many of its beginning, and as many of its end."""
+
+WITH_CODE: Final = 4_096
+"""Characters of each end of a message that are looked through for its words, code included."""
 
 TINY: Final = 32
 """Tokens of an answer up to which a request without tools is a side call."""
@@ -86,7 +90,14 @@ RULES: Final = (
 """Asked from the top; the first that holds is the task."""
 
 _TOOLS: Final = frozenset({Flag.TOOLS, Flag.SERVER_TOOLS})
-_WORDS: Final = tuple((rule.task, re.compile(rule.words, re.IGNORECASE)) for rule in RULES if rule.words)
+
+
+@cache
+def _searches() -> tuple[tuple[str, Any], ...]:
+    """RE2 goes through a text once, whatever it holds, and ten times as fast as `re` with as many alternatives."""
+    import re2  # type: ignore[import-untyped]  # noqa: PLC0415  loaded only where a policy asks
+
+    return tuple((rule.task, re2.compile(f"(?i){rule.words}")) for rule in RULES if rule.words)
 
 
 def task_of(endpoint: str, dialogue: Dialogue, reading: Reading) -> str:
@@ -102,7 +113,7 @@ def task_of(endpoint: str, dialogue: Dialogue, reading: Reading) -> str:
     if dialogue.acts and acting:
         return "agent"
     words = _words(dialogue)
-    for task, pattern in _WORDS:
+    for task, pattern in _searches():
         if pattern.search(words):
             return task
     return "agent" if acting else "chat"
@@ -118,7 +129,11 @@ def _is_side_call(endpoint: str, dialogue: Dialogue, reading: Reading) -> bool:
 
 def _words(dialogue: Dialogue) -> str:
     """The beginning and the end of what a person said last, without code."""
-    text = prose_of("\n".join(dialogue.said[0])) if dialogue.said else ""
+    text = "\n".join(dialogue.said[0]) if dialogue.said else ""
+    if len(text) > 2 * WITH_CODE:
+        text = f"{text[:WITH_CODE]}\n{text[-WITH_CODE:]}"
+    text = prose_of(text)
     if len(text) > 2 * LOOKED_AT:
         text = f"{text[:LOOKED_AT]}\n{text[-LOOKED_AT:]}"
-    return text
+    # Without accents, which people leave out as well, and in which RE2 sees the end of a word.
+    return text if text.isascii() else unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
