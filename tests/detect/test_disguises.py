@@ -80,6 +80,7 @@ HIDDEN = {
     "base64 in lines of 76": wrapped(encoded(TEXT), 76),
     "base64 in lines of 64, with returns": wrapped(encoded(TEXT), 64, "\r\n"),
     "base64 in lines of 70": wrapped(encoded(TEXT), 70),
+    "base64 in lines shorter than the key": wrapped(encoded(TEXT), 30),
     "base64 in indented lines": wrapped(encoded(TEXT), 60, "\n        "),
     "base64 in quoted lines": wrapped(encoded(TEXT), 60, "\n> "),
     "base64 in a string with line ends": wrapped(encoded(TEXT), 76, "\\n"),
@@ -177,7 +178,7 @@ def test_a_text_without_signs_has_one_view(text: str) -> None:
 
 
 def test_prose_in_another_script_is_not_garbled() -> None:
-    for text in ("Привет, мир! Как дела?", "Καλημέρα κόσμε", "IT-компания", "Բարեւ աշխարհ"):
+    for text in ("Привет, мир! Как дела?", "Καλημέρα κόσμε", "IT-компания", "SMSом и USBа", "Բարեւ աշխարհ"):
         assert [view.data.decode() for view in views(text)] == [text]
 
 

@@ -143,3 +143,29 @@ def test_what_a_client_says_of_itself_and_what_does_not_pass_is_not_scanned(tmp_
             assert KEY.encode() not in claude.requests[0]
 
     run(go())
+
+
+REDACTING = """
+edition 1
+
+target claude { location cloud  context 1M  speaks chat, messages  supports tools, images, reasoning }
+
+route all to claude with redact(secret)
+otherwise reject "no target may serve this request"
+"""
+
+
+@pytest.mark.parametrize(
+    ("headers", "sent"), [({}, 1), ({"x-note": "nothing"}, 1), ({"x-note": f"use {KEY}"}, 0)]
+)
+def test_what_stands_in_a_header_cannot_be_taken_out_of_the_body(
+    tmp_path: Path, headers: dict[str, str], sent: int
+) -> None:
+    async def go() -> None:
+        async with Recorder() as claude:
+            async with sidecar(tmp_path, {"claude": claude}, policy=REDACTING) as running:
+                await running.ask(post("/v1/chat/completions", chat(RESULT), headers))
+            assert len(claude.requests) == sent
+            assert all(KEY.encode() not in request for request in claude.requests)
+
+    run(go())
