@@ -118,7 +118,7 @@ async def _found(
         case "unredactable":
             return {"unredactable": await _unredactable(live, values, weigher, redacting)}
         case _ if missing in TASK_FEATURES:
-            return await task_features(missing, live.read, str(values["endpoint"]), reading, size)
+            return await task_features(missing, live.read | {missing}, str(values["endpoint"]), reading, size)
         case _ if missing.startswith("conversation:") and turn is not None:
             return dict(await turn.seen())
         case _:

@@ -91,7 +91,10 @@ def bring_up(
     live = live_from(
         ready, bound, loaded.deployment, files, now, in_order(found), classifiers=classifiers, before=before
     )
-    warm(live.read, live.deployment.tokens.tokenizer)
+    warm(
+        live.read if live.remembers is None else live.read | live.remembers.needs,
+        live.deployment.tokens.tokenizer,
+    )
     return live
 
 
