@@ -6,10 +6,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from policyd.deploy.keys import hash_key
-from tests.conversations.given import CARD, KEYS, POLICY, SECRET, ask, chat, respond, responding
+from tests.conversations.given import CARD, KEYS, POLICY, SECRET, ask, chat, events, respond, responding
 from tests.proxy.bench import Recorder, Running, records, sidecar
-from tests.upstream.scripted import run, until
+from tests.upstream.scripted import Peer, run, until
 
 SESSION = "5f0c1f6e-7a52-4f0e-9d6c-2b8f3c1a4e77"
 BOTH = KEYS % (hash_key("ana"), hash_key("ben"))
@@ -139,15 +141,36 @@ def test_an_id_that_the_caller_put_into_an_answer_is_not_one_of_it(tmp_path: Pat
     run(test())
 
 
-def test_the_id_of_a_stream_is_known_before_its_event_is_complete_for_the_caller(tmp_path: Path) -> None:
+@pytest.mark.parametrize("later", [False, True], ids=["in its first bytes", "in later ones"])
+def test_the_id_of_a_stream_is_known_when_the_caller_has_it(tmp_path: Path, later: bool) -> None:
     async def test() -> None:
-        async with two(tmp_path, "resp_1", "resp_2") as running:
+        over, halfway = asyncio.Event(), asyncio.Event()
+
+        async def slowly(peer: Peer, _: bytes) -> None:
+            body = events({"id": "resp_1", "object": "response", "output": []})
+            first = body[: body.index(b"\n\n") + 2]
+            await peer.send(
+                b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n"
+            )
+            if later:
+                await peer.send(b'data: {"type":"response.output_text.delta","delta":"hm"}\n\n')
+                await halfway.wait()
+            await peer.send(first)
+            await over.wait()
+            peer.close()
+
+        async with two(tmp_path, "resp_2", "resp_3") as running:
+            running.recorders["home"].answer = slowly
             reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
             writer.write(respond(SECRET, stream=True))
-            raw = await reader.readuntil(b"resp_1")
-            assert raw.startswith(b"HTTP/1.1 200")
+            if later:
+                await reader.readuntil(b'"hm"')
+                halfway.set()
+            await reader.readuntil(b"resp_1")
             # The stream is not over, and its id already stands for what its request held.
+            running.recorders["home"].answer = responding("resp_2")
             assert await ask(running, respond("x", previous_response_id="resp_1")) == "home"
+            over.set()
             writer.close()
 
     run(test())
