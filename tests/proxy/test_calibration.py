@@ -181,10 +181,11 @@ def test_answers_do_not_wait_for_a_count(tmp_path: Path) -> None:
 
 
 def test_a_short_prompt_says_nothing_of_the_scale() -> None:
-    compared = Compared(Measure())
-    compared.add(10, 8, 18, 90)
-    assert compared.fitting_scale is None and (compared.lowest, compared.highest) == (0.2, 0.2)
-    compared.add(1000, 8, 1008, 1258)
-    compared.add(1000, 8, 1008, 508)
-    assert compared.fitting_scale == 0.875 and compared.largest_scale == 1.25
-    assert compared.lowest == 0.2 and round(compared.highest, 2) == 1.98
+    short, all_of_them = Compared(Measure()), Compared(Measure())
+    short.add(10, 8, 18, 90)
+    assert short.fitting_scale is None and (short.lowest, short.highest) == (0.2, 0.2)
+    all_of_them.add(10, 8, 18, 90)
+    all_of_them.add(1000, 8, 1008, 1258)
+    all_of_them.add(1000, 8, 1008, 508)
+    assert all_of_them.fitting_scale == 0.875 and all_of_them.largest_scale == 1.25
+    assert all_of_them.lowest == 0.2 and round(all_of_them.highest, 2) == 1.98
