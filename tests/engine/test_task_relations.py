@@ -91,3 +91,14 @@ def test_a_question_is_completed_with_what_goes_with_it(tmp_path: Path) -> None:
     assert asked(tools=True) == ("chat", "agent", True)
     assert asked(tools=None) == ("chat", "agent", True)
     assert asked(task="review", tools=True) == ("chat", "review", True)
+
+
+def test_what_goes_with_what() -> None:
+    assert [t for t in TASKS if fits(t, "chat", acting=False)] == [
+        t for t in TASKS if t not in ("agent", "embedding")
+    ]
+    assert [t for t in TASKS if fits(t, "chat", acting=True)] == [
+        t for t in TASKS if t not in ("chat", "embedding")
+    ]
+    assert [t for t in TASKS if fits(t, "embeddings", acting=False)] == ["embedding"]
+    assert [t for t in TASKS if fits(t, "completions", acting=True)] == ["completion"]

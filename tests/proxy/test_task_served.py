@@ -71,9 +71,12 @@ def test_a_request_goes_where_its_task_sends_it(
 
 def test_what_no_rule_needed_is_not_computed(tmp_path: Path) -> None:
     async def asked() -> None:
-        async with Recorder() as home, Recorder() as cloud:
-            async with sidecar(tmp_path, {"home": home, "cloud": cloud}, policy=POLICY) as running:
-                await running.ask(post("/v1/completions", b'{"model": "m", "prompt": "def f("}', {}))
+        async with (
+            Recorder() as home,
+            Recorder() as cloud,
+            sidecar(tmp_path, {"home": home, "cloud": cloud}, policy=POLICY) as running,
+        ):
+            await running.ask(post("/v1/completions", b'{"model": "m", "prompt": "def f("}', {}))
 
     run(asked())
     features = records(tmp_path / "decisions.jsonl")[0]["features"]

@@ -30,7 +30,7 @@ def test_a_sentence_is_enough(text: str, code: str) -> None:
     assert language_of([[text]]) == code
 
 
-@pytest.mark.parametrize("text", ["", "ok", "hola", "12345678901234567890 !!!", "app.py src/main.rs foo_bar x=1", "fix the bug"])  # fmt: skip
+@pytest.mark.parametrize("text", ["", "ok", "hola", "12345678901234567890 !!!", "app.py src/main.rs foo_bar x=1", "fix the bug", "refactor module parser kubernetes docker", "semua orang dilahirkan merdeka dan sama"])  # fmt: skip
 def test_what_is_too_little_is_not_guessed(text: str) -> None:
     assert language_of([[text]]) == ""
 
