@@ -207,9 +207,11 @@ def _goes_on(name: str, data: bytes, end: int) -> bool:
 
 
 def _of_a_program(name: str, data: bytes, start: int, end: int) -> bool:
-    """`# For internal use only` in small letters."""
+    """`# For internal use only` in small letters, or the sentence "For internal use only."."""
     if name != "label.internal" or data[start + 1 : end].upper() == data[start + 1 : end]:
         return False
+    if data[end : end + 1] == b".":
+        return True
     begin = data.rfind(b"\n", 0, start) + 1
     return CODE_COMMENT.match(data[begin:start]) is not None
 

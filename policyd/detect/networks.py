@@ -89,7 +89,11 @@ def _v4(data: bytes, start: int, end: int) -> str | None:
     if BEHIND.match(data[end : end + 2]) or VERSION.search(before):
         return None
     address = ipaddress.IPv4Address(".".join(map(str, numbers)))
-    if (max(numbers) < 50 or numbers[0] < 10) and not _speaks_of_networks(data, start, end) and address.packed not in WELL_KNOWN:
+    if (
+        (max(numbers) < 50 or numbers[0] < 10)
+        and not _speaks_of_networks(data, start, end)
+        and address.packed not in WELL_KNOWN
+    ):
         return None
     return _named(address, V4)
 

@@ -102,6 +102,7 @@ def test_a_label_is_found_with_its_bounds(name: str, label: str, text: str) -> N
         "self.classification = Restricted()",
         "image classification: restricted_domain",
         "class Restricted:",
+        "All rules.\n\nFor internal use only.\n",
         "TLP:REDDISH",
         "see [Confidential](#confidential)",
         "the strictly private method",
