@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ otherwise reject "no"
 """
 
 
-def answering(usage: dict[str, object]) -> Answering:
+def answering(usage: Mapping[str, object]) -> Answering:
     body = json.dumps({"model": "m", "usage": usage}).encode()
     head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
     return saying(head % len(body) + body)
