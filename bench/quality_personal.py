@@ -38,6 +38,12 @@ LABELS: Final = {
 
 SHOWN: Final = 60
 
+NOTE: Final = (
+    "In the generator's sentences line ends are often the two characters `\\\\n`, and its numbers of telephones are drawn at random: many are in no "
+    'numbering plan. *Anything else* are dates behind "born on" and "date of birth", which are `person.birth-date` to us and a time to its authors. '
+    "Social security numbers in sentences of other languages are that country's numbers (a CPF in Portuguese), which need their own word."
+)
+
 
 def kind_of(name: str) -> str:
     return "ip-address" if name.startswith("ip-address") else name
@@ -125,6 +131,7 @@ def main() -> None:
     parts = [machine(), f"### presidio-research, `{SAMPLE.name}`", report(engine, SAMPLE)]
     for path in asked.samples:
         parts += [f"### presidio-evaluator's generator, `{path.stem}`", report(engine, path)]
+    parts.insert(1, NOTE)
     write_section("Personal data, labelled by others", "\n\n".join(parts))
     if asked.clean:
         write_section("Personal data in clean texts", "\n\n".join(clean(engine, asked.clean, asked.skip)))
