@@ -67,6 +67,12 @@ def test_no_match_of_a_covered_expression_is_ruled_out(
         assert covered <= prefilter.possible(data)  # type: ignore[union-attr]
 
 
+def test_what_no_expression_finds_is_asked_beside_what_one_could() -> None:
+    data = b"see ghp_ and client_secret = 'q8Zr2mVx71LpT0wYc5Ns' there"
+    assert not accelerated().names_in(data).isdisjoint({"secret.assigned"})
+    assert accelerated().names_in(data) == built_in().names_in(data)
+
+
 def nothing(_data: bytes) -> list[object]:
     return []
 
