@@ -195,7 +195,9 @@ class Sidecar:
             record.status, record.outcome = REFUSALS[line.turned_away].status, line.turned_away
         self._log.write(line_of(record))
         self._tell(record, request.outcome, request.trace, request.began)
-        self.calibration.ended(self.live, record, request.reading)
+        if not record.redacted:
+            # What a target counted is otherwise not what came.
+            self.calibration.ended(self.live, record, request.reading)
 
     def _compared(self, comparison: Comparison) -> None:
         if self._telemetry is not None:
@@ -401,10 +403,10 @@ class Sidecar:
         headers = onward_headers(request.headers, live.sight.headers)
         way_to = ways(live, endpoint, body, reading.model, request.query, headers, goes.translation)
         left_in, inline = None, LARGE
-        if goes.taken is not None:
-            inline = live.weigher.scans_inline
+        if decided.redaction is not None:
+            inline, scanner = live.weigher.scans_inline, live.weigher.scanner
             way_to = restored_ways(way_to, goes, endpoint.name)
-            left_in = left_in_bytes(goes, endpoint.name, live.speech, live.weigher.scanner)
+            left_in = left_in_bytes(decided.redaction, goes, endpoint.name, live.speech, scanner)
         if request.trace is not None:
             way_to = traced(way_to, request.trace, live.onward, request.outcome.attempts.__len__)
 
@@ -496,6 +498,8 @@ async def _decide(
     if isinstance(inside, Refusal):
         return inside
     before.update(inside)
+    if request.turn is not None:
+        before.update(await request.turn.glance())
     if live.read & IDS:
         before.update(ids_of(live.read, reading, request.headers))
     if "findings" in live.read:

@@ -365,7 +365,8 @@ class _Courier:
         )
         if answer.status < 300 and _is_open_stream(answer.headers):
             self._late = LateError()
-        if self._errand.turn is not None and answer.status < 300:
+        turn = self._errand.turn
+        if turn is not None and turn.listens and answer.status < 300:
             self._ids = listening(answer.headers)
         self._look(self._held)
         await self._tell_ids()

@@ -65,7 +65,6 @@ class Plain:
     body: Body
     reading: Reading
     translation: Translation
-    names: tuple[str, ...] = ()
     taken: Redacted | None = None
     restored: bool = False
 
@@ -108,7 +107,7 @@ class Redacting:
             return frozenset(redaction.names)
         if left:
             return left
-        return Plain(taken.body, taken.reading, translation, redaction.names, taken, redaction.restored)
+        return Plain(taken.body, taken.reading, translation, taken, redaction.restored)
 
     async def _without(
         self, names: tuple[str, ...], redactions: Redactions, weigher: Weigher
@@ -143,17 +142,18 @@ class Redacting:
 
 
 def left_in_bytes(
-    plain: Plain, endpoint: EndpointName, speech: Mapping[str, Speech], scanner: Scanner
+    redaction: Redaction, goes: Plain, endpoint: EndpointName, speech: Mapping[str, Speech], scanner: Scanner
 ) -> Callable[[str, Way], frozenset[str]]:
-    """Asks, just before bytes are handed to the gate, what of the redaction's names is in them."""
-    values = () if plain.taken is None else tuple(plain.taken.values.values())
+    """Asks, just before bytes are handed to the gate, what of the redaction's names is in them, whatever they were made of."""
+    names = redaction.names
+    values = () if goes.taken is None else tuple(goes.taken.values.values())
 
     def left_in(target: str, way: Way) -> frozenset[str]:
         translates = endpoint.value in speech[target].translates
         form = EndpointName(DIRECTIONS[endpoint.value].into) if translates else endpoint
         try:
-            return still_in(form, way.body, plain.names, values, scanner)
+            return still_in(form, way.body, names, values, scanner)
         except DetectorFailed:
-            return frozenset(plain.names)
+            return frozenset(names)
 
     return left_in

@@ -83,6 +83,9 @@ def _of_responses(kind: str, event: dict[str, Any]) -> Said:
         )
     if kind.startswith("response.reasoning"):
         return _THOUGHT
+    if kind.endswith(".annotation.added"):
+        # It may stand between two pieces of a text.
+        return _NOTHING
     return _EVERYTHING_OVER if place is None else Said([], (f"item {place}",))
 
 

@@ -32,6 +32,8 @@ _BREAKS: Final = re.compile(r"\\[rn]|\s")
 _LINES: Final = re.compile(
     r"[A-Za-z0-9+/]{20,}+(?:(?:\\[rn]|\s){1,64}+[A-Za-z0-9+/]{20,}+)*+(?:={0,2}+|)(?:(?:\\[rn]|\s){1,64}[A-Za-z0-9+/]+={1,2})?"
 )
+_BEFORE: Final = 64
+_REACHING: Final = ("private-key.", "secret.")
 _ARMOURED: Final = b"-----BEGIN"
 
 SHORTEST_OPENSSH: Final = 200
@@ -57,30 +59,35 @@ def extents(text: str, spans: Iterable[Span], names: tuple[str, ...]) -> tuple[l
     """The values of the findings that `names` cover, and the names of findings whose end is not in this text."""
     out: list[Extent] = []
     lost: set[str] = set()
-    for span in spans:
-        if not covered(span.name, names):
+    since = reached = 0
+    for start, end, name in spans:
+        # One that lies in what the last one reaches goes with it; one that has no end is told once.
+        inside = since < start and end <= reached and name.startswith(_REACHING)
+        if inside or name in lost or not covered(name, names):
             continue
-        value = _value_of(text, span)
-        if value is None or len(value) > LONGEST:
-            lost.add(span.name)
-        elif value:
-            out.append(Extent(value, span.name))
+        place = None if end - start > LONGEST else _reach(text, start, end, name)
+        if place is None or place[1] - place[0] > LONGEST:
+            lost.add(name)
+        elif place[0] < place[1]:
+            if place[1] > reached:
+                since, reached = start, place[1]
+            out.append(Extent(text[place[0] : place[1]], name))
     return out, lost
 
 
-def _value_of(text: str, span: Span) -> str | None:
-    start, end, name = span
+def _reach(text: str, start: int, end: int, name: str) -> tuple[int, int] | None:
+    """From where to where the finding reaches. INVARIANT: it looks at a bounded stretch around the span."""
     if name.startswith("private-key."):
         return _key(text, start, end, name)
     if name in _EXACT or name.startswith("custom."):
-        return text[start:end]
+        return start, end
     is_token = name.startswith("secret.")
     start, end = _trimmed(text, start, end, _TOKEN_EDGES if is_token else _EDGES)
     if is_token and start < end:
         # A format of a fixed length may be the beginning of a longer token.
-        run = _RUN.match(text, end)
+        run = _RUN.match(text, end, end + LONGEST)
         end = end if run is None else run.end()
-    return text[start:end]
+    return start, end
 
 
 def _trimmed(text: str, start: int, end: int, edges: str = _EDGES) -> tuple[int, int]:
@@ -91,28 +98,30 @@ def _trimmed(text: str, start: int, end: int, edges: str = _EDGES) -> tuple[int,
     return start, end
 
 
-def _key(text: str, start: int, end: int, name: str) -> str | None:
+def _key(text: str, start: int, end: int, name: str) -> tuple[int, int] | None:
     """A private key with all its lines; None where its end is not here."""
+    far = start + LONGEST
     if name == "private-key.putty":
-        mac = _PUTTY_END.search(text, start)
-        return None if mac is None else text[start : mac.end()]
+        mac = _PUTTY_END.search(text, start, far)
+        return None if mac is None else (start, mac.end())
     if name == "private-key.jwk":
         # The other numbers of the key give it away as well, so all of the object goes.
-        opened, closed = text.rfind("{", 0, start), text.find("}", end)
-        return None if opened < 0 or closed < 0 else text[opened : closed + 1]
+        opened, closed = text.rfind("{", max(0, start - LONGEST), start), text.find("}", end, far)
+        return None if opened < 0 or closed < 0 else (opened, closed + 1)
     if name in _IN_ONE_WORD:
-        start, end = _trimmed(text, start, end)
-        return text[start:end]
+        return _trimmed(text, start, end)
     armour = _ARMOUR.match(text, start)
     if armour is not None:
-        closing = re.compile(rf"-----? ?END {re.escape(armour[1])} ?-----?").search(text, armour.end())
-        return None if closing is None else text[start : closing.end()]
-    while start > 0 and _BASE64.fullmatch(text[start - 1]):
+        closing = re.compile(rf"-----? ?END {re.escape(armour[1])} ?-----?").search(text, armour.end(), far)
+        return None if closing is None else (start, closing.end())
+    # Only the first bytes of a key stand before what is looked for.
+    first = max(0, start - _BEFORE)
+    while start > first and _BASE64.fullmatch(text[start - 1]):
         start -= 1
-    lines = _LINES.match(text, start)
+    lines = _LINES.match(text, start, far)
     if lines is None or lines.end() < end or not _is_whole(_BREAKS.sub("", lines[0])):
         return None
-    return lines[0]
+    return start, lines.end()
 
 
 def _is_whole(encoded: str) -> bool:

@@ -149,6 +149,19 @@ class Turn:
             self._seen = self._see()
         return self._seen
 
+    async def glance(self) -> Mapping[str, str]:
+        """The same where nobody has to be waited for, else nothing. It is looked at once in any case, so the policy need not be
+        asked twice for it."""
+        await self._look()
+        if any(found.pending for _, found in self._found):
+            return {}
+        return await self.seen()
+
+    @property
+    def listens(self) -> bool:
+        """Whether the answer may have ids."""
+        return self._gives
+
     def _see(self) -> dict[str, str]:
         remembers = self._remembers
         unknown = not self._complete or any(found.lost or found.is_open for _, found in self._found)
