@@ -52,6 +52,7 @@ from policyd.proxy.decision_log import DecisionLog
 from policyd.proxy.live import Live
 from policyd.proxy.reload import bring_up
 from policyd.proxy.serve import COLLECT, SWITCH_SECONDS, open_listener, serving
+from policyd.proxy.weigh import Weigher
 from policyd.traffic.body import Body, read_body
 from policyd.traffic.endpoints import EndpointName
 from policyd.traffic.read import read_request
@@ -122,11 +123,11 @@ def sizes() -> list[str]:
         collect = best(lambda reading=reading: (reading.texts, reading.prompt), times)
         texts, prompt = reading.texts, reading.prompt
         scanner, counter = Scanner(), TokenCounter()
-        cold_scan = best(lambda texts=texts: Scanner().scan(texts), min(times, 3))
+        cold_scan = best(lambda texts=texts: Scanner().scan(texts), times)
         scanner.scan(texts)
         warm_scan = best(lambda texts=texts, scanner=scanner: scanner.scan(texts), times)
         bounds = best(lambda prompt=prompt: byte_bounds(prompt), times)
-        cold_count = best(lambda prompt=prompt: TokenCounter().count_till_limit(prompt, FAR), min(times, 3))
+        cold_count = best(lambda prompt=prompt: TokenCounter().count_till_limit(prompt, FAR), times)
         counter.count_till_limit(prompt, FAR)
         warm_count = best(lambda prompt=prompt, counter=counter: counter.count_till_limit(prompt, FAR), times)
         columns[name] = [
@@ -394,7 +395,7 @@ LADDER = BARE.replace("route all", "route short to rack when tokens <= 20k\nrout
 
 
 def turns(folder: Path, number: int) -> list[str]:
-    lines = ["## An agent's conversation", "", f"{number} turns, each with everything before it: 18 tools, a system prompt of 12 KB, and a file or a command's output of 0.4 to 12 KB each turn. It was generated from the public shapes of what a coding agent sends, with this project's source as the files; no recording is published with this repository.", "", "| policy | scanned | of these, text not seen before | tokens counted to the end | decided by bounds | the decision, p50 ms | p99 ms | last body |", "|---|---|---|---|---|---|---|---|"]  # fmt: skip
+    lines = ["## An agent's conversation", "", f"{number} turns, each with everything before it: 18 tools, a system prompt of 12 KB, and a file or a command's output of 0.4 to 12 KB each turn. It was generated from the public shapes of what a coding agent sends, with this project's source as the files; no recording is published with this repository.", "", "| policy | scanned | tokens counted to the end | decided by bounds | the decision, p50 ms | p99 ms | last body |", "|---|---|---|---|---|---|---|"]  # fmt: skip
     agents = (ROOT / "examples" / "agents" / "agents.policy").read_text()
     for name, text in (
         ("no findings, windows of 200k and more", BARE),
@@ -417,9 +418,42 @@ def turns(folder: Path, number: int) -> list[str]:
         scanned = sum("findings" in r["features"] for r in records)
         counted = sum(isinstance(r["features"].get("tokens"), int) for r in records)
         took = sorted(r["decide_us"] / 1000 for r in records)
-        lines.append(f"| {name} | {scanned} of {number} | {'what is new in each' if scanned else ''} | {counted} | {number - counted} | {took[len(took) // 2]:.2f} | {took[int(len(took) * 0.99)]:.2f} | {size // KB} KB |")  # fmt: skip
+        lines.append(f"| {name} | {scanned} of {number} | {counted} | {number - counted} | {took[len(took) // 2]:.2f} | {took[int(len(took) * 0.99)]:.2f} | {size // KB} KB |")  # fmt: skip
         print(lines[-1], file=sys.stderr)
+    lines += ["", "What a tokenizer was given of all that text, where the policy asks for these numbers of tokens:", "", "| numbers | turns without counting | characters counted | of all characters |", "|---|---|---|---|"]  # fmt: skip
+    for marks in ((200_000, 256_000, 400_000), (20_000, 60_000, 120_000), (10**9,)):
+        lines.append(asyncio.run(_given(marks, number)))
     return lines
+
+
+class _Given:
+    """A tokenizer that remembers how much it was given."""
+
+    def __init__(self) -> None:
+        self.characters = 0
+
+    def count(self, text: str) -> int:
+        self.characters += len(text)
+        return _TOKENS.count_till_limit([text], FAR)
+
+
+_TOKENS = TokenCounter(memo_bytes=0)
+
+
+async def _given(marks: tuple[int, ...], number: int) -> str:
+    given = _Given()
+    weigher = Weigher(4096, counters={"o200k": TokenCounter(given)})
+    without = every = 0
+    for body in conversation(number):
+        raw = orjson.dumps(body)
+        reading = read_request(EndpointName.MESSAGES, body)
+        every += sum(map(len, reading.prompt))
+        before = given.characters
+        if weigher.by_size(reading, len(raw), {"tokens": marks}, frozenset()) is None:
+            await weigher.tokens(reading, len(raw), {"tokens": marks}, frozenset())
+        without += given.characters == before
+    shown = ", ".join(f"{mark:,}" for mark in marks)
+    return f"| {shown} | {without} of {number} | {given.characters:,} | {given.characters / every:.2%} |"
 
 
 async def _converse(number: int) -> int:

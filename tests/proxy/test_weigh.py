@@ -180,6 +180,14 @@ def test_counting_ends_as_soon_as_what_is_left_cannot_reach_the_next_mark() -> N
     assert weigh(weigher, saying(text), 98_000, exact=frozenset({"tokens"})).between == {}
 
 
+def test_what_is_still_to_come_is_part_of_the_bounds() -> None:
+    _, weigher = watched()
+    messages = [{"role": "user", "content": f"{n} " + "long " * 5000} for n in range(2)]
+    weight = weigh(weigher, CHAT | {"messages": messages}, 8000)
+    # Ten thousand words in all, of which the first message has half.
+    assert weight.tokens >= 10_000
+
+
 def turns(number: int) -> dict[str, Any]:
     """A conversation: each turn is 2 KB that no other has."""
     roles = ("user", "assistant")
