@@ -18,6 +18,9 @@ __all__ = ["LONGEST", "Extent", "covered", "extents"]
 LONGEST: Final = 64 * 1024
 """Characters of the longest thing that is one value. What is longer is a text that overflowed a detector."""
 
+OVERFLOWED: Final = 4096
+"""Characters of a text that is no value as a whole: a detector gave up on it."""
+
 _EDGES: Final = " \t\r\n\"'`,;()<>{}"
 _TOKEN_EDGES: Final = _EDGES + ".:!?|&*#[]\\"
 """What detectors take along to see where a token ends."""
@@ -65,7 +68,8 @@ def extents(text: str, spans: Iterable[Span], names: tuple[str, ...]) -> tuple[l
         inside = since < start and end <= reached and name.startswith(_REACHING)
         if inside or name in lost or not covered(name, names):
             continue
-        place = None if end - start > LONGEST else _reach(text, start, end, name)
+        gave_up = end - start == len(text) > OVERFLOWED
+        place = None if gave_up or end - start > LONGEST else _reach(text, start, end, name)
         if place is None or place[1] - place[0] > LONGEST:
             lost.add(name)
         elif place[0] < place[1]:

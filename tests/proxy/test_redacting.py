@@ -95,7 +95,7 @@ def test_bytes_are_looked_at_in_the_form_in_which_they_go() -> None:
     goes = run(asked.without(OF, redactions(), weigher))
     assert isinstance(goes, Plain)
     speech = {"cloud": Speech(frozenset(), False, None), "other": Speech(frozenset({"chat"}), False, None)}
-    left_in = left_in_bytes(goes, E.CHAT, speech, weigher.scanner)
+    left_in = left_in_bytes(OF, goes, E.CHAT, speech, weigher.scanner)
     assert left_in("cloud", Way(b"", b"", [], goes.body.raw)) == frozenset()
     for raw in (
         json.dumps({"model": "m", "messages": [{"role": "user", "content": AWS}]}).encode(),

@@ -104,6 +104,11 @@ def test_what_is_longer_than_any_value_is_left() -> None:
     assert value_of("1" * (LONGEST + 1), "card-number", 0, LONGEST + 1) is None
 
 
+def test_a_text_on_which_a_detector_gave_up_is_left() -> None:
+    assert value_of("1" * 5000, "card-number", 0, 5000) is None
+    assert value_of("1" * 5000 + " ", "card-number", 0, 5000) == "1" * 5000
+
+
 def test_a_key_in_an_object_takes_the_object_along() -> None:
     text = '{"kty": "RSA", "p": "ppp", "d": "ddd", "q": "qqq"} and more'
     start = text.index('"d"')
@@ -122,3 +127,16 @@ def test_names_that_nobody_asked_for_are_not_looked_at() -> None:
         [],
         set(),
     )
+
+
+@pytest.mark.parametrize(
+    "name", ["private-key.der", "private-key.pem", "private-key.jwk", "private-key.putty", "secret.aws"]
+)
+def test_many_findings_in_one_run_are_looked_at_within_bounds(name: str) -> None:
+    """A text of a megabyte that is one run, and a finding at every hundredth character of it: what reaches beyond any value
+    is told once, and nothing is read from end to end for each."""
+    text = ("MIIEpAIBAAKC" + "A" * 88) * 10_000
+    spans = [Span(at, at + 40, name) for at in range(0, len(text) - 100, 100)]
+    found, lost = extents(text, spans, (name,))
+    assert (found, lost) == ([], {name}) or all(len(extent.value) <= LONGEST for extent in found)
+    assert len(found) < 20
