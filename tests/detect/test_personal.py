@@ -121,6 +121,7 @@ def test_there_are_at_least_sixty_countries() -> None:
         ("card-number", "5500 0055 5555 5559", "4111 1111 1111 1111 5500 0055 5555 5559"),
         ("card-number", "41111 11111 111111", "my card: 12 41111 11111 111111 12/29"),
         ("card-number", "503802053770", "cc 503802053770"),
+        ("iban", "BE68 5390 0754 7034", "IBAN BE68 5390 0754 7034 BIC GKCCBEBB"),
         ("iban", "DE89 3704 0044 0532 0130 00", "Pay DE89 3704 0044 0532 0130 00 BIC COBADEFF"),
     ],
 )  # fmt: skip
@@ -132,6 +133,9 @@ def test_it_is_found_with_its_bounds(name: str, value: str, text: str) -> None:
     "text",
     [
         "CI run 1234567 failed",
+        "the medical record number of 2 people: 123456789",
+        "account number" + " and so on" * 10 + " 123456789",
+        "ssn" + " and so on" * 20 + " 536904399",
         "midnight 12345678",
         "SSN 000-12-3456",
         "cpf 39053344706",
