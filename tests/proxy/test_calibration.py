@@ -148,7 +148,8 @@ def test_what_the_server_adds_to_is_not_compared(tmp_path: Path) -> None:
             assert (await running.ask(post("/v1/responses", searching))).status == 200
             assert (await running.ask(post("/v1/responses", asked))).status == 200
             found = await until_compared(running, "near", 1)
-            assert found["reported"] == 9000
+            # A tool that the server describes counts 735, so this is the other one.
+            assert (found["reported"], found["estimated"] < 100) == (9000, True)
 
     run(test())
 
