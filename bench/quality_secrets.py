@@ -11,6 +11,7 @@ person, whose verdict is kept by the hash of what was found (`bench/quality_secr
 """
 
 import argparse
+import base64
 import gzip
 import hashlib
 import json
@@ -212,6 +213,19 @@ def clean(
         yield kind, count, size, spent, list({f.key: f for f in found}.values())
 
 
+def chance(engine: Engine) -> list[str]:
+    """How many finds there are in random bytes, written as they are in texts."""
+    rng = random.Random(7)
+    rows = ["| random bytes | MB of text | finds |", "|---|---:|---:|"]
+    for name, count, written in (
+        ("base64", 60, base64.b64encode), ("base64url", 30, base64.urlsafe_b64encode), ("hexadecimal digits", 15, lambda b: b.hex().encode()),
+    ):  # fmt: skip
+        blobs = [b"data: " + written(rng.randbytes(750_000)) for _ in range(count)]
+        finds = sum(1 for blob in blobs for _ in engine.hits(blob))
+        rows.append(f"| {name} | {sum(map(len, blobs)) / 1e6:.0f} | {finds} |")
+    return rows
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--megabytes", type=int)
@@ -241,6 +255,7 @@ def main() -> None:
             for f in found:
                 print(f.key, verdicts.get(f.key, "?"), f.name, f.path, repr(f.around))
     if arguments.megabytes is None:
+        write_section("Credentials: random bytes", "\n".join(chance(engine)))
         write(scores, missed, false, forms, rows, told)
 
 

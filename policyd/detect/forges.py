@@ -58,7 +58,7 @@ FORGES: Final = (
     token("secret.sonar", r"sq[upa]_[A-Za-z0-9]{40}", "squ_", "sqp_", "sqa_"),
     token("secret.snyk", r"snyk_(?:uat|sat)\.[a-z0-9]{8}\.[A-Za-z0-9._-]{20,}", "snyk_uat.", "snyk_sat."),
     token("secret.semgrep", r"semgrep_[a-f0-9]{64}", "semgrep_"),
-    token("secret.launchdarkly", r"(?:api|sdk|mob)-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "api-", "sdk-", "mob-"),
+    Pattern("secret.launchdarkly", ("launchdarkly", "ldclient", "ld_sdk"), r"(?:^|[^A-Za-z0-9])((?:api|sdk|mob)-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})", is_random),
     token("secret.prefect", r"pn[ub]_[A-Za-z0-9]{36}", "pnu_", "pnb_"),
     Pattern("secret.infracost", (), r"(?:^|[^A-Za-z0-9.])(ico-[A-Za-z0-9]{32})(?:[^A-Za-z0-9.]|$)", is_random, ("ico-",)),
     token("secret.readme", r"rdme_[a-z0-9]{70}", "rdme_"),

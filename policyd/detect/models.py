@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from policyd.detect.checks import is_mixed, is_random
+from policyd.detect.checks import is_random, is_varied
 from policyd.detect.pattern import Pattern, alone, token
 
 __all__ = ["MODELS"]
@@ -22,9 +22,10 @@ MODELS: Final = (
     token("secret.model-api", r"tgp_v1_[A-Za-z0-9_-]{43}", "tgp_v1_"),
     token("secret.model-api", r"csk-[a-z0-9]{48}", "csk-"),
     alone("secret.model-api", r"fw_[A-Za-z0-9]{22,24}", "fw_", check=is_random),
-    alone("secret.model-api", r"jina_[a-f0-9]{32}[A-Za-z0-9_-]{28}|pa-[A-Za-z0-9_-]{43}|tvly-(?:dev-|prod-)?[A-Za-z0-9]{32}|fc-[a-f0-9]{32}", "jina_", "pa-", "tvly-", "fc-", check=is_mixed),
+    alone("secret.model-api", r"jina_[a-f0-9]{32}[A-Za-z0-9_-]{28}|pa-[A-Za-z0-9_-]{43}|tvly-(?:dev-|prod-)?[A-Za-z0-9]{32}|fc-[a-f0-9]{32}", "jina_", "pa-", "tvly-", "fc-", check=is_random),
     token("secret.model-api", r"sk_[a-f0-9]{48}", "sk_"),
-    token("secret.model-api", r"apify_api_[A-Za-z0-9]{36}|pcsk_[A-Za-z0-9_]{60,}|wandb_v1_[A-Za-z0-9_]{60,}|ms-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "apify_api_", "pcsk_", "wandb_v1_", "ms-"),
+    token("secret.model-api", r"apify_api_[A-Za-z0-9]{36}|pcsk_[A-Za-z0-9_]{60,}|wandb_v1_[A-Za-z0-9_]{60,}", "apify_api_", "pcsk_", "wandb_v1_"),
+    Pattern("secret.model-api", ("modelscope",), r"(?:^|[^A-Za-z0-9])(ms-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})", is_varied),
     alone("secret.huggingface", r"hf_[A-Za-z0-9]{34}", "hf_"),
     token("secret.huggingface", r"api_org_[A-Za-z]{34}", "api_org_"),
     token("secret.langsmith", r"lsv2_(?:pt|sk)_[a-f0-9]{32}_[a-f0-9]{10}|ls__[a-f0-9]{32}", "lsv2_", "ls__"),

@@ -46,7 +46,7 @@ SERVICES: Final = (
     token("secret.resend", r"re_[A-Za-z0-9]{8}_[A-Za-z0-9]{24}", "re_", check=is_random),
     alone("secret.facebook", r"EAA[MCBGU][A-Za-z0-9]{90,}", "EAAM", "EAAC", "EAAB", "EAAG", "EAAU", check=is_random),
     Pattern("secret.facebook", ("facebook",), r"(?:^|[^0-9])([0-9]{15,16}(?:\||%7C|%)[0-9A-Za-z_-]{27,40})", is_random),
-    Pattern("secret.twitter", (), r"(?:^|[^A-Za-z0-9])(A{20,22}[A-Za-z0-9%]{60,100})", is_random, ("AAAAAAAAAAAAAAAAAAAA",)),
+    Pattern("secret.twitter", (), r"(?:^|[^A-Za-z0-9])(A{20,22}[A-Za-z0-9%]{20,}%[23][A-Za-z0-9%]{20,})", is_random, ("AAAAAAAAAAAAAAAAAAAA",)),
     token("secret.linkedin", r"WPL_AP1\.[A-Za-z0-9]{16}\.[A-Za-z0-9+/=]{4,12}", "WPL_AP1."),
     token("secret.linear", r"lin_(?:api|oauth)_[A-Za-z0-9]{40,64}", "lin_api_", "lin_oauth_"),
     alone("secret.notion", r"ntn_[0-9]{11}[A-Za-z0-9]{35}", "ntn_", check=is_mixed),
