@@ -128,7 +128,8 @@ def _four() -> bytes:
 BASE64: Final = b"(?:%s){%d}" % (_four() + LINE_END, FOURS)
 BASE64_RUN: Final = b"(?:%s){%d,}" % (_four() + LINE_END, FOURS)
 BEHIND: Final = re.compile(rb"[A-Za-z0-9+/_-]{0,16}={0,2}")
-APART: Final = re.compile(rb"\\[rn]|[\s>=]")
+APART: Final = b" \t\r\n>="
+AT_ONCE: Final = 1 << 16
 MORE: Final = 16
 """Characters of base64 on each side of a run that are decoded with it: they stand for printable text only in part."""
 
@@ -143,9 +144,12 @@ def _base64_runs(data: bytes) -> Iterator[Stretch]:
         start -= (len(more[0]) if more else 0) & ~3
         behind = BEHIND.match(data, match.end())
         end = at = behind.end() if behind else match.end()
-        run = APART.sub(b"", data[start:end]).translate(URL_SAFE)
+        run = data[start:end].replace(b"\\n", b"").replace(b"\\r", b"").translate(URL_SAFE, APART)
         run = run[: len(run) - 1] if len(run) % 4 == 1 else run
-        yield start, end, _text(binascii.a2b_base64(run + b"=" * (-len(run) % 4))), 0
+        run += b"=" * (-len(run) % 4)
+        # Piece by piece, so that other threads need not wait for all of it.
+        pieces = (run[at : at + AT_ONCE] for at in range(0, len(run), AT_ONCE))
+        yield start, end, _text(b"".join(map(binascii.a2b_base64, pieces))), 0
 
 
 LETTER_RUN_END: Final = re.compile(rb"[A-Za-z0-9+/_-]*\Z")

@@ -15,7 +15,7 @@ import unicodedata
 from functools import lru_cache
 from typing import Final
 
-__all__ = ["CONTROLS", "searched", "visible"]
+__all__ = ["AT_ONCE", "CONTROLS", "searched", "visible"]
 
 UNSEEN: Final = (
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
@@ -53,8 +53,14 @@ def visible(text: str) -> str:
     return text
 
 
+AT_ONCE: Final = 1 << 16
+"""Characters that are folded in one go: other threads wait for no more than a millisecond."""
+
+
 def searched(text: str) -> bytes:
     """What detectors are given of a text."""
+    if len(text) > AT_ONCE and not text.isascii():
+        return b"".join(searched(text[at : at + AT_ONCE]) for at in range(0, len(text), AT_ONCE))
     return visible(text).encode("utf-8", "replace").translate(None, CONTROLS)
 
 

@@ -259,6 +259,11 @@ def test_a_disguise_is_taken_off_whatever_stands_far_from_it(before: str, behind
     assert found(f"{before}{gap}{HIDDEN[kind]}{gap}{behind}")
 
 
+def test_base64_of_a_long_text_is_decoded_to_its_end() -> None:
+    text = WORDS * 3_000 + GITHUB
+    assert found(encoded(text)) == found(wrapped(encoded(text), 76)) == {"secret.github"}
+
+
 def test_nothing_is_taken_off_where_nothing_is_put_on() -> None:
     assert unmasked(b"plain words", ascii_only=True) is None
     assert unmasked(b"", ascii_only=True) is None

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from policyd.detect.engine import Engine
 from policyd.detect.scanner import DetectorFailed, Scanner, Span
 from policyd.detect.views import CHUNK, views
-from policyd.detect.visible import searched, visible
+from policyd.detect.visible import AT_ONCE, searched, visible
 
 KEY = "ghp_" + "".join(random.Random(7).choices(string.ascii_letters + string.digits, k=36))
 SURROUNDINGS = st.text(alphabet="ab .,;\u200b\u00adé漢😀\ufeff\x00\x08ＡＢ①\u00a0\n", max_size=60)
@@ -31,6 +31,12 @@ def test_a_span_holds_the_key_and_nothing_else(before: str, behind: str, hidden:
 @given(st.text(max_size=200))
 def test_folding_a_text_is_folding_its_characters(text: str) -> None:
     assert searched(text) == b"".join(map(searched, text))
+
+
+@pytest.mark.parametrize("text", ["é\u200bＡ漢 words ", "\u200b", "a\x00é"])
+def test_folding_a_long_text_is_folding_its_characters(text: str) -> None:
+    times = 2 * AT_ONCE // len(text) + 3
+    assert searched(text * times) == searched(text) * times
 
 
 @pytest.mark.parametrize("filling", ["é", "\u200b", "漢", "a", "Ａ", "\x00", "①", "é\u200b😀"])
