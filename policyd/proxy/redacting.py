@@ -135,7 +135,11 @@ class Redacting:
         left |= {name for name in beside if covered(name, names)}
         if translation.may_differ(redactions.translated):
             for other in translation.readings(redactions.translated):
-                left |= set(names) if other.refused is not None else found_in(other, names, scanner, watched)
+                left |= (
+                    set(names)
+                    if other.refused is not None
+                    else found_in(other, names, scanner, taken.values, watched)
+                )
             if not same and endpoint in redactions.translated and isinstance(translation.said(), Loss):
                 left |= set() if isinstance(plain.translation.said(), Loss) else set(names)
         return taken, translation, frozenset(left)
@@ -146,7 +150,7 @@ def left_in_bytes(
 ) -> Callable[[str, Way], frozenset[str]]:
     """Asks, just before bytes are handed to the gate, what of the redaction's names is in them, whatever they were made of."""
     names = redaction.names
-    values = () if goes.taken is None else tuple(goes.taken.values.values())
+    values = {} if goes.taken is None else goes.taken.values
 
     def left_in(target: str, way: Way) -> frozenset[str]:
         translates = endpoint.value in speech[target].translates

@@ -6,6 +6,7 @@ given, taken out wherever they stand, and the new body is read and scanned like 
 is still there, and what has no end that could be seen, is left.
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from policyd.traffic.endpoints import EndpointName
 from policyd.traffic.read import read_request
 from policyd.traffic.reading import Reading
 
-__all__ = ["Redacted", "found_in", "redacted", "still_in"]
+__all__ = ["Redacted", "found_in", "redacted", "still_in", "without_placeholders"]
 
 ROUNDS: Final = 3
 """How often a body is scanned for more: what was cut out may let stand together what stood apart."""
@@ -64,7 +65,7 @@ def redacted(
     named: dict[str, set[str]] = {}
     parsed: Mapping[str, Any] = body.parsed
     for turn in range(ROUNDS + 1):
-        texts = reading.texts
+        texts = without_placeholders(reading.texts, made.values)
         there = _gathered(texts, names, scanner, watched)
         for value, name in there.values:
             named.setdefault(value, set()).add(name)
@@ -97,6 +98,18 @@ def redacted(
 def _shown(names: Iterable[str]) -> str:
     """The name that says most: that a token stands behind a label is said of many that have a name of their own."""
     return min(names, key=lambda name: (name in _BY_LABEL, name))
+
+
+def without_placeholders(texts: Iterable[str], values: Mapping[str, str]) -> tuple[str, ...]:
+    """The texts with nothing in the place of these placeholders: a detector that takes anything behind a label for a secret
+    would find them."""
+    if not values:
+        return tuple(texts)
+
+    def blank(found: re.Match[str]) -> str:
+        return "" if found[0] in values else found[0]
+
+    return tuple(PLACEHOLDER.sub(blank, text) if "[" in text else text for text in texts)
 
 
 class _There(NamedTuple):
@@ -148,13 +161,20 @@ def _by_name(counts: Mapping[str, int]) -> dict[str, int]:
     return dict(sorted(out.items()))
 
 
-def found_in(reading: Reading, names: tuple[str, ...], scanner: Scanner, watched: Watched = iter) -> set[str]:
-    """The findings of these names in a request."""
-    return {name for name in scanner.scan(watched(reading.texts)) if covered(name, names)}
+def found_in(
+    reading: Reading,
+    names: tuple[str, ...],
+    scanner: Scanner,
+    values: Mapping[str, str],
+    watched: Watched = iter,
+) -> set[str]:
+    """The findings of these names in a request whose placeholders stand for `values`."""
+    texts = without_placeholders(reading.texts, values)
+    return {name for name in scanner.scan(watched(texts)) if covered(name, names)}
 
 
 def still_in(
-    endpoint: EndpointName, raw: bytes, names: tuple[str, ...], values: Iterable[str], scanner: Scanner
+    endpoint: EndpointName, raw: bytes, names: tuple[str, ...], values: Mapping[str, str], scanner: Scanner
 ) -> frozenset[str]:
     """What of these names is in the very bytes of a request: read and scanned anew, and looked at for the values
     themselves. It shares no code with what takes them out, so that one mistake cannot both leave a value and hide it."""
@@ -167,8 +187,9 @@ def still_in(
     reading = read_request(endpoint, parsed)
     if reading.refused is not None:
         return frozenset(names)
-    found = {name for name in scanner.scan(reading.texts) if covered(name, names)}
-    for value in values:
+    texts = without_placeholders(reading.texts, values)
+    found = {name for name in scanner.scan(texts) if covered(name, names)}
+    for value in values.values():
         plain = value.encode("utf-8", "surrogatepass")
         if len(value) >= LONG_ENOUGH and (plain in raw or orjson.dumps(value)[1:-1] in raw):
             found |= set(names)
