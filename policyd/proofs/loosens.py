@@ -17,6 +17,7 @@ from policyd.policy.evaluate import evaluate
 from policyd.policy.possible import agree
 from policyd.policy.program import Feature, Provenance
 from policyd.policy.request import Request, admit, unknown_value
+from policyd.policy.tasks import TIED, with_task
 from policyd.proofs.case import Case
 from policyd.proofs.find import Box, Cell, Covered, Found, OutOfBudget, bits, meet
 from policyd.proofs.findings import Finding
@@ -179,11 +180,16 @@ def _pair(case: Case, axes: _Axes, loss: Loss, cell: Cell, *, claimed: bool) -> 
     two in which the feature has a value; the other one follows from it."""
     names = {case.matrix.axes[a].feature for a in axes.unknown}
     unknown = {name: unknown_value(case.program.feature(name)) for name in sorted(unknown_with(names))}
-    # Where no rule asks for `opaque`, it only has to go with what is unknown.
+    # Where no rule asks for `opaque`, or for the task, they only have to go with what is unknown.
     follows = {"opaque": True} if case.matrix.table.of("opaque") is None and names & set(UNSCANNED) else {}
 
+    free_task = case.matrix.table.of("task") is None and not names.isdisjoint(TIED)
+
     def without(request: Request) -> Request | None:
-        admitted = admit(case.program, {**request.values, **unknown, **follows})
+        values: dict[str, object] = {**request.values, **unknown, **follows}
+        if free_task:
+            with_task(values, {})
+        admitted = admit(case.program, values)
         return admitted if isinstance(admitted, Request) and agree(admitted.values) else None
 
     def claim(request: Request) -> bool:
