@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
-__all__ = ["RedisServer", "a_redis", "needs_redis", "no_redis"]
+__all__ = ["CERTS", "RedisServer", "a_redis", "needs_redis", "no_redis"]
 
 _BINARY = shutil.which("redis-server") or "/usr/bin/redis-server"
+
+CERTS = Path(__file__).parents[1] / "upstream" / "certs"
 
 needs_redis = pytest.mark.skipif(not Path(_BINARY).exists(), reason="redis-server is not installed")
 
@@ -19,22 +21,32 @@ needs_redis = pytest.mark.skipif(not Path(_BINARY).exists(), reason="redis-serve
 class RedisServer:
     """One server, which can be killed and started again on its port, with nothing of what it held."""
 
-    def __init__(self, folder: Path, password: str | None) -> None:
+    def __init__(self, folder: Path, password: str | None, certificate: str | None = None) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port: int = free.getsockname()[1]
         self._folder = folder
         self._password = password
+        self._certificate = certificate
         self._process: asyncio.subprocess.Process | None = None
 
     @property
     def url(self) -> str:
-        return f"redis://127.0.0.1:{self.port}/0"
+        return f"{'redis' if self._certificate is None else 'rediss'}://127.0.0.1:{self.port}/0"
 
     async def start(self) -> None:
         options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", str(self._folder), "--maxmemory", "64mb"]  # fmt: skip
         if self._password is not None:
             options += ["--requirepass", self._password]
+        if self._certificate is not None:
+            options[:2] = ["--port", "0", "--tls-port", str(self.port), "--tls-auth-clients", "no"]
+            options += [
+                "--tls-cert-file",
+                str(CERTS / self._certificate),
+                "--tls-key-file",
+                str(CERTS / "leaf.key"),
+            ]
+            options += ["--tls-ca-cert-file", str(CERTS / "ca.pem")]
         self._process = await asyncio.create_subprocess_exec(
             _BINARY, *options, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
         )
@@ -68,8 +80,10 @@ class RedisServer:
 
 
 @asynccontextmanager
-async def a_redis(folder: Path, *, password: str | None = None) -> AsyncIterator[RedisServer]:
-    server = RedisServer(folder, password)
+async def a_redis(
+    folder: Path, *, password: str | None = None, certificate: str | None = None
+) -> AsyncIterator[RedisServer]:
+    server = RedisServer(folder, password, certificate)
     await server.start()
     try:
         yield server

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from os import urandom
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from policyd.proxy.conversations.redis_client import RedisClient
 from policyd.proxy.conversations.shared import LEASE_SECONDS, PREFIX, Shared
 from policyd.proxy.conversations.store import ABSENT, AGENT, STATE, Found, Names
 from tests.conversations.given import CARD, SECRET, ask, chat, folder_with_key, respond
-from tests.conversations.redis_server import RedisServer, a_redis, needs_redis, no_redis
+from tests.conversations.redis_server import CERTS, RedisServer, a_redis, needs_redis, no_redis
 from tests.conversations.test_laundering import SESSION, slow, two
 from tests.proxy.bench import Running
 from tests.upstream.scripted import run, until
@@ -173,6 +174,27 @@ def test_a_password_is_asked_for_and_a_wrong_one_is_told_without_it(tmp_path: Pa
                 await store.close()
 
     run(test())
+
+
+@needs_redis
+@pytest.mark.parametrize(
+    ("certificate", "ca", "answers"),
+    [
+        ("leaf.pem", "ca.pem", True),
+        ("leaf.pem", None, False),  # the system's authorities do not know it
+        ("other_name.pem", "ca.pem", False),
+    ],
+)
+def test_a_redis_proves_itself(tmp_path: Path, certificate: str, ca: str | None, answers: bool) -> None:
+    async def test() -> None:
+        async with a_redis(tmp_path, certificate=certificate) as redis:
+            pem = None if ca is None else (CERTS / ca).read_text()
+            store = Shared(Memory(), RedisClient(replace(place(redis.url), ca=pem)))
+            (found,) = await store.look([AGENT + urandom(16)], HOUR)
+            assert found.away is not answers
+            await store.close()
+
+    asyncio.run(test())
 
 
 ODD = {
