@@ -28,8 +28,9 @@ ESCAPE: Final = (
 QUOTED: Final = rb"=3[Dd]|=\r?\n"
 QUOTED_ANY: Final = rb"=(?:\r?\n|[0-9A-F]{2}(?:=[0-9A-F]{2})*)"
 
-LONGEST_KEPT: Final = 64
-"""Bytes of a run up to which what it stands for is remembered: floods repeat the same few."""
+LONGEST_KEPT: Final = 12
+"""Bytes of a run up to which what it stands for is remembered: one or two characters, which say nothing of a request, and which
+floods repeat."""
 
 
 def _percents(data: bytes) -> Iterator[Stretch]:
@@ -50,8 +51,9 @@ def _escapes(data: bytes) -> Iterator[Stretch]:
 
 def _entities(data: bytes) -> Iterator[Stretch]:
     for match in matches(_run(ENTITY), data):
-        form = _of_entity(match[0])
-        if form != match[0]:
+        run = match[0]
+        form = _kept_entity(run) if len(run) <= LONGEST_KEPT else _of_entity(run)
+        if form != run:
             yield _stretch(match, form, 0)
 
 
@@ -92,9 +94,13 @@ def _kept_escape(run: bytes) -> bytes:
     return _of_escape(run)
 
 
-@lru_cache(maxsize=4096)
 def _of_entity(run: bytes) -> bytes:
     return searched(html.unescape(run.decode()))
+
+
+@lru_cache(maxsize=4096)
+def _kept_entity(run: bytes) -> bytes:
+    return _of_entity(run)
 
 
 def _text(data: bytes) -> bytes:

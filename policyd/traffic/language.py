@@ -9,7 +9,7 @@ The model is part of the library, some 90 MB in memory once loaded, and is loade
 
 import re
 from collections.abc import Iterable
-from functools import cache
+from functools import lru_cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
@@ -46,7 +46,7 @@ def installed() -> bool:
     return find_spec("py3langid") is not None
 
 
-@cache
+@lru_cache(maxsize=1)
 def _identifier() -> "LanguageIdentifier":
     from py3langid.langid import MODEL_FILE, LanguageIdentifier  # noqa: PLC0415  loaded only where it is read
 

@@ -10,7 +10,7 @@ Portuguese, German and French.
 
 import unicodedata
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from typing import Any, Final
 
 from policyd.traffic.code_shape import prose_of
@@ -92,7 +92,7 @@ RULES: Final = (
 _TOOLS: Final = frozenset({Flag.TOOLS, Flag.SERVER_TOOLS})
 
 
-@cache
+@lru_cache(maxsize=1)
 def _searches() -> tuple[tuple[str, Any], ...]:
     """RE2 goes through a text once, whatever it holds, and ten times as fast as `re` with as many alternatives."""
     import re2  # type: ignore[import-untyped]  # noqa: PLC0415  loaded only where a policy asks

@@ -26,7 +26,7 @@ ALLOWED: Final[dict[str, frozenset[str]]] = {
     "explain": frozenset({"proofs", "engine", "policy", "text"}),
     "reports": frozenset({"policy", "text"}),
     "trials": frozenset({"proofs", "engine", "policy", "text"}),
-    "deploy": frozenset({"policy", "text"}),
+    "deploy": frozenset({"detect", "policy", "text"}),
     "memo": frozenset(),
     "detect": frozenset({"memo"}),
     "plugins": frozenset({"memo"}),

@@ -13,7 +13,10 @@ from typing import Any, Final
 import pytest
 
 import policyd.deploy
+import policyd.detect
+import policyd.plugins
 import policyd.proxy
+import policyd.redact
 import policyd.traffic
 import policyd.translate
 from policyd.proxy.observe import MOST_CALLERS, sight_of
@@ -24,6 +27,32 @@ from tests.proxy.keeping import Keeping
 from tests.upstream.scripted import Peer, Scripted, run, until
 
 LENGTHS: Final = {
+    "policyd.detect.builtin.built_in": "no argument",
+    "policyd.detect.builtin.engine_with": "rules of the deployment",
+    "policyd.detect.cards._expressions": "no argument",
+    "policyd.detect.disguises._signs": "sizes of a closed set",
+    "policyd.detect.encodings._kept_escape": "runs of at most 12 bytes",
+    "policyd.detect.encodings._kept_hex": "runs of at most 12 bytes",
+    "policyd.detect.encodings._kept_entity": "runs of at most 12 bytes",
+    "policyd.detect.iban._expression": "no argument",
+    "policyd.detect.identifiers._of_library": "names of a closed table",
+    "policyd.detect.labelled._assigned": "no argument",
+    "policyd.detect.labelled._vendors": "no argument",
+    "policyd.detect.labelled.names_a_secret": "labels of at most 120 characters",
+    "policyd.detect.labels._compiled": "no argument",
+    "policyd.detect.mail_addresses._expression": "no argument",
+    "policyd.detect.networks._expressions": "no argument",
+    "policyd.detect.persons._expression": "no argument",
+    "policyd.detect.phones._by_key": "no argument",
+    "policyd.detect.phones._digits": "no argument",
+    "policyd.detect.phones._expressions": "no argument",
+    "policyd.detect.rules.expression_of": "expressions of the deployment",
+    "policyd.detect.samples._class": "classes of the deployment's expressions",
+    "policyd.detect.scanner._one": "sets of findings, which are a closed vocabulary",
+    "policyd.detect.scanner._shared": "no argument",
+    "policyd.detect.stretches.on_re2": "expressions of a closed table",
+    "policyd.detect.visible._forms": "no argument",
+    "policyd.detect.visible._table": "no argument",
     "policyd.proxy.declared_keys._known": "texts of the deployment file",
     "policyd.proxy.gate._refuse_name": "names of at most 128 bytes",
     "policyd.proxy.gate._refuse_path": "paths of at most 128 bytes, and prefixes of the deployment file",
@@ -38,18 +67,15 @@ LENGTHS: Final = {
     "policyd.proxy.outbound._passing": "at most 32 names of together at most 512 bytes, and the policy's own",
     "policyd.proxy.record._day": "days of the calendar",
     "policyd.proxy.record._printed": "texts of at most 201 characters",
+    "policyd.proxy.redacting._own_key": "no argument",
     "policyd.proxy.telemetry.otlp._named": "attributes of spans: names of the policy and the deployment, and ids",
     "policyd.proxy.weigh._shifted": "numbers of the policy, and the most that an answer may have",
     "policyd.traffic.body._envelope": "headers of together at most 128 characters",
-    "policyd.traffic.cards._expressions": "no argument",
-    "policyd.traffic.detect._engines": "no argument",
-    "policyd.traffic.detect._one": "sets of findings, which are a closed vocabulary",
-    "policyd.traffic.detect._shared": "no argument",
-    "policyd.traffic.national_ids._compiled": "no argument",
-    "policyd.traffic.national_ids._validator": "modules of a closed table",
+    "policyd.traffic.language._identifier": "no argument",
     "policyd.traffic.reach._variant_of": "keys of at most 64 characters",
-    "policyd.traffic.tokens._o200k": "no argument",
+    "policyd.traffic.task._searches": "no argument",
     "policyd.traffic.tokens._shared": "no argument",
+    "policyd.traffic.tokens._vocabulary": "names of a closed vocabulary",
 }
 """Every function that remembers answers, and what bounds the length of what it remembers."""
 
@@ -63,8 +89,19 @@ MOST_GROWTH: Final = 2 * 1024 * 1024
 """Bytes; one memory of the long values of all requests would be `LONG * MANY`, 9 million."""
 
 
+PACKAGES: Final = (
+    policyd.proxy,
+    policyd.traffic,
+    policyd.detect,
+    policyd.redact,
+    policyd.plugins,
+    policyd.deploy,
+    policyd.translate,
+)
+
+
 def remembering() -> Iterator[tuple[str, Any]]:
-    for package in (policyd.proxy, policyd.traffic, policyd.deploy, policyd.translate):
+    for package in PACKAGES:
         for found in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
             module = importlib.import_module(found.name)
             for name, value in vars(module).items():
@@ -76,7 +113,7 @@ def test_every_function_that_remembers_says_how_much() -> None:
     caches = dict(remembering())
     assert all(cache.cache_info().maxsize is not None for cache in caches.values())
     assert len(caches) > 10
-    assert set(caches) <= set(LENGTHS), "say in the table what bounds the length of its arguments"
+    assert set(caches) == set(LENGTHS), "say in the table what bounds the length of its arguments"
 
 
 async def fine(peer: Peer, _: int) -> None:
