@@ -30,9 +30,10 @@ from policyd.policy.condition import (
 )
 from policyd.policy.levels import level_condition
 from policyd.policy.program import Blinded, Classify, Guard, Program, Redaction
+from policyd.policy.request import EVERYTHING
 from policyd.policy.variants import covers
 
-__all__ = ["as_written", "seeing", "seen_after"]
+__all__ = ["as_written", "left_of", "seeing", "seen_after"]
 
 _FOUND = "findings"
 
@@ -60,6 +61,13 @@ def seen_after(condition: Condition, redaction: Redaction, levels: Mapping[str, 
                 assert_never(part)
 
     return at(condition)
+
+
+def left_of(findings: frozenset[str], redaction: Redaction) -> frozenset[str]:
+    """The findings of a request without what the redaction takes out; unknown ones stay unknown."""
+    if findings is EVERYTHING:
+        return findings
+    return frozenset(name for name in findings if not covers(redaction, name))
 
 
 def seeing(program: Program) -> Program:

@@ -18,6 +18,7 @@ from time import perf_counter
 from typing import Any, Final
 
 from policyd.policy.decision import Plan, Reject
+from policyd.policy.redacted import left_of
 from policyd.policy.variants import plain_decision, plain_plan
 from policyd.proxy.answering import (
     note_outcome,
@@ -524,7 +525,8 @@ async def _decide(
 
 
 async def _remember(live: Live, turn: Turn, decided: Decided, asked: Plain, redacting: Redacting) -> None:
-    """What the request reaches, written before anything of it leaves, or a mark that it is still to be found."""
+    """What the request reaches, written before anything of it leaves, or a mark that it is still to be found. What a redaction
+    takes out before the guards look has not left, and raises nothing."""
     needs = frozenset[str]() if live.remembers is None else live.remembers.needs
     lacking = any(
         name in decided.between or (name not in decided.values and not name.startswith("conversation:"))
@@ -532,10 +534,18 @@ async def _remember(live: Live, turn: Turn, decided: Decided, asked: Plain, reda
     )
     size = len(asked.body.raw)
 
-    async def scan() -> Values:
-        return await complete(live, decided, needs, asked.reading, size, asked.translation, redacting, turn)
+    def as_sent(values: Values) -> Values:
+        redaction, found = decided.redaction, values.get("findings")
+        if redaction is None or not redaction.after or not isinstance(found, frozenset):
+            return values
+        return values | {"findings": left_of(found, redaction)}
 
-    await turn.leaves(decided.values, scan, lacking=lacking)
+    async def scan() -> Values:
+        return as_sent(
+            await complete(live, decided, needs, asked.reading, size, asked.translation, redacting, turn)
+        )
+
+    await turn.leaves(as_sent(decided.values), scan, lacking=lacking)
 
 
 async def _going_on(

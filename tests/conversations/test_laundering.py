@@ -325,3 +325,33 @@ def slow(running: Running, gate: asyncio.Event) -> None:
         return await findings(*arguments)
 
     weigher.findings = waiting  # type: ignore[method-assign]
+
+
+def redacting(after: str) -> str:
+    """The policy with a route before the last one that takes secrets out."""
+    return POLICY.replace(
+        "route rest ",
+        f"route clean    to cloud with redact(secret){after} when endpoint == chat\nroute rest ",
+    ).replace(
+        "never location == cloud  when", 'never location == cloud and not redacts contains "secret"  when'
+    )
+
+
+@pytest.mark.parametrize("after", [True, False])
+def test_what_a_redaction_took_out_before_guards_looked_has_not_left(tmp_path: Path, after: bool) -> None:
+    """Where guards look after redaction, the conversation is raised by what is left; otherwise by what came."""
+    policy = redacting(" after redaction" if after else "")
+
+    async def test() -> None:
+        async with two(tmp_path, policy=policy) as running:
+            place = "cloud" if after else "home"
+            assert await ask(running, chat(SECRET, x_session_id=SESSION)) == place
+            assert await ask(running, chat("hello", x_session_id=SESSION)) == place
+            # A card is taken out by nothing.
+            batch = chat(CARD, x_session_id=SESSION, x_latency="batch")
+            assert await ask(running, batch) == "home"
+            assert await ask(running, chat("hello", x_session_id=SESSION, x_latency="batch")) == "home"
+            assert await ask(running, chat(SECRET, x_session_id=SESSION)) == "policy_denied"
+
+    run(test())
+    assert all(SECRET.encode() not in r for r in (tmp_path / "decisions.jsonl").read_bytes().splitlines())
