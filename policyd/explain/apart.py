@@ -1,7 +1,8 @@
 """How far two requests are apart: which features differ, and how many of them count.
 
 In come two requests; out go the features that differ. What only follows from another difference does not count: a longer
-prompt needs more context, another date is another weekday, and a request with images is opaque. A set of findings is one
+prompt needs more context, another date is another weekday, a request with images is opaque, one with tools is no chat, and
+what nobody found nobody has to take out. A set of findings is one
 feature, whatever it holds.
 """
 
@@ -19,6 +20,8 @@ LEADERS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "context_needed": frozenset({"tokens", "max_output"}),
         "weekday": frozenset({"date"}),
         "opaque": frozenset({"images", "remote_content"}),
+        "task": frozenset({"endpoint", "tools", "server_tools"}),
+        "unredactable": frozenset({"findings"}),
     }
 )
 """A feature to those that it follows."""

@@ -6,23 +6,27 @@ leaves it, and moves a number, a date or a level no further than it has to.
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from itertools import product
 from typing import Final
 
 from policyd.engine.axes import EnumAxis, NameAxis, NumberAxis
 from policyd.engine.cells import cell_of, concretise
 from policyd.engine.matrix import Matrix
-from policyd.policy.builtins import UNSCANNED, WEEKDAYS
-from policyd.policy.condition import Condition, Flag, InRange
+from policyd.explain.apart import counted
+from policyd.policy.builtins import ENDPOINTS, UNSCANNED, WEEKDAYS
+from policyd.policy.condition import Condition, Flag, InRange, OneOf
 from policyd.policy.possible import agree
 from policyd.policy.program import MAX_NUMBER, Program, Value
 from policyd.policy.request import EVERYTHING, Request, admit, expand_names
-from policyd.policy.tasks import TIED, task_agrees
+from policyd.policy.tasks import ACTING, TASKS, TIED, task_agrees
 from policyd.proofs.witness import Disagreement
 
 __all__ = ["beside", "pins"]
 
 _COUNTED: Final = ("tokens", "max_output", "context_needed")
 _DAYS: Final = ("date", "weekday")
+_TASKS: Final = sorted(TASKS, key=lambda task: task not in {"chat", "agent"})
+"""The plain ones first: what a request is without a sign of another task."""
 
 
 def pins(request: Request, read: frozenset[str]) -> tuple[Condition, ...]:
@@ -37,6 +41,9 @@ def pins(request: Request, read: frozenset[str]) -> tuple[Condition, ...]:
         out.append(InRange(name, value, value))
     if "opaque" in read:
         out += [Flag(name) for name in UNSCANNED]
+    if "task" in read:
+        out += [Flag(name) for name in ACTING]
+        out.append(OneOf("endpoint", frozenset({str(request.values["endpoint"])})))
     return tuple(out)
 
 
@@ -47,6 +54,8 @@ def beside(program: Program, matrix: Matrix, request: Request, cell: Sequence[in
     plain = concretise(matrix, cell)
     nearer = _moved(matrix, request, cell, moved, plain)
     for values in (nearer, _kept(request, moved, plain)):
+        _agree_on_findings(matrix, cell, values)
+        _agree_on_task(matrix, cell, request, values)
         found = admit(program, values)
         if isinstance(found, Request) and agree(found.values) and cell_of(matrix, found) == list(cell):
             return found
@@ -62,9 +71,47 @@ def _kept(request: Request, moved: set[str], plain: Mapping[str, Value]) -> dict
     values = {**request.values, **{n: plain[n] for n in names}}
     if any(values.get(n) is True for n in UNSCANNED):
         values["opaque"] = True
-    if not task_agrees(values):
-        values.update({n: plain[n] for n in TIED})
     return values
+
+
+def _agree_on_findings(matrix: Matrix, cell: Sequence[int], values: dict[str, Value]) -> None:
+    """What cannot be taken out was found, and is known where it is known what was found."""
+    found, left = values.get("findings"), values.get("unredactable")
+    if not isinstance(found, frozenset) or not isinstance(left, frozenset):
+        return
+    asked = {
+        feature: expand_names(name for name, there in _asked(matrix, cell, feature).items() if there)
+        for feature in ("findings", "unredactable")
+    }
+    if (found is EVERYTHING) != (left is EVERYTHING):
+        found = asked["findings"] if found is EVERYTHING else found
+        left = asked["unredactable"] if left is EVERYTHING else left
+    if found is not EVERYTHING:
+        # INVARIANT: the cell is possible, so what it asks to be left may be found.
+        found |= asked["unredactable"]
+        left &= found
+    values["findings"], values["unredactable"] = found, left
+
+
+def _agree_on_task(matrix: Matrix, cell: Sequence[int], request: Request, values: dict[str, Value]) -> None:
+    """Of the tasks, endpoints and tools that go together, those of the cell that change the fewest."""
+    if task_agrees(values):
+        return
+    every: tuple[Sequence[Value], ...] = (ENDPOINTS, _TASKS, *((False, True) for _ in ACTING))
+    choices: list[list[Value]] = []
+    for name, words in zip(TIED, every, strict=True):
+        at = matrix.table.of(name)
+        axis = None if at is None else matrix.axes[at]
+        choices.append([w for w in words if axis is None or at is None or axis.atom_of(w) == cell[at]])
+
+    def changes(combination: dict[str, Value]) -> tuple[int, int]:
+        changed = [name for name, value in combination.items() if value != request.values[name]]
+        return len(counted(changed)), len(changed)
+
+    together = (dict(zip(TIED, chosen, strict=True)) for chosen in product(*choices))
+    nearest = min((c for c in together if task_agrees(c)), key=changes, default=None)
+    assert nearest is not None, "INVARIANT: the cell is possible"
+    values.update(nearest)
 
 
 def _moved(
@@ -92,11 +139,20 @@ def _moved(
 def _names(matrix: Matrix, cell: Sequence[int], feature: str, before: Value) -> Value:
     """What the request has, without the names that the cell denies and with those that it asks for."""
     assert isinstance(before, frozenset)
-    asked = {a.name: bool(atom) for a, atom in zip(matrix.axes, cell, strict=True) if isinstance(a, NameAxis) and a.feature == feature}  # fmt: skip
+    asked = _asked(matrix, cell, feature)
     denied = [name for name, there in asked.items() if not there]
     held = () if before is EVERYTHING else before
     kept = {n for n in held if not any(n == d or n.startswith(d + ".") for d in denied)}
     return expand_names(kept | {name for name, there in asked.items() if there})
+
+
+def _asked(matrix: Matrix, cell: Sequence[int], feature: str) -> dict[str, bool]:
+    """What the cell says of each name of the feature that the policy tests."""
+    return {
+        axis.name: bool(atom)
+        for axis, atom in zip(matrix.axes, cell, strict=True)
+        if isinstance(axis, NameAxis) and axis.feature == feature
+    }
 
 
 def _context(

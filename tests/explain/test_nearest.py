@@ -38,6 +38,8 @@ GROUPS = (
     ("project", "latency", "header:x-data-class", "opaque", "images"),
     ("findings", "team", "exceeded(month)"),
     ("date", "weekday", "hour"),
+    ("task", "tools", "server_tools", "endpoint"),
+    ("findings", "unredactable", "team"),
 )
 
 
@@ -67,6 +69,10 @@ def cases(draw: st.DrawFn) -> Drawn:
         reading.append("context_needed")
     if "images" in reading and "opaque" not in reading:
         reading.append("opaque")
+    if "task" in reading:
+        reading += [n for n in GROUPS[-2] if n not in reading]
+    if "unredactable" in reading and "findings" not in reading:
+        reading.append("findings")
     grid = grid_of(program, reading, most=400)
     assume(grid)
     assert grid is not None
@@ -227,6 +233,9 @@ def test_out_of_budget_is_never_said_to_be_the_nearest(drawn: Drawn) -> None:
         ({"images", "opaque"}, {"images"}),
         ({"images", "remote_content", "opaque"}, {"images", "remote_content"}),
         ({"opaque", "findings", "team"}, {"opaque", "findings", "team"}),
+        ({"tools", "task"}, {"tools"}),
+        ({"endpoint", "server_tools", "task"}, {"endpoint", "server_tools"}),
+        ({"findings", "unredactable"}, {"findings"}),
     ],
 )
 def test_what_follows_another_change_does_not_count(names: set[str], counting: set[str]) -> None:
@@ -303,7 +312,7 @@ def test_every_kind_of_other_outcome_is_one(
     request = request_of(program, **given_)
     found = nearest(program, request, other_outcome(program, request))
     assert found.proved
-    names = [{c.feature.name for c in n.changes} for n in found.found]
+    names = [{c.feature.name for c in n.changes if not c.follows} for n in found.found]
     assert names == ([] if changes is None else [changes])
 
 

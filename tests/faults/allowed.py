@@ -11,7 +11,8 @@ from typing import Any, Final
 from policyd.pipeline import Ready
 from policyd.policy.decision import Plan
 from policyd.policy.evaluate import evaluate
-from policyd.policy.request import Request, admit
+from policyd.policy.quiet import quiet_request
+from policyd.policy.request import Request
 from policyd.proxy.refusals import REFUSALS
 from tests.faults.evidence import Ask
 
@@ -72,15 +73,10 @@ class Oracle:
         )
 
     def _request(self, policy: str, values: dict[str, Any]) -> Request:
-        quiet: dict[str, Any] = {
-            "hour": 12, "weekday": "mon", "date": "2026-11-20", "model": "m", "stream": False, "tools": False, "images": False,
-            "json": False, "reasoning": False, "server_tools": False, "stored": False, "remote_content": False, "opaque": False,
-            "messages": 1, "max_output": 50, "tokens": 0, "context_needed": 0, "untranslatable": False, "findings": (),
-            "ticket": "none",
-        }  # fmt: skip
         program = self._policies[policy].program
         named = {f.name for f in program.features}
-        request = admit(program, {k: v for k, v in (quiet | values).items() if k in named})
+        # What the policies do not read may be anything, so it is quiet.
+        request = quiet_request(program, {k: v for k, v in values.items() if k in named})
         assert isinstance(request, Request), request
         return request
 

@@ -4,15 +4,16 @@ In come a program, proved or not, and requests; out goes what the proxy answered
 All but the proofs is the product's own: the compiled policy, the binding, the proxy, the gate, the sockets.
 """
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from policyd.deploy.bindings import bind
 from policyd.deploy.model import ApiKeyIdentity, Binding, Breaking, Deployment, Endpoint, Listen, Timeouts
+from policyd.detect.scanner import Scanner
 from policyd.engine.compile import Compiled, emit
 from policyd.engine.matrix import Matrix, build_matrix
 from policyd.pipeline import Ready
@@ -29,6 +30,8 @@ from tests.proxy.bench import OK, Answer, Recorder, exchange, records
 from tests.upstream.scripted import Peer
 
 __all__ = ["Arrived", "Servers", "Told", "ask_all", "servers"]
+
+T = TypeVar("T")
 
 DOWN = b"HTTP/1.1 503 Down\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}"
 SOON = Timeouts(connect=5.0, first_byte=20.0, idle=20.0, total=60.0)
@@ -164,10 +167,10 @@ class _OutOfTime(Weigher):
         self._unscanned = unscanned
         self._uncounted = uncounted
 
-    def _scan(self, reading: Reading, stopped: Stopped) -> frozenset[str]:
+    async def scanning(self, work: Callable[[Scanner, Stopped], T], size: int) -> T:
         if self._unscanned:
             raise TimeoutError
-        return super()._scan(reading, stopped)
+        return await super().scanning(work, size)
 
     def _weigh(
         self, reading: Reading, marks: tuple[int, ...], stopped: Stopped, *, exact: bool

@@ -59,8 +59,8 @@ from policyd.policy.request import EVERYTHING, Request, admit
 from policyd.text.diagnostic import Severity
 
 __all__ = [
-    "DECLARED", "FEATURES", "LEVEL", "NAMES", "READABLE", "SMALL", "TARGETS", "conditions", "conditions_of", "grid",
-    "possible", "programs", "requests", "one_test_on", "values_near",
+    "DECLARED", "FEATURES", "LEVEL", "NAMES", "READABLE", "SMALL", "TARGETS", "complete", "conditions", "conditions_of",
+    "grid", "possible", "programs", "requests", "one_test_on", "values_near",
 ]  # fmt: skip
 
 LEVEL = ("public", "internal", "confidential", "restricted")
@@ -299,6 +299,9 @@ def _constants(program: Program, feature: str) -> list[Test]:
 def values_near(program: Program, feature: Feature) -> list[Value]:
     """Values that between them stand for everything the program's constants can tell apart, and a little more."""
     tests = _constants(program, feature.name)
+    if feature.name == "findings":
+        # What cannot be taken out was found.
+        tests = [*tests, *_constants(program, "unredactable")]
     match feature.domain:
         case NumberDomain(low, high, _):
             edges = {
@@ -355,20 +358,58 @@ def grid(program: Program, names: Sequence[str]) -> Iterator[Request]:
         quiet[feature.name] = values_near(program, feature)[0] if value is None else value
     axes = [values_near(program, program.feature(n)) for n in names]
     for point in product(*axes):
-        request = admit(program, {**quiet, **dict(zip(names, point, strict=True))})
+        values = {**quiet, **dict(zip(names, point, strict=True))}
+        complete(values, names)
+        request = admit(program, values)
         assert isinstance(request, Request)
         if possible(request.values):
             yield request
 
 
+def complete(values: dict[str, object], names: Sequence[str]) -> None:
+    """Brings what is not named to where it goes with what is: some task that the endpoint and the tools can have, and
+    of what was found nothing that cannot be taken out, unless nobody knows."""
+    if "task" not in names and "task" in values:
+        only = {"embeddings": "embedding", "completions": "completion"}
+        values["task"] = only.get(str(values["endpoint"]), "edit" if _acts(values) else "chat")
+    if "unredactable" not in names and "unredactable" in values:
+        values["unredactable"] = EVERYTHING if values["findings"] is EVERYTHING else frozenset()
+
+
+def _acts(values: Mapping[str, object]) -> bool:
+    return values["tools"] is True or values["server_tools"] is True
+
+
 def possible(values: Mapping[str, Value], maximum: int = MAX_NUMBER) -> bool:
-    """Whether features that depend on each other agree: the context needed with its parts, the weekday with the date."""
+    """Whether features that depend on each other agree: the context needed with its parts, the weekday with the date, the task with
+    the endpoint and the tools, what cannot be taken out with what was found."""
     tokens, most, needed = (values[n] for n in ("tokens", "max_output", "context_needed"))
     assert isinstance(tokens, int) and isinstance(most, int) and isinstance(needed, int)
     if needed < tokens or (most < maximum and needed != min(maximum, tokens + most)):
         return False
     if any(values[name] for name in UNSCANNED) and not values["opaque"]:
         return False
+    if not _task_possible(values) or not _left_possible(values):
+        return False
     day = values["date"]
     assert isinstance(day, int)
     return values["weekday"] == WEEKDAYS[date.fromordinal(day).weekday()]
+
+
+def _task_possible(values: Mapping[str, Value]) -> bool:
+    task, endpoint = values.get("task"), values["endpoint"]
+    if task is None:
+        return True
+    if endpoint == "embeddings" or task == "embedding":
+        return endpoint == "embeddings" and task == "embedding"
+    if endpoint == "completions":
+        return task == "completion"
+    return task != ("chat" if _acts(values) else "agent")
+
+
+def _left_possible(values: Mapping[str, Value]) -> bool:
+    found, left = values["findings"], values.get("unredactable", frozenset())
+    assert isinstance(found, frozenset) and isinstance(left, frozenset)
+    if found is EVERYTHING or left is EVERYTHING:
+        return "unredactable" not in values or found is left
+    return left <= found
