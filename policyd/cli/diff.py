@@ -26,6 +26,7 @@ from policyd.compare.absent import nothing_for
 from policyd.compare.difference import MOST_SHOWN, Difference, compare
 from policyd.compare.recorded import Replay, Replayed
 from policyd.policy.program import Program
+from policyd.policy.variants import sends_alike
 from policyd.syntax.claims import parse_predicate
 from policyd.syntax.nodes import Assert
 from policyd.text.diagnostic import Diagnostic, Severity
@@ -180,7 +181,7 @@ def _compared(pair: Pair, old: Side, new: Side, wish: _Wish) -> Compared | tuple
         before.program,
         after.program,
         deny_new=frozenset().union(*before.denied.values(), *after.denied.values()),
-        turned=frozenset().union(*(now - before.denied[text] for text, now in after.denied.items())),
+        turned=frozenset().union(*(_turned(before.denied[text], now) for text, now in after.denied.items())),
         most_shown=wish.most_shown,
     )
     if not isinstance(difference, Difference):
@@ -190,6 +191,11 @@ def _compared(pair: Pair, old: Side, new: Side, wish: _Wish) -> Compared | tuple
         return compared
     replayed = _replayed(difference, wish.log)
     return replace(compared, log=replayed) if isinstance(replayed, Replayed) else (replayed,)
+
+
+def _turned(before: frozenset[str], now: frozenset[str]) -> frozenset[str]:
+    """The targets that became such; one with other answers is the same."""
+    return frozenset(t for t in now if not any(sends_alike(t, other) for other in before))
 
 
 @dataclass(frozen=True, slots=True)

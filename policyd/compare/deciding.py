@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from policyd.compare.partition import View
 from policyd.proofs.conflicts import left_of
-from policyd.proofs.kinds import Kind, newly_in
+from policyd.proofs.kinds import Kind, lost_from, newly_in
 from policyd.proofs.side import Decider, Side
 from policyd.proofs.together import Together
 
@@ -63,7 +63,7 @@ def kind_between(together: Together, before: Settled, after: Settled, closed: Co
         return Kind.LOOSER
     if newly_in(before.left, after.left):
         return Kind.NEWLY_REACHED
-    if before.left - after.left:
+    if lost_from(before.left, after.left):
         return Kind.TIGHTER
     return Kind.RE_ROUTED if before.left else Kind.OTHER_STATUS
 

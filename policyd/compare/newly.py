@@ -13,6 +13,7 @@ from typing import Literal as Lit
 from policyd.policy.decision import Plan
 from policyd.policy.program import Program
 from policyd.policy.request import Request
+from policyd.policy.variants import sends_alike
 from policyd.proofs.changes import Change, Changes, Shown
 from policyd.proofs.find import Cell, Found, OutOfBudget, bits
 from policyd.proofs.kinds import allowed_by, decide
@@ -75,8 +76,8 @@ def _reached(together: Together, changes: Changes, target: str) -> Newly | None:
 def _gains(together: Together, change: Change, target: str) -> Iterator[Cell]:
     """Requests of the pair that have the target in their plan now, and had not."""
     before, after = change.before, change.after
-    had = before.kind == "route" and target in together.old.targets[before.index]
-    removed = (target,) if had else ()
+    had = together.old.targets[before.index] if before.kind == "route" else ()
+    removed = tuple(name for name in had if sends_alike(name, target))
     yield from where(together, before, after, allowed=((), (target,)), removed=(removed, ()))
 
 
@@ -132,14 +133,15 @@ def show_newly(together: Together, found: Newly) -> Shown | None:
 
     def planned(side: Side, matched: int) -> bool:
         decider = side.decider(together.matrix, matched)
-        return decider.kind == "route" and target in side.left(decider.index, matched)
+        left = side.left(decider.index, matched) if decider.kind == "route" else ()
+        return any(sends_alike(name, target) for name in left)
 
     def allowed(side: Side, matched: int) -> bool:
         return not matched & side.denied and side.allows(target, matched)
 
     def in_plan(program: Program, request: Request) -> bool:
         decision = decide(program, request)
-        return isinstance(decision, Plan) and target in decision.targets
+        return isinstance(decision, Plan) and any(sends_alike(name, target) for name in decision.targets)
 
     def in_reach(program: Program, request: Request) -> bool:
         return target in allowed_by(program, request)

@@ -152,7 +152,8 @@ def _assertions(old: Program, new: Program, claims_as_much: ClaimsAsMuch) -> Ite
 
 def _claim(old: Assertion, new: Assertion, claims_as_much: ClaimsAsMuch) -> Iterator[Declared]:
     same = replace(old, text=new.text) == new
-    if same and old.text == new.text:
+    worded_alike = old.text == new.text
+    if worded_alike and (same or (old.condition == new.condition and claims_as_much(old, new))):
         return
     text = f"assertion `{new.name}` claimed `{old.text}` and claims `{new.text}`"
     if same or claims_as_much(old, new):

@@ -16,8 +16,8 @@ from policyd.policy.decision import Candidates, Plan, Reject, Removal
 from policyd.policy.program import Program, Redaction, Target
 
 __all__ = [
-    "covers", "plain_decision", "plain_name", "plain_plan", "redacting", "redaction_of", "redaction_text", "takes_out_more",
-    "variant_of",
+    "covers", "plain_decision", "plain_name", "plain_plan", "redacting", "redaction_of", "redaction_text", "sends_alike",
+    "takes_out_more", "variant_of",
 ]  # fmt: skip
 
 _WITH: Final = " with "
@@ -65,6 +65,17 @@ def takes_out_more(name: str, other: str) -> bool:
         return False
     own = _taken_out(name)
     return all(any(n == m or n.startswith(m + ".") for m in own) for n in _taken_out(other))
+
+
+def sends_alike(name: str, other: str) -> bool:
+    """Whether these are one target, or two forms of one that differ in nothing but what is put back into answers: the same
+    leaves, decided by the same guards."""
+    return _unrestored(name) == _unrestored(other)
+
+
+def _unrestored(name: str) -> str:
+    plain, with_, said = name.partition(_WITH)
+    return f"{plain}{with_}{said.replace(') restored', ')')}"
 
 
 def _taken_out(name: str) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from typing import Final, TypeAlias
 from policyd.policy.decision import Decision, Reject
 from policyd.policy.program import Value
 from policyd.policy.request import Request
-from policyd.policy.variants import takes_out_more
+from policyd.policy.variants import sends_alike, takes_out_more
 from policyd.proofs.conflicts import telling
 from policyd.proofs.find import Cell, OutOfBudget, bits
 from policyd.proofs.kinds import Kind, allowed_by, decide, denied, kind_of
@@ -147,7 +147,8 @@ def _places(together: Together, pair: Pair) -> Iterator[tuple[Kind, _Names, _Nam
             yield Kind.NEWLY_REACHED, ((target,), (target,)), (plainer, ())
     for target in mine:
         if target not in theirs:
-            yield Kind.TIGHTER, ((target,), ()), _NONE
+            alike = tuple(t for t in theirs if sends_alike(target, t))
+            yield Kind.TIGHTER, ((target,), ()), ((), alike)
         elif new.guards_on[target] & ~old.guards_on[target]:
             yield Kind.TIGHTER, ((target,), ()), ((), (target,))
     if mine and theirs:

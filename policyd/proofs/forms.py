@@ -4,7 +4,8 @@ A target that a route redacts for has several forms: the plain one, and a varian
 request as it is may send it with something taken out; the other way round that is more. So, of a target that some route of a
 policy leads to, the policy has the forms that redact at least as much as one that its routes lead to, and no others. In come
 the programs; out go the same with the forms that they have: the old one also with those that only the new one leads to, under
-the guards that the plain target is under, which see the request as it comes. A target that no route leads to is as it was.
+the guards that the plain target is under, which see the request as it comes. Where the old policy has a form that differs only
+in what is put back into answers, the new form is under the guards of that one. A target that no route leads to is as it was.
 """
 
 from collections.abc import Iterable
@@ -12,7 +13,7 @@ from dataclasses import replace
 
 from policyd.policy.program import Guard, Program, Target
 from policyd.policy.redacted import as_written
-from policyd.policy.variants import covers
+from policyd.policy.variants import covers, sends_alike
 
 __all__ = ["comparable", "no_less_taken_out"]
 
@@ -60,12 +61,16 @@ def _with_forms(old: Program, new: Program) -> Program:
         return old
     whole = {g.name: g.hits for g in as_written(old).guards if not g.builtin}
 
+    twins = {t.name: o.name for t in more for o in old.targets if sends_alike(t.name, o.name)}
+    strange = [t for t in more if t.name not in twins]
+
     def hit(guard: Guard) -> frozenset[str]:
+        hits = guard.hits | {name for name, twin in twins.items() if twin in guard.hits}
         if guard.after:
-            return guard.hits
+            return hits
         if guard.builtin:
-            return guard.hits | {t.name for t in more if t.plain in guard.hits}
-        return guard.hits | {t.name for t in more if _as_much(t, old.targets) in whole[guard.name]}
+            return hits | {t.name for t in strange if t.plain in guard.hits}
+        return hits | {t.name for t in strange if _as_much(t, old.targets) in whole[guard.name]}
 
     guards = tuple(replace(g, hits=hit(g)) for g in old.guards)
     return replace(old, targets=(*old.targets, *more), guards=guards)

@@ -3,7 +3,7 @@
 - *looser*: the new guards allow a target of the new plan that the old did not, or a deny is lifted.
 - *newly reached*: a target that was allowed before is now in the plan.
 - *tighter*: targets are lost, or the request is rejected now.
-- *re-routed*: the same targets in another order or grouping.
+- *re-routed*: the same targets in another order or grouping, or with other answers: what was taken out is put back or not.
 - *other status*: rejected before and after, with another status.
 """
 
@@ -14,11 +14,12 @@ from policyd.policy.decision import Decision, Plan, Reject
 from policyd.policy.evaluate import evaluate, firing_guards, holds
 from policyd.policy.program import Program
 from policyd.policy.request import Request
-from policyd.policy.variants import takes_out_more
+from policyd.policy.variants import sends_alike, takes_out_more
 from policyd.proofs.conflicts import left_of
 
 __all__ = [
-    "DOMAIN_OF", "NOT_ADMITTED", "Kind", "allowed_by", "decide", "denied", "kind_between", "kind_of", "newly_in", "outcome_by",
+    "DOMAIN_OF", "NOT_ADMITTED", "Kind", "allowed_by", "decide", "denied", "kind_between", "kind_of", "lost_from", "newly_in",
+    "outcome_by",
 ]  # fmt: skip
 
 NOT_ADMITTED: Final = 400
@@ -85,7 +86,7 @@ def kind_between(mine: frozenset[str], theirs: frozenset[str], *, allowed: bool)
         return Kind.LOOSER
     if newly_in(mine, theirs):
         return Kind.NEWLY_REACHED
-    if mine - theirs:
+    if lost_from(mine, theirs):
         return Kind.TIGHTER
     return Kind.RE_ROUTED if mine else Kind.OTHER_STATUS
 
@@ -93,6 +94,11 @@ def kind_between(mine: frozenset[str], theirs: frozenset[str], *, allowed: bool)
 def newly_in(mine: frozenset[str], theirs: frozenset[str]) -> frozenset[str]:
     """The targets of the second plan that the first lacks, but for those that it has with no more taken out."""
     return frozenset(t for t in theirs - mine if not any(takes_out_more(t, m) for m in mine))
+
+
+def lost_from(mine: frozenset[str], theirs: frozenset[str]) -> frozenset[str]:
+    """The targets of the first plan that the second lacks, but for those that it has with other answers."""
+    return frozenset(m for m in mine - theirs if not any(sends_alike(m, t) for t in theirs))
 
 
 def denied(decision: Decision) -> bool:

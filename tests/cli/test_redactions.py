@@ -29,7 +29,9 @@ FORMS: Final = {
     "a key": "with redact(secret.aws)",
     "keys": "with redact(secret)",
     "more": "with redact(secret, iban)",
+    "restored": "with redact(secret) restored",
     "after": "with redact(secret) after redaction",
+    "restored after": "with redact(secret) restored after redaction",
     "more after": "with redact(secret, iban) after redaction",
 }
 ORDER: Final = ("nothing", "a key", "keys", "more")
@@ -48,17 +50,34 @@ def test_less_taken_out_is_looser_and_so_is_less_to_see(old: str, new: str, run:
         assert "may get requests with less taken out" in ran.out
     if opens and not less:
         assert "`stays_home` removed `claude with redact(" in ran.out
-    if ran.code != 4:
+    if (_taken(old), _blinding(old)) == (_taken(new), _blinding(new)):
+        assert ran.code == 1 and "re-routed" in ran.out
+        assert "looser" not in ran.out and "tighter" not in ran.out
+    elif ran.code != 4:
         assert "tighter" in ran.out
 
 
 def _taken(form: str) -> int:
-    return ORDER.index({"after": "keys", "more after": "more"}.get(form, form))
+    return ORDER.index(
+        {"restored": "keys", "after": "keys", "restored after": "keys", "more after": "more"}.get(form, form)
+    )
 
 
 def _blinding(form: str) -> set[str]:
     """What guards do not see."""
-    return {"after": {"secret"}, "more after": {"secret", "iban"}}.get(form, set())
+    hidden = {"after": {"secret"}, "restored after": {"secret"}, "more after": {"secret", "iban"}}
+    return hidden.get(form, set())
+
+
+@pytest.mark.parametrize("form", ["with redact(secret)", "with redact(secret) after redaction"])
+def test_what_is_put_back_into_answers_opens_nothing(form: str, run: Run, tmp_path: Path) -> None:
+    claim = 'assert keys never location == cloud and not redacts contains "secret" when findings contains "secret"\n'
+    for name, said in (("old", form), ("new", form.replace(")", ") restored"))):
+        (tmp_path / f"{name}.policy").write_text(POLICY.format(said) + claim)
+    for pair in (("old.policy", "new.policy"), ("new.policy", "old.policy")):
+        ran = run("diff", *pair, "--deny-new", "location == cloud")
+        assert ran.code == 1, ran.out
+        assert "1 re-routed" in ran.out and "answers" in ran.out and "claims" not in ran.out
 
 
 def test_a_changed_redaction_is_told_in_words(run: Run, tmp_path: Path) -> None:
