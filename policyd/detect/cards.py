@@ -11,7 +11,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any, Final
 
-from policyd.detect.detector import MOST_CANDIDATES, Detector, Hit, compiled
+from policyd.detect.detector import MOST_CANDIDATES, Detector, Hit, compiled, each
 
 __all__ = ["CARD", "is_card", "luhn"]
 
@@ -115,7 +115,7 @@ SPREAD: Final = (
     rb"(?:^|[^0-9])([0-9]{4}(?:" + APART + rb"[0-9]{4}){3}(?:" + APART + rb"[0-9]{1,3})?"
     rb"|3[47][0-9]{2}" + APART + rb"[0-9]{6}" + APART + rb"[0-9]{5})(?:$|[^0-9])"
 )
-MORE_BEFORE: Final = re.compile(rb"(?:^|[^0-9])[0-9]{4}" + APART + rb"$|[0-9] ?,\s{0,9}$")
+MORE_BEFORE: Final = re.compile(rb"(?:^|[^0-9])[0-9]{4}" + APART + rb"\Z|[0-9] ?,\s{0,9}\Z")
 MORE_BEHIND: Final = re.compile(APART + rb"[0-9]{4}(?:$|[^0-9])|,\s{0,9}[0-9]{1,3}(?:$|[^0-9])")
 """More of a table: groups of four, or any number in a list with commas."""
 
@@ -140,7 +140,7 @@ def find_cards(text: bytes) -> Iterator[Hit]:
     if possible.search(text) is None:
         return
     for expression, numbers in ((contiguous, _plain), (fours, _row), (regular, _whole), (spread, _apart)):
-        for count, match in enumerate(islice(expression.finditer(text), MOST_CANDIDATES + 1)):
+        for count, match in enumerate(islice(each(expression, text), MOST_CANDIDATES + 1)):
             if count == MOST_CANDIDATES:
                 yield Hit(NAME, 0, len(text))
                 break

@@ -94,7 +94,7 @@ def is_encoded_jwt(text: bytes, start: int, end: int) -> bool:
 
 PLACEHOLDER: Final = re.compile(
     rb"(?i)^(?:.*(?:passw(?:or)?d|passwd|p@ssword|passwort|kennwort|contrase|motdepasse|wachtwoord|secret|your|change[-_]?(?:me|it)|example|sample|placeholder|redacted|dummy|xxxx|\*\*\*|\.\.\.|1234).*"
-    rb"|user|pass|pwd|root|admin|postgres|guest|test|foo|bar|token|key|none|null|true|false|[x*.#-]+|[$%{<\[(].*|.*[}>\])]|process\.env.*|os\.environ.*)$"
+    rb"|user|pass|pwd|root|admin|postgres|guest|test|foo|bar|token|key|none|null|true|false|[x*.#-]+|[$%{<\[(].*|.*[}>\])]|process\.env.*|os\.environ.*)\Z"
 )
 
 
@@ -104,7 +104,7 @@ def is_literal_password(text: bytes, start: int, end: int) -> bool:
 
 
 WORDY: Final = re.compile(
-    rb"^[A-Za-z]+(?:[-_.][A-Za-z]+)*$|^[0-9.\-_:/]+$|^_*[A-Za-z]*[0-9]{0,4}(?:[-_.]+[A-Za-z]*[0-9]{0,4}){2,}$"
+    rb"^[A-Za-z]+(?:[-_.][A-Za-z]+)*\Z|^[0-9.\-_:/]+\Z|^_*[A-Za-z]*[0-9]{0,4}(?:[-_.]+[A-Za-z]*[0-9]{0,4}){2,}\Z"
 )
 """Identifiers in words, some with a number behind them, and plain numbers."""
 

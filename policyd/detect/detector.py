@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final, NamedTuple, TypeAlias
 
-__all__ = ["MOST_CANDIDATES", "Check", "Detector", "Hit", "candidates", "compiled"]
+__all__ = ["MOST_CANDIDATES", "Check", "Detector", "Hit", "candidates", "compiled", "each"]
 
 MOST_CANDIDATES: Final = 2_000
 """Candidates of one format in one text that are looked at. One more, and the finding counts as present."""
@@ -56,10 +56,22 @@ def compiled(expression: str | bytes) -> Any:
     return re2.compile(source, options)
 
 
+def each(expression: Any, data: bytes) -> Iterator[Any]:
+    """The matches of an expression of RE2. Where it has a group, the next is looked for from the end of that group on, because what
+    stands behind one value (a line end, a comma) is what stands before the next."""
+    if not expression.groups:
+        yield from expression.finditer(data)
+        return
+    at = 0
+    while (match := expression.search(data, at)) is not None:
+        yield match
+        at = max(at + 1, match.end(1) if match.end(1) >= 0 else match.end())
+
+
 def candidates(name: str, expression: Any, data: bytes, check: Check | None) -> Iterator[Hit]:
     """The matches that pass the check, or their only group. More candidates than are looked at: the whole text."""
     group = 1 if expression.groups else 0
-    for count, match in enumerate(islice(expression.finditer(data), MOST_CANDIDATES + 1)):
+    for count, match in enumerate(islice(each(expression, data), MOST_CANDIDATES + 1)):
         if count == MOST_CANDIDATES:
             yield Hit(name, 0, len(data))
             return

@@ -28,7 +28,7 @@ def is_url_password(text: bytes, start: int, end: int) -> bool:
     return not several and is_password(text, start, end) and NOBODY.match(text[end : end + 100]) is None
 
 
-VARIABLE: Final = re.compile(rb"^[\"']?(?:[$<\[(%]|\{\{|\$)|^\S*\$\(|[>\])}]$")
+VARIABLE: Final = re.compile(rb"^[\"']?(?:[$<\[(%]|\{\{|\$)|^\S*\$\(|[>\])}]\Z")
 
 
 def is_password(text: bytes, start: int, end: int) -> bool:
@@ -79,7 +79,7 @@ MANIFEST: Final = 6000
 """Bytes on each side of `kind: Secret` in which its data may stand."""
 
 DATA: Final = re.compile(rb"(?m)^([ \t]*)[\"']?(?:data|stringData)[\"']?:[ \t]*(?:#[^\n]*)?\r?$")
-IN_BASE64: Final = re.compile(rb"(?:^|[\s:])[\"']?([A-Za-z0-9+/]{10,}={0,3})[\"']?\s*$")
+IN_BASE64: Final = re.compile(rb"(?:^|[\s:])[\"']?([A-Za-z0-9+/]{10,}={0,3})[\"']?\s*\Z")
 DATA_IN_JSON: Final = re.compile(rb'"data"\s*:\s*\{[^{}]{0,400}?"\s*:\s*"[A-Za-z0-9+/]{10,}={0,3}"')
 
 

@@ -6,7 +6,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any, Final
 
-from policyd.detect.detector import MOST_CANDIDATES, Detector, Hit, compiled
+from policyd.detect.detector import MOST_CANDIDATES, Detector, Hit, compiled, each
 
 __all__ = ["IBAN", "is_iban"]
 
@@ -49,7 +49,7 @@ def _expression() -> Any:
 
 
 def find_ibans(data: bytes) -> Iterator[Hit]:
-    for count, match in enumerate(islice(_expression().finditer(data), MOST_CANDIDATES + 1)):
+    for count, match in enumerate(islice(each(_expression(), data), MOST_CANDIDATES + 1)):
         if count == MOST_CANDIDATES:
             yield Hit("iban", 0, len(data))
             return

@@ -50,7 +50,7 @@ KEYWORDS: Final = (
     "jwt",
 )
 
-BEFORE: Final = re.compile(rb"[A-Za-z0-9_.$:-]{0,48}$")
+BEFORE: Final = re.compile(rb"[A-Za-z0-9_.$:-]{0,48}\Z")
 CAMEL: Final = re.compile(r"([a-z0-9])([A-Z])")
 
 TAKEN_BACK: Final = re.compile(

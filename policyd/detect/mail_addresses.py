@@ -33,7 +33,7 @@ LONGEST: Final = 254
 """RFC 5321, section 4.5.3.1."""
 
 NO_PEOPLE: Final = frozenset({b"git", b"hg", b"svn"})
-URL_BEFORE: Final = re.compile(rb"://[^\s/@]{0,80}$")
+URL_BEFORE: Final = re.compile(rb"://[^\s/@]{0,80}\Z")
 LABEL: Final = re.compile(rb"(?i)(?!-)[a-z0-9\-\x80-\xff]{1,63}(?<!-)")
 CALL: Final = re.compile(rb"[(\[]|=[^=\s>]")
 """Behind an attribute of a program: a call, an index, an assignment."""

@@ -21,17 +21,17 @@ QUAD: Final = r"\b[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\b"
 COLONS: Final = r"(?:\b[0-9A-Fa-f]{1,4}:|::)(?:[0-9A-Fa-f]{0,4}:){1,7}(?:[0-9A-Fa-f]{1,4}\b)?"
 PAIRS: Final = r"\b[0-9A-Fa-f]{2}(?:(?::[0-9A-Fa-f]{2}){5}|(?:-[0-9A-Fa-f]{2}){5})\b"
 
-BEFORE: Final = re.compile(rb"(?:[0-9A-Za-z_][.\-]|[\w/@#]|(?:[=~<>!]=|~>|\^) ?[\"']?|\d[,.] ?)$")
+BEFORE: Final = re.compile(rb"(?:[0-9A-Za-z_][.\-]|[\w/@#]|(?:[=~<>!]=|~>|\^) ?[\"']?|\d[,.] ?)\Z")
 BEHIND: Final = re.compile(rb"[.\-][0-9A-Za-z]|[\w(]")
 VERSION: Final = re.compile(
-    rb"(?i)(?:\bv|version[\"']?|\bver\.?|release|revision|build|section|sect\.?|chapter|clause|table|figure|appendix|\xc2\xa7|\boid)[ =:#(\"'s]{0,5}(?:[0-9.]{1,12}(?:,| and| or| to| -) )?$"
+    rb"(?i)(?:\bv|version[\"']?|\bver\.?|release|revision|build|section|sect\.?|chapter|clause|table|figure|appendix|\xc2\xa7|\boid)[ =:#(\"'s]{0,5}(?:[0-9.]{1,12}(?:,| and| or| to| -) )?\Z"
 )
 NETWORK: Final = re.compile(rb"(?i)(?:\b|_)ip(?:v4|s|\b|_)|addr|\bhost|server|client|\bping|\bdns|\bpeer|\bremote|connect|listen|gateway|subnet|network|\broute|\bproxy|\blogin|attacker|whois|https?:|firewall|\bblocked|\binet\b|\bports?\b|\bssh\b|\bcurl\b")  # fmt: skip
 """Words about networks: without one near, an address that begins like a version is taken for one."""
 REACH: Final = 48
 
 ABOUT_V6: Final = re.compile(rb"[0-9A-Fa-f]{3}")
-BEFORE_V6: Final = re.compile(rb"[\w:.]$")
+BEFORE_V6: Final = re.compile(rb"[\w:.]\Z")
 BEHIND_V6: Final = re.compile(rb"[\w:]|\.[0-9A-Za-z]")
 DOCUMENTED: Final = tuple(
     map(
@@ -142,7 +142,7 @@ def find_macs(data: bytes) -> Iterator[Hit]:
 
 
 ONE_BYTE: Final = re.compile(rb"([0-9A-Fa-f]{2})(?:[:\-]\1){5}")
-BEFORE_MAC: Final = re.compile(rb"[\w:\-.]$")
+BEFORE_MAC: Final = re.compile(rb"[\w:\-.]\Z")
 BEHIND_MAC: Final = re.compile(rb"[\w]|[:\-.][0-9A-Za-z]")
 
 

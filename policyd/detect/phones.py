@@ -27,8 +27,8 @@ NUMBER: Final = re.compile(
 )
 EXTENSION: Final = re.compile(rb"(?i) ?(?:x|ext\.? ?|extension |int\.? |ramal |interno )[0-9]{2,5}\b")
 
-ALONE_BEFORE: Final = re.compile(rb"[0-9A-Za-z_+*=^&]$|[0-9A-Za-z][.\-/,]$")
-ALONE_BEHIND: Final = re.compile(rb"[A-WYZa-wyz_=*]|[.\-/:,][0-9]")
+ALONE_BEFORE: Final = re.compile(rb"(?:[0-9A-Za-z_+*=^&]|[0-9A-Za-z][.\-/])\Z")
+ALONE_BEHIND: Final = re.compile(rb"[A-WYZa-wyz_=*]|[.\-/:][0-9]")
 """`x` may begin an extension."""
 
 ENGLISH: Final = ("US", "GB", "IN", "AU", "IE", "NZ", "ZA")
