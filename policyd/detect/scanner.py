@@ -52,7 +52,9 @@ class Place(Protocol):
 class Beside(Protocol):
     """What looks at every text besides the detectors, such as a company's classifiers."""
 
-    def scan(self, texts: Iterable[str]) -> frozenset[str]: ...
+    def scan(
+        self, texts: Iterable[str], unanswered: dict[str, frozenset[str]] | None = None
+    ) -> frozenset[str]: ...
     def places(self, text: str) -> Iterable[Place]: ...
 
 
@@ -74,14 +76,17 @@ class Scanner:
         self._beside = beside
         self._memo: Memo[frozenset[str]] = Memo(memo_bytes, salt=salt, cost=200)
 
-    def scan(self, texts: Iterable[str]) -> frozenset[str]:
-        """What is found in any of the texts. Raises `DetectorFailed`, and nothing else."""
+    def scan(
+        self, texts: Iterable[str], unanswered: dict[str, frozenset[str]] | None = None
+    ) -> frozenset[str]:
+        """What is found in any of the texts. Raises `DetectorFailed`, and nothing else. What only counts as found, because
+        something beside the detectors did not answer, is left out where `unanswered` is given, and stands there by its name."""
         found: set[str] = set()
         engine = self._engine or built_in()
         try:
             if self._beside is not None:
                 texts = tuple(texts)
-                found |= self._beside.scan(texts)
+                found |= self._beside.scan(texts, unanswered)
             for text in texts:
                 if len(text) < engine.shortest:
                     continue

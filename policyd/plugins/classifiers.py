@@ -8,20 +8,30 @@ What was said of a text is remembered, as an agent sends its whole history on ev
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from math import inf
 from threading import Lock
 from time import monotonic
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from policyd.memo import Memo
 from policyd.plugins.child import Child, Failed, Plan, Unloadable
 
-__all__ = ["NO_CLASSIFIERS", "Classifiers", "Declared", "Place", "Tally", "Unloadable"]
+__all__ = ["NO_CLASSIFIERS", "Classifiers", "Declared", "Place", "Tally", "Tell", "Unanswered", "Unloadable"]
 
 MOST_TEXTS: Final = 64
 MOST_CHARACTERS: Final = 1 << 20
 """Texts and characters of one question; a longer text is asked for alone."""
 
 MEMO_BYTES: Final = 4 << 20
+
+TELL_SECONDS: Final = 60.0
+"""Between two lines that the same classifier begins to fail: one text in ten may be what it stumbles over."""
+
+Unanswered: TypeAlias = dict[str, frozenset[str]]
+"""Classifiers that did not answer, each with all that it may find."""
+
+Tell: TypeAlias = Callable[[str, str | None], None]
+"""Hears a classifier's name and the word of its failure, or None when it answers again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,25 +55,40 @@ class Place:
 
 
 class Tally:
-    """How often a classifier was asked, and how often that failed, by the word of the failure."""
+    """How often a classifier was asked, and how often that failed, by the word of the failure. `failing` is the word of the
+    last question, None where that was answered."""
 
-    __slots__ = ("asked", "failed")
+    __slots__ = ("_next", "_open", "asked", "failed", "failing")
 
     def __init__(self) -> None:
         self.asked = 0
         self.failed: dict[str, int] = {}
+        self.failing: str | None = None
+        self._open = False
+        self._next = -inf
 
-    def note(self, word: str) -> None:
+    def note(self, word: str | None, now: float) -> bool:
+        """How a question went: the word of its failure, or None. Whether that is to be told: that failing begins, at most once
+        in a while, and that what was told is over."""
+        self.failing = word
+        if word is None:
+            ends, self._open = self._open, False
+            return ends
         self.failed[word] = self.failed.get(word, 0) + 1
+        if self._open or now < self._next:
+            return False
+        self._open, self._next = True, now + TELL_SECONDS
+        return True
 
 
 class _One:
     """One classifier: its processes, of which each question takes the next, and its memory."""
 
-    __slots__ = ("_children", "_lock", "_memo", "_turn", "declared", "tally")
+    __slots__ = ("_children", "_lock", "_memo", "_tell", "_turn", "declared", "tally")
 
-    def __init__(self, declared: Declared, salt: bytes) -> None:
+    def __init__(self, declared: Declared, salt: bytes, tell: Tell) -> None:
         self.declared = declared
+        self._tell = tell
         self.tally = Tally()
         self._children = tuple(Child(declared.plan) for _ in range(declared.processes))
         self._memo: Memo[frozenset[str]] = Memo(MEMO_BYTES, salt=salt, cost=200)
@@ -79,12 +104,16 @@ class _One:
         for child in self._children:
             child.close()
 
-    def names(self, texts: Iterable[str]) -> frozenset[str]:
+    def names(self, texts: Iterable[str], unanswered: Unanswered) -> frozenset[str]:
+        """What it says of these texts, or said before. Who is among the `unanswered` is not asked."""
         found: set[str] = set()
         for batch in _batches(self._new(texts, found)):
+            if self.declared.name in unanswered:
+                continue
             answers = self._ask([text for text, _ in batch])
             if answers is None:
-                return self.declared.findings
+                unanswered[self.declared.name] = self.declared.findings
+                continue
             for (_, key), places in zip(batch, answers, strict=True):
                 names = frozenset(place.name for place in places)
                 self._memo.put(key, names)
@@ -117,9 +146,11 @@ class _One:
             child = self._children[self._turn % len(self._children)]
             self._turn += 1
             self.tally.asked += 1
+        said: list[list[Place]] | None = None
+        word: str | None = None
         try:
             answer = child.ask(texts, monotonic() + self.declared.seconds)
-            return [
+            said = [
                 [_place(finding, text, self.declared.findings) for finding in each]
                 for text, each in zip(texts, answer, strict=True)
             ]
@@ -128,17 +159,22 @@ class _One:
         except (ValueError, TypeError):
             word = "undeclared"
         with self._lock:
-            self.tally.note(word)
-        return None
+            is_news = self.tally.note(word, monotonic())
+        if is_news:
+            self._tell(self.declared.name, word)
+        return said
 
 
 class Classifiers:
-    """All classifiers of a deployment. Threads: may be used from several. `start` before the first question."""
+    """All classifiers of a deployment. Threads: may be used from several. `start` before the first question. `tell` hears,
+    from any thread, which begin to fail and which answer again."""
 
     __slots__ = ("_all",)
 
-    def __init__(self, declared: Iterable[Declared], *, salt: bytes = b"") -> None:
-        self._all = tuple(_One(each, salt) for each in declared)
+    def __init__(
+        self, declared: Iterable[Declared], *, salt: bytes = b"", tell: Tell = lambda _name, _word: None
+    ) -> None:
+        self._all = tuple(_One(each, salt, tell) for each in declared)
 
     def __bool__(self) -> bool:
         return bool(self._all)
@@ -163,10 +199,13 @@ class Classifiers:
     def tallies(self) -> Mapping[str, Tally]:
         return {one.declared.name: one.tally for one in self._all}
 
-    def scan(self, texts: Iterable[str]) -> frozenset[str]:
-        """What is found in any of the texts. Never raises."""
+    def scan(self, texts: Iterable[str], unanswered: Unanswered | None = None) -> frozenset[str]:
+        """What is found in any of the texts. Never raises. What counts as found because a classifier does not answer goes into
+        `unanswered`, where that is given, and is left out of what is found; who is in it already is not asked again."""
         held = tuple(texts)
-        return frozenset[str]().union(*(one.names(held) for one in self._all))
+        silent: Unanswered = {} if unanswered is None else unanswered
+        found = frozenset[str]().union(*(one.names(held, silent) for one in self._all))
+        return found if unanswered is not None else found.union(*silent.values())
 
     def places(self, text: str) -> Iterator[Place]:
         """Where in a text what was found stands; all of it for what cannot be told. Never raises."""

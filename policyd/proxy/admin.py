@@ -59,6 +59,8 @@ class Standing:
     views: tuple[TargetView, ...] = ()
     compared: Mapping[str, Compared] = field(default_factory=dict)
     conversations: StoreState = StoreState(0, 0)
+    classifiers: Mapping[str, str | None] = field(default_factory=dict)
+    """the word of its failure, None where it answers"""
 
 
 def admin_app(standing: Callable[[], Standing], metrics: Callable[[], Iterable[Family]]) -> FastAPI:
@@ -89,6 +91,10 @@ def admin_app(standing: Callable[[], Standing], metrics: Callable[[], Iterable[F
             "last_load": _load(now.load),
             "targets": targets_in_short(now.targets, now.out, now.monotonic, now.views),
             "keys": [keys._asdict() for keys in now.keys],
+            "classifiers": {
+                name: {"status": "answering" if word is None else "failing", "because": word}
+                for name, word in now.classifiers.items()
+            },
             "conversations": {
                 "status": "failing" if now.conversations.failing else "remembering",
                 "because": now.conversations.failing,

@@ -64,7 +64,7 @@ def classifiers_of(
     """The classifiers, started; those that run already where nothing about them changed. Or why one does not start."""
     if before is not None and before[0].classifiers == deployment.classifiers:
         return before[1]
-    classifiers = Classifiers(map(_declared, deployment.classifiers), salt=os.urandom(32))
+    classifiers = Classifiers(map(_declared, deployment.classifiers), salt=os.urandom(32), tell=_tell_news)
     try:
         classifiers.start(_tell)
     except Unloadable as unloadable:
@@ -99,3 +99,12 @@ _CONFINED = {
 
 def _tell(name: str, confined: str) -> None:
     print(f"policyd: the classifier `{name}` runs {_CONFINED[confined]}", file=sys.stderr)
+
+
+def _tell_news(name: str, word: str | None) -> None:
+    said = (
+        f"the classifier `{name}` answers again"
+        if word is None
+        else f"the classifier `{name}` does not answer ({word}): until it does, its findings count as found"
+    )
+    print(f"policyd: {said}", file=sys.stderr, flush=True)

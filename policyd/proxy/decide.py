@@ -185,6 +185,7 @@ async def _findings(
         others = translation.readings(live.translated)
     for other in others:
         more = EVERYTHING if other.refused is not None else await weigher.findings(other, size)
+        reading.unanswered = reading.unanswered or other.unanswered
         found = EVERYTHING if found is EVERYTHING or more is EVERYTHING else found | more
     return found
 

@@ -1,10 +1,10 @@
 """Where in a request the findings stand that a decision was about, for the log and for whoever is refused.
 
-In come a decision and the request; out go places. The one idea: only the rules that took effect are asked which findings
+In come a decision and the request; out go places, or who did not answer where a finding only counts as found. The one idea: only the rules that took effect are asked which findings
 they read, so what nobody objected to is looked for by nobody.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from policyd.detect.scanner import DetectorFailed, Scanner
 from policyd.policy.condition import AtLeast, Condition, Has, tests_of
@@ -15,7 +15,7 @@ from policyd.policy.request import EVERYTHING
 from policyd.proxy.lanes import Stopped, until_stopped
 from policyd.proxy.observe import Values
 from policyd.proxy.weigh import Weigher
-from policyd.traffic.found import Found, where_found
+from policyd.traffic.found import UNANSWERED, Found, where_found
 from policyd.traffic.reading import Reading
 
 __all__ = ["places_of", "places_of_names"]
@@ -45,12 +45,25 @@ async def places_of_names(
         return any(finding == name or finding.startswith(name + ".") for name in sought)
 
     def work(scanner: Scanner, stopped: Stopped) -> tuple[Found, ...]:
-        return where_found(reading, wanted, lambda texts: scanner.scan(until_stopped(texts, stopped)))
+        # Who did not answer when the request was decided need not be waited for again.
+        unanswered = dict(reading.unanswered)
+
+        def scan(texts: Iterable[str]) -> frozenset[str]:
+            return scanner.scan(until_stopped(texts, stopped), unanswered)
+
+        found = where_found(reading, wanted, scan)
+        there = {one.finding for one in found}
+        return (*found, *_assumed(unanswered, lambda name: wanted(name) and name not in there))
 
     try:
         return await weigher.scanning(work, size)
     except (DetectorFailed, TimeoutError):
         return ()
+
+
+def _assumed(unanswered: Mapping[str, frozenset[str]], wanted: Callable[[str], bool]) -> Iterator[Found]:
+    for classifier, declared in sorted(unanswered.items()):
+        yield from (Found(name, UNANSWERED, classifier) for name in sorted(filter(wanted, declared)))
 
 
 def _read(program: Program, decision: Decision) -> Iterator[str]:

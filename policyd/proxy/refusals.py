@@ -17,7 +17,7 @@ from typing import Literal as Lit
 import orjson
 
 from policyd.policy.builtins import DIALECT_ENDPOINTS
-from policyd.traffic.found import Found
+from policyd.traffic.found import UNANSWERED, Found
 from policyd.traffic.refused import CallerFault, Refused
 
 __all__ = [
@@ -166,9 +166,12 @@ MOST_PLACES: Final = 4
 
 def _said(refusal: Refusal, decision: str) -> str:
     message = f"{refusal.message} ({refusal.detail})" if refusal.detail else refusal.message
-    if refusal.found:
-        more = ", …" if len(refusal.found) > MOST_PLACES else ""
-        message += f"; found: {', '.join(map(str, refusal.found[:MOST_PLACES]))}{more}"
+    there = [one for one in refusal.found if one.where != UNANSWERED]
+    if there:
+        more = ", …" if len(there) > MOST_PLACES else ""
+        message += f"; found: {', '.join(map(str, there[:MOST_PLACES]))}{more}"
+    for silence in dict.fromkeys(str(one) for one in refusal.found if one.where == UNANSWERED):
+        message += f"; {silence}"
     return f"{message} [policyd {refusal.code}, decision {decision}]"
 
 

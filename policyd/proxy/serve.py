@@ -176,6 +176,7 @@ class Running:
             self.sidecar.road.targets.view(asyncio.get_running_loop().time()),
             self.sidecar.calibration.view(),
             self.sidecar.conversations.state.store,
+            {name: tally.failing for name, tally in live.classifiers.tallies.items()},
         )
 
 

@@ -73,11 +73,16 @@ class Weigher:
         self._counters = dict(counters or {})
 
     async def findings(self, reading: Reading, size: int) -> frozenset[str]:
-        """What the detectors find; everything where they do not finish."""
+        """What the detectors find; everything where they do not finish. The reading is told who did not answer."""
+        unanswered: dict[str, frozenset[str]] = {}
         try:
-            return expand_names(await self.scanning(partial(_scan, reading), size))
+            found = await self.scanning(partial(_scan, reading, unanswered), size)
         except (DetectorFailed, TimeoutError):
             return EVERYTHING
+        if unanswered:
+            reading.unanswered = tuple(unanswered.items())
+            found = found.union(*unanswered.values())
+        return expand_names(found)
 
     @property
     def scans_inline(self) -> int:
@@ -224,8 +229,10 @@ class Weigher:
         return await self._lanes.run(work, size, self._seconds)
 
 
-def _scan(reading: Reading, scanner: Scanner, stopped: Stopped) -> frozenset[str]:
-    return scanner.scan(until_stopped(reading.texts, stopped))
+def _scan(
+    reading: Reading, unanswered: dict[str, frozenset[str]], scanner: Scanner, stopped: Stopped
+) -> frozenset[str]:
+    return scanner.scan(until_stopped(reading.texts, stopped), unanswered)
 
 
 def _never() -> bool:

@@ -17,7 +17,7 @@ from policyd.traffic.places import Element, Piece, blocks, elements, pieces
 from policyd.traffic.reading import Reading
 from policyd.traffic.texts import collect_texts
 
-__all__ = ["MOST_FOUND", "Found", "Scan", "where_found"]
+__all__ = ["MOST_FOUND", "UNANSWERED", "Found", "Scan", "where_found"]
 
 Scan: TypeAlias = Callable[[Iterable[str]], frozenset[str]]
 """The findings in any of some texts."""
@@ -33,17 +33,22 @@ MOST_SEAMS: Final = 4096
 
 LONGEST_NAME: Final = 40
 
+UNANSWERED: Final = "unanswered"
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
     """A finding, in whose words it stands, and the place: words of the APIs, indices, and perhaps the bounded and escaped
-    name of an attachment in which nothing is found itself."""
+    name of an attachment in which nothing is found itself. Where it only counts as found, `where` is `UNANSWERED` and the place
+    the name of who did not answer."""
 
     finding: str
     where: str
     place: str
 
     def __str__(self) -> str:
+        if self.where == UNANSWERED:
+            return f"the classifier `{self.place}` did not answer, so its findings count as found"
         return (
             f"{self.finding} in {self.place} ({self.where})"
             if self.place

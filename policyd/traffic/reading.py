@@ -61,6 +61,7 @@ class Reading:
     behind the flags, for explanations: they hold key names and indices, never text. `unknown` are places inside messages,
     parts and tools of keys and types that no API documents; a target that sends requests on could take them for anything. `beside` is
     text that is sent with the body, each with a word for where it stands: whoever knows headers and query sets it.
+    `unanswered`: what was asked about the texts and did not answer, with all that it may find; whoever scans sets it.
     `pictures` are the images whose size is known; what they cost at most is part of `extra_tokens`.
     """
 
@@ -78,6 +79,7 @@ class Reading:
     unknown: tuple[str, ...] = ()
     pictures: tuple[Picture, ...] = ()
     beside: tuple[tuple[str, str], ...] = ()
+    unanswered: tuple[tuple[str, frozenset[str]], ...] = ()
 
     @property
     def stream(self) -> bool:

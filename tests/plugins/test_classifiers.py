@@ -13,7 +13,15 @@ from typing import Any
 import pytest
 
 from policyd.plugins.child import Plan
-from policyd.plugins.classifiers import Classifiers, Declared, Place, Unloadable
+from policyd.plugins.classifiers import (
+    TELL_SECONDS,
+    Classifiers,
+    Declared,
+    Place,
+    Tally,
+    Unanswered,
+    Unloadable,
+)
 from tests.plugins.package import installed
 
 NAMES = frozenset({"custom.acme", "custom.acme.project"})
@@ -113,6 +121,44 @@ def test_a_text_that_failed_is_asked_about_again(make: Make) -> None:
     classifiers = make()
     assert classifiers.scan(["once codename"]) == NAMES
     assert classifiers.scan(["once codename"]) == {"custom.acme"}
+
+
+def test_who_does_not_answer_is_named_and_its_findings_are_not_among_the_found(make: Make) -> None:
+    classifiers = make()
+    assert classifiers.scan(["a codename"]) == {"custom.acme"}
+    unanswered: Unanswered = {}
+    assert classifiers.scan(["raise", "a codename"], unanswered) == {"custom.acme"}
+    assert unanswered == {"acme": NAMES}
+    asked = classifiers.tallies["acme"].asked
+    assert classifiers.scan(["another text"], unanswered) == frozenset()
+    assert classifiers.tallies["acme"].asked == asked
+
+
+def test_that_it_fails_is_told_once_and_so_is_that_it_answers_again() -> None:
+    news: list[tuple[str, str | None]] = []
+    declared = [Declared("acme", NAMES, 20.0, 1, Plan("acme"))]
+    classifiers = Classifiers(declared, tell=lambda name, word: news.append((name, word)))
+    classifiers.start()
+    try:
+        classifiers.scan(["raise one"])
+        classifiers.scan(["raise two"])
+        assert news == [("acme", "error")]
+        assert classifiers.tallies["acme"].failing == "error"
+        classifiers.scan(["a quiet text"])
+        assert news == [("acme", "error"), ("acme", None)]
+        assert classifiers.tallies["acme"].failing is None
+    finally:
+        classifiers.close()
+
+
+def test_what_fails_now_and_then_is_told_once_in_a_while() -> None:
+    tally = Tally()
+    assert tally.note("error", 0.0) and tally.note(None, 1.0)
+    assert not tally.note("error", 2.0)
+    assert not tally.note(None, 3.0)
+    assert not tally.note("timeout", 4.0)
+    assert tally.note("timeout", TELL_SECONDS)
+    assert tally.failed == {"error": 2, "timeout": 2}
 
 
 def test_an_answer_for_too_few_texts_is_a_failure(make: Make) -> None:

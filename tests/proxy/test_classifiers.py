@@ -10,7 +10,7 @@ import pytest
 from policyd.proxy.live import Live
 from policyd.proxy.reload import NotLive, bring_up
 from tests.plugins.package import installed
-from tests.proxy.bench import CHAT, LOOPBACK, POLICY, deployment_text, post, three
+from tests.proxy.bench import CHAT, LOOPBACK, POLICY, deployment_text, post, records, three
 from tests.upstream.scripted import run, until
 
 GUARDED = POLICY.replace('contains any { "secret",', 'contains any { "custom.acme", "secret",')
@@ -54,6 +54,42 @@ def test_what_it_does_not_answer_stays_home(tmp_path: Path, text: str) -> None:
             assert answer.headers[b"x-policyd-target"] == b"home"
 
     run(test())
+
+
+DENIED = POLICY.replace(
+    "guard ", 'deny projects when findings contains "custom.acme" because "no projects"\nguard ', 1
+)
+
+
+def test_who_did_not_answer_is_told_and_nothing_is_said_to_be_found(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def test() -> None:
+        async with three(tmp_path, policy=DENIED, extra=DECLARED) as running:
+            answer = await running.ask(saying("raise and some words more, as long as a text of its own"))
+            error = json.loads(answer.body)["error"]
+            assert "the classifier `acme` did not answer, so its findings count as found" in error["message"]
+            assert "found:" not in error["message"]
+            told = {"finding": "custom.acme", "where": "unanswered", "place": "acme"}
+            assert error["policyd"]["found"] == [told]
+            ready = await running.admin("/readyz")
+            assert ready.status == 200
+            assert json.loads(ready.body)["classifiers"] == {
+                "acme": {"status": "failing", "because": "error"}
+            }
+            found = await running.ask(saying("the codename"))
+            message = json.loads(found.body)["error"]["message"]
+            assert "found: custom.acme in messages[0].content (user)" in message
+            assert "did not answer" not in message
+            answered = json.loads((await running.admin("/readyz")).body)["classifiers"]
+            assert answered == {"acme": {"status": "answering", "because": None}}
+
+    run(test())
+    first, _ = records(tmp_path / "decisions.jsonl")
+    assert first["found"] == [{"finding": "custom.acme", "where": "unanswered", "place": "acme"}]
+    said = capsys.readouterr().err
+    assert said.count("the classifier `acme` does not answer (error)") == 1
+    assert said.count("the classifier `acme` answers again") == 1
 
 
 def test_others_are_answered_while_it_hangs(tmp_path: Path) -> None:
