@@ -37,7 +37,14 @@ class Failed(Exception):
 
 
 class Unloadable(Exception):
-    """The classifier cannot be started; the message says why."""
+    """The classifier cannot be started; the message says why. `key` of its table is where that is cured, if one is, and `name`
+    its own in the deployment."""
+
+    def __init__(self, message: str, *, cure: str = "", key: str = "", name: str = "") -> None:
+        super().__init__(message)
+        self.cure = cure or "look at what it does while it is loaded, and at `memory`"
+        self.key = key
+        self.name = name
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +111,7 @@ class Child:
         wrong = _wrong_start(plan, answer)
         if wrong is not None:
             end()
-            raise Unloadable(wrong)
+            raise wrong
         self.confined = answer["confined"]
         self._process, self._end = process, end
 
@@ -177,18 +184,25 @@ def _again(child: "weakref.ref[Child]") -> None:
         sleep(rest)
 
 
-def _wrong_start(plan: Plan, answer: Any) -> str | None:
+def _wrong_start(plan: Plan, answer: Any) -> Unloadable | None:
     if not isinstance(answer, dict):
-        return "its process said nothing that can be understood"
+        return Unloadable("its process said nothing that can be understood")
+    if "absent" in answer:
+        cure = "install the package beside policyd, or give the entry point's name as `entry_point`"
+        return Unloadable(str(answer.get("message")), cure=cure, key="entry_point")
     if "error" in answer:
-        return f"{answer['error']}: {answer.get('message', '')}".rstrip(": ")
+        said = f"{answer['error']}: {answer.get('message', '')}".rstrip(": ")
+        at = f" (raised at {answer['at']})" if answer.get("at") else ""
+        return Unloadable(said + at, cure="mend the package, or the `options` that it gets")
     if plan.kernel and answer.get("confined") != "kernel":
-        return 'the kernel gives no network namespace to this user, and `isolation = "kernel"` insists on one'
-    return (
-        None
-        if answer.get("confined") in {"kernel", "python", "declared"}
-        else "it did not say how it is confined"
-    )
+        return Unloadable(
+            'the kernel gives no network namespace to this user, and `isolation = "kernel"` insists on one',
+            cure="run policyd where the kernel gives one, or leave `isolation` out",
+            key="isolation",
+        )
+    if answer.get("confined") not in {"kernel", "python", "declared"}:
+        return Unloadable("it did not say how it is confined")
+    return None
 
 
 def _exchange(process: "subprocess.Popen[bytes]", message: bytes, until: float) -> Any:

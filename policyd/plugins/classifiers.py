@@ -187,7 +187,9 @@ class Classifiers:
                 confined = one.start()
             except (Unloadable, OSError) as error:
                 self.close()
-                raise Unloadable(f"the classifier `{one.declared.name}`: {error}") from None
+                name = one.declared.name
+                cure, key = (error.cure, error.key) if isinstance(error, Unloadable) else ("", "")
+                raise Unloadable(f"the classifier `{name}`: {error}", cure=cure, key=key, name=name) from None
             if tell is not None:
                 tell(one.declared.name, confined)
 

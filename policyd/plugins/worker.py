@@ -7,8 +7,10 @@ Nothing of a text leaves in any other way: standard output and error of the clas
 
 import os
 import sys
+import traceback
 from collections.abc import Iterable, Mapping
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any
 
 from policyd.plugins.confine import bound, confine, gain_nothing, leave_with
@@ -37,7 +39,9 @@ def main() -> int:
             answer: dict[str, object] = {"confined": confined}
         except BaseException as error:
             # Whatever it raises, SystemExit and all: the parent is told, and no text is in it yet.
-            answer = {"error": type(error).__name__, "message": str(error)[:500]}
+            answer = {"error": type(error).__name__, "message": str(error)[:500], "at": _raised_at(error)}
+            if isinstance(error, NotInstalled):
+                answer["absent"] = True
             classifier = None
         _say(outbox, answer)
         while classifier is not None:
@@ -52,11 +56,25 @@ def main() -> int:
     return 1
 
 
+class NotInstalled(LookupError):
+    """No installed package has the entry point."""
+
+
+def _raised_at(error: BaseException) -> str:
+    """The file and line of the package, or of what it uses, where it was raised: what its author needs."""
+    frames = [
+        f
+        for f in traceback.extract_tb(error.__traceback__)
+        if f.filename[:1] != "<" and f.filename != __file__
+    ]
+    return f"{'/'.join(Path(frames[-1].filename).parts[-2:])}:{frames[-1].lineno}" if frames else ""
+
+
 def _load(name: str, options: Mapping[str, object]) -> Classifier:
     found = [point for point in entry_points(group=GROUP) if point.name == name]
     if not found:
         known = ", ".join(sorted({point.name for point in entry_points(group=GROUP)})) or "none"
-        raise LookupError(
+        raise NotInstalled(
             f"no installed package has the entry point `{name}` in `{GROUP}`; there is: {known}"
         )
     if len({point.value for point in found}) > 1:

@@ -68,8 +68,8 @@ def classifiers_of(
     try:
         classifiers.start(_tell)
     except Unloadable as unloadable:
-        cure = "install the package beside policyd, and look at `entry_point` and `options`"
-        return (Pointing(author).at(("classifiers",), "PD557", str(unloadable), help=cure),)
+        path = ("classifiers", unloadable.name, unloadable.key)
+        return (Pointing(author).at(path, "PD557", str(unloadable), help=unloadable.cure),)
     return classifiers
 
 

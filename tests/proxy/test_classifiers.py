@@ -149,6 +149,27 @@ def test_what_cannot_be_is_not_served(tmp_path: Path, declared: str, code: str) 
     assert [d.code for d in live.diagnostics if d.severity == "error"] == [code]
 
 
+def test_what_a_package_raised_stands_at_its_table_with_the_line(tmp_path: Path) -> None:
+    (tmp_path / "sidecar.policy").write_text(GUARDED)
+    toml = tmp_path / "policyd.toml"
+    second = '[classifiers.second]\nfindings = ["custom.acme"]\n'
+    for entry_point, key, cure in (
+        ("broken", "second", "mend the package"),
+        ("nobody", "entry_point", "install the package"),
+    ):
+        extra = f'{DECLARED}{second}entry_point = "{entry_point}"\n'
+        toml.write_text(deployment_text(URLS, LOOPBACK, extra, {}))
+        live = bring_up(toml, {}, time())
+        assert isinstance(live, NotLive)
+        (found,) = [d for d in live.diagnostics if d.severity == "error"]
+        assert found.span is not None and found.help is not None and found.help.startswith(cure)
+        line = toml.read_text().splitlines()[int(found.span.place.split(":")[-2]) - 1]
+        assert key in line and "second" in found.message
+        assert ("acme_dlp.py:" in found.message) == (entry_point == "broken")
+        if entry_point == "broken":
+            assert "RuntimeError: the model file is missing (raised at " in found.message
+
+
 def test_a_network_on_a_machine_that_every_guard_allows_is_let_be(tmp_path: Path) -> None:
     (tmp_path / "sidecar.policy").write_text(GUARDED)
     toml = tmp_path / "policyd.toml"
