@@ -199,7 +199,7 @@ EDITS = [
     ("sensitivity >= confidential\n", "sensitivity >= confidential and not tools\n"),
     ('contains any { "secret", "private-key" } or opaque', 'contains "secret" or opaque'),
     ("context   64k", "context   100k"),
-    ("route frugal        to gpu             when cost == sensitive\n", ""),
+    ("route frugal        to gpu             when cost == sensitive or task in { side_call, completion }\n", ""),
     ("to gpu, fast\n", "to fast, gpu\n"),
 ]  # fmt: skip
 

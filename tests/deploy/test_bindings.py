@@ -2,6 +2,7 @@
 
 import ipaddress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -330,3 +331,6 @@ def test_a_policy_that_reads_the_language_needs_what_tells_it() -> None:
     assert found(reading, languages=True) == []
     assert found(program(), languages=False) == []
     assert "PD238" not in codes(reading, bound)
+    (said,) = check_features(reading, bound, Pointing(None), languages=False)
+    page = (Path(__file__).parents[2] / "docs" / "rules" / "PD238.md").read_text("utf-8")
+    assert f"error[PD238] {said.message}\nhelp: {said.help}\n" in page

@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from policyd.cli.main import main
+from policyd.detect.scanner import Scanner
 from policyd.engine.matrix import Matrix, build_matrix
 from policyd.policy.decision import Decision, Plan, Reject
 from policyd.policy.evaluate import evaluate
-from policyd.policy.program import MAX_NUMBER, NumberDomain, Program, Value
+from policyd.policy.program import MAX_NUMBER, NumberDomain, Program, Redaction, Value
 from policyd.policy.request import EVERYTHING, Request
+from policyd.policy.variants import covers, plain_decision, plain_plan, redaction_of
 from policyd.proofs.findings import Finding
 from policyd.proofs.witness import Witness
 from tests.leaks.asking import Asked, Impossible, asked_from, same_to_the_policy
@@ -82,11 +84,14 @@ def explained(policy: Path, shown: Shown) -> None:
     with redirect_stdout(out):
         code = main(("explain", str(policy), "--given", shown.line, "--json"))
     assert code == 0, shown.label
-    decision = shown.witness.decision
+    decision = plain_decision(shown.witness.decision)
     expected: dict[str, Any]
     if isinstance(decision, Plan):
         candidates = [{"pick": g.pick, "targets": list(g.targets)} for g in decision.groups]
         expected = {"kind": "plan", "route": decision.route, "candidates": candidates}
+        assert isinstance(shown.witness.decision, Plan)
+        if redaction := redaction_of(shown.witness.decision.targets):
+            expected["redaction"] = redaction
     else:
         expected = {
             "kind": "reject",
@@ -102,7 +107,7 @@ def replayed(folder: Path, program: Program, cases: Sequence[Case]) -> tuple[Unl
     up, then with all of them down, so that every candidate is tried."""
 
     async def run() -> tuple[Unlike, ...]:
-        async with asyncio.timeout(100), servers(t.name for t in program.targets) as running:
+        async with asyncio.timeout(100), servers({t.plain for t in program.targets}) as running:
             return await replay(folder, program, running, cases)
 
     return asyncio.run(run())
@@ -122,7 +127,7 @@ async def replay(
             unlike.append(Unlike(case.label, made.why))
         else:
             asked.append((case, made))
-    names = frozenset(t.name for t in program.targets)
+    names = frozenset(t.plain for t in program.targets)
     none: frozenset[str] = frozenset()
     plans = [(c, a) for c, a in asked if isinstance(c.decision, Plan)]
     tried = [*((a, none) for _, a in asked), *((a, names) for _, a in plans)]
@@ -130,7 +135,8 @@ async def replay(
     for (case, request), up in zip(asked, told, strict=False):
         _same_features(program, matrix, case, up)
         if isinstance(case.decision, Plan):
-            _arrived(case.label, case.decision, request, up, tries=1)
+            plain = plain_plan(case.decision, program)
+            _arrived(case.label, *plain, request, up, tries=1)
             assert up.answer.status == 200, case.label
             assert up.answer.headers[b"x-policyd-target"] == up.arrived[0].target.encode(), case.label
         else:
@@ -138,12 +144,16 @@ async def replay(
     for (case, request), down in zip(plans, told[len(asked) :], strict=True):
         assert isinstance(case.decision, Plan)
         assert down.answer.status == 503, case.label
-        _arrived(case.label, case.decision, request, down, tries=len(case.decision.targets))
+        plain = plain_plan(case.decision, program)
+        _arrived(case.label, *plain, request, down, tries=len(case.decision.targets))
     return tuple(unlike)
 
 
-def _arrived(label: str, plan: Plan, asked: Asked, told: Told, *, tries: int) -> None:
-    """The bytes that were sent arrived, exactly, at the plan's first candidates in its order, and nowhere else."""
+def _arrived(
+    label: str, plan: Plan, redaction: Redaction | None, asked: Asked, told: Told, *, tries: int
+) -> None:
+    """The bytes that were sent arrived at the plan's first candidates in its order, and nowhere else: exactly, or without what
+    the plan takes out."""
     targets = [a.target for a in told.arrived]
     assert len(targets) == tries, (label, targets, told.answer.raw)
     at = 0
@@ -154,10 +164,34 @@ def _arrived(label: str, plan: Plan, asked: Asked, told: Told, *, tries: int) ->
         else:
             assert set(here) <= set(group.targets), (label, targets)
         at += len(group.targets)
-    assert all(a.body == asked.body for a in told.arrived), label
+    for arrived in told.arrived:
+        if redaction is None:
+            assert arrived.body == asked.body, label
+        else:
+            assert not _left(redaction, arrived.body), label
+            assert _left(redaction, asked.body), label
     assert all(a.path == asked.path.encode() for a in told.arrived), label
     assert told.record["route"] == plan.route, label
     assert told.record["candidates"] == list(plan.targets), label
+
+
+def _left(redaction: Redaction, body: bytes) -> frozenset[str]:
+    """What is found in the body that is to be taken out."""
+    found = Scanner().scan(list(_strings(json.loads(body))))
+    return frozenset(name for name in found if covers(redaction, name))
+
+
+def _strings(value: Any) -> Iterator[str]:
+    match value:
+        case str():
+            yield value
+        case list():
+            for item in value:
+                yield from _strings(item)
+        case dict():
+            for key, item in value.items():
+                yield from _strings(key)
+                yield from _strings(item)
 
 
 def _refused(label: str, decision: Reject, told: Told) -> None:

@@ -155,6 +155,11 @@ SMALL: Final[dict[str, dict[str, str]]] = {
             "embeddings, messages translates responses supports tools, json, stored",
         )
     },
+    "PD325": {
+        ROOT: CLEAN.replace(
+            "route all", 'route lab to cloud with redact(secret, iban) after redaction when team == "lab"\nroute all'
+        )
+    },
     "PD320": {
         ROOT: CLEAN.replace("embeddings, ", "")
         + 'test "nothing" given { team "search", risk 0, endpoint embeddings } expect rejected\n'
@@ -175,5 +180,6 @@ WITHOUT: Final = {
     "PD321": "about a line, not about requests",
     "PD322": "about a line, not about requests",
     "PD323": "about a line, not about requests",
+    "PD326": "no request that the route decides has what it would take out",
 }
 """Codes whose findings show no request, and why."""
