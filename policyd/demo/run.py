@@ -5,6 +5,8 @@ cloud, 1 otherwise, 130 after Ctrl-C during the tour. Everything it starts ends 
 """
 
 import argparse
+import shlex
+import shutil
 import signal
 import sys
 import tempfile
@@ -107,10 +109,22 @@ def _prove(stage: Stage, outcomes: Sequence[Outcome]) -> bool:
 
 def _stay_up(running: Sidecar) -> None:
     files = (str(running.deployment), str(running.policy), str(running.log))
-    _tell(showing.usage_lines(running.url, running.admin_url, *files))
+    _tell(showing.usage_lines(_command(), running.url, running.admin_url, *files))
     with suppress(KeyboardInterrupt):
         threading.Event().wait()
     _tell(["", "Ending the sidecar and the stand-ins."])
+
+
+def _command() -> str:
+    """How `policyd` is started from this folder: by its name, where that is this very one."""
+    script = Path(sys.executable).parent / "policyd"
+    found = shutil.which("policyd")
+    if found is not None and (not script.exists() or Path(found).samefile(script)):
+        return "policyd"
+    if not script.exists():
+        return f"{shlex.quote(sys.executable)} -m policyd"
+    here = Path.cwd()
+    return shlex.quote(str(script.relative_to(here) if script.is_relative_to(here) else script))
 
 
 def _end(_number: int, _frame: Any) -> NoReturn:

@@ -66,7 +66,7 @@ def proof_lines(planted: Iterable[Planted], on_prem: Collection[Received], cloud
     yield ""
 
 
-def usage_lines(url: str, admin: str, deployment: str, policy: str, log: str) -> Iterator[str]:
+def usage_lines(command: str, url: str, admin: str, deployment: str, policy: str, log: str) -> Iterator[str]:
     body = '{"model":"any","messages":[{"role":"user","content":"Hello"}]}'
     yield "The sidecar stays up. Try your own requests in another terminal:"
     yield ""
@@ -74,8 +74,8 @@ def usage_lines(url: str, admin: str, deployment: str, policy: str, log: str) ->
     yield f"    -d '{body}'"
     yield f"  ANTHROPIC_BASE_URL={url} ANTHROPIC_API_KEY=none claude --model {CLOUD_MODEL}"
     yield f"  OPENAI_BASE_URL={url}/v1 OPENAI_API_KEY=none python your_program.py"
-    yield f"  policyd prove 'never location == cloud when findings contains \"secret\"' --sidecar {admin}"
-    yield f"  policyd explain --sidecar {admin} --given 'team=demo findings=secret.aws' --why-not cloud"
+    yield f"  {command} prove 'never location == cloud when findings contains \"secret\"' --sidecar {admin}"
+    yield f"  {command} explain --sidecar {admin} --given 'team=demo findings=secret.aws' --why-not cloud"
     yield ""
     yield f"  policy       {policy}   (edit it: the sidecar takes a change over once it is proved)"
     yield f"  deployment   {deployment}"

@@ -112,7 +112,7 @@ def conversation_findings(file: ConversationsFile, author: Author) -> Iterable[D
             "redis",
             "PD561",
             "the library that speaks to Redis is not installed",
-            "install `policyd[redis]`, or remove the key",
+            "install it with `pip install 'policyd[redis]'`, or remove the key",
         )
     if is_in_the_clear(endpoint):
         yield at(

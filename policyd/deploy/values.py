@@ -110,7 +110,7 @@ def request_path(value: Any) -> str:
 
 
 def size(value: Any) -> int:
-    """Bytes, from `"32MiB"` or a number of bytes."""
+    """Bytes, from `"32MiB"`, `"32MB"` (of a thousand each) or a number of bytes."""
     if isinstance(value, int) and not isinstance(value, bool):
         number = value
     else:

@@ -2,7 +2,7 @@
 
 In: a `Local` problem and whether time is up. Out: an atom per axis, a conflict, or None where it was not finished. Exact
 either way: CaDiCaL decides, and a conflict is the core of the assumptions that it needed. The solver comes with `python-sat`,
-which is optional (`pip install policyd[sat]`); without it there is no such search, and the question is not proved.
+which is optional (`pip install 'policyd[sat]'`); without it there is no such search, and the question is not proved.
 
 An atom of an axis is a variable, exactly one of them holds; "outside clause c" is one of the atoms that c does not accept.
 Every clause that may rule something out is switched on by an assumption of its own, so that a core names clauses.

@@ -394,7 +394,8 @@ def _tell_accelerator(live: Live) -> None:
     if live.deployment.detectors.accelerator is not None:
         prefilter = live.weigher.prefilter
         passed, tried = (0, "the") if prefilter is None else (len(prefilter.covered), prefilter.tried)
-        _say(f"hyperscan agreed with RE2 on {passed} of {tried} expressions of detectors; RE2 alone asks the others")
+        others = "" if passed == tried else "; RE2 alone asks the others"
+        _say(f"hyperscan agreed with RE2 on {passed} of {tried} expressions of detectors{others}")
 
 
 def _say(text: str) -> None:

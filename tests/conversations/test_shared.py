@@ -1,7 +1,7 @@
 """Sidecars that share what conversations have reached: with a real Redis, with one that dies, and with what is none."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from os import urandom
@@ -12,7 +12,7 @@ import pytest
 from policyd.deploy.model import Secret, SharedStore
 from policyd.proxy.conversations.memory import Memory
 from policyd.proxy.conversations.redis_client import RedisClient
-from policyd.proxy.conversations.shared import LEASE_SECONDS, PREFIX, Shared
+from policyd.proxy.conversations.shared import LEASE_SECONDS, PREFIX, Shared, Unreachable
 from policyd.proxy.conversations.store import ABSENT, AGENT, STATE, Found, Names
 from tests.conversations.given import CARD, SECRET, ask, chat, folder_with_key, respond
 from tests.conversations.redis_server import CERTS, RedisServer, a_redis, needs_redis, no_redis
@@ -232,6 +232,51 @@ def test_a_place_where_nobody_listens_is_told() -> None:
         store = Shared(Memory(), RedisClient(place("redis://127.0.0.1:1")))
         assert (await store.look([AGENT + urandom(16)], HOUR))[0].away
         assert store.state.failing
+        await store.close()
+
+    asyncio.run(test())
+
+
+class Failing:
+    """A Redis that answers only while it is `up`."""
+
+    def __init__(self) -> None:
+        self.up = True
+
+    async def run(self, script: str, keys: Sequence[bytes], arguments: Sequence[str]) -> object:
+        assert script and arguments
+        if not self.up:
+            raise Unreachable("nobody listens")
+        return [1, *([] for _ in keys)]
+
+    async def close(self) -> None:
+        self.up = False
+
+
+def test_that_it_goes_away_is_told_once_and_so_is_that_it_is_back() -> None:
+    async def test() -> None:
+        told: list[str] = []
+        redis, clock = Failing(), Clock()
+        store = Shared(Memory(), redis, clock=clock, tell=told.append)
+        key = [AGENT + urandom(16)]
+
+        async def look(up: bool, after: float) -> None:
+            redis.up = up
+            clock.now += after
+            await store.look(key, HOUR)
+
+        await look(True, 2)
+        assert told == []
+        await look(False, 2)
+        await look(False, 2)
+        assert len(told) == 1 and "does not answer" in told[0] and "nobody listens" in told[0]
+        await look(True, 2)
+        assert told[1:] == ["the Redis of `[conversations]` answers again"]
+        await look(False, 2)
+        await look(True, 2)
+        assert len(told) == 2
+        await look(False, 60)
+        assert len(told) == 3
         await store.close()
 
     asyncio.run(test())

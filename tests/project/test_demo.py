@@ -65,11 +65,11 @@ def test_it_stays_up_for_a_person_and_leaves_nothing_behind(tour: subprocess.Pop
     told = stays_up(tour)
     url = re.search(r"OPENAI_BASE_URL=(http://127\.0\.0\.1:(\d+))/v1", told)
     assert url is not None
-    asked = [shlex.split(line)[1:] for line in told.splitlines() if line.startswith("  policyd ")]
-    assert [words[0] for words in asked] == ["prove", "explain"]
-    for words in asked:
+    hints = re.findall(r"^  ((?:\S*policyd|\S+ -m policyd) (prove|explain) .*)$", told, re.MULTILINE)
+    assert [word for _, word in hints] == ["prove", "explain"]
+    for typed, _ in hints:
         done = subprocess.run(
-            [sys.executable, "-m", "policyd", *words],
+            shlex.split(typed),
             cwd=ROOT,
             env=ENVIRONMENT,
             capture_output=True,

@@ -11,6 +11,7 @@ it did not take is owed, and brought when it answers again.
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
+from math import inf
 from time import monotonic
 from typing import Final, Protocol, TypeVar
 
@@ -26,6 +27,9 @@ PREFIX: Final = b"policyd:conversation:"
 
 REST_SECONDS: Final = 1.0
 """After a failure nobody tries again for so long: requests do not wait one by one for what does not answer."""
+
+TELL_SECONDS: Final = 60.0
+"""Between two lines that Redis went away."""
 
 LEASE_SECONDS: Final = 60
 """By when a request that is scanned after it was forwarded must be done, or its sidecar is taken for dead."""
@@ -77,15 +81,25 @@ class Redis(Protocol):
 
 
 class Shared:
-    """A `Store`. `here` is this sidecar's own."""
+    """A `Store`. `here` is this sidecar's own. `tell` hears that Redis went away, at most once in a while, and that it is back."""
 
-    def __init__(self, here: Memory, redis: Redis, *, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(
+        self,
+        here: Memory,
+        redis: Redis,
+        *,
+        clock: Callable[[], float] = monotonic,
+        tell: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self._here = here
         self._redis = redis
         self._clock = clock
         self._resting = 0.0
         self._failures = 0
         self._failing: str | None = None
+        self._tell = tell
+        self._told = False
+        self._tells_from = -inf
         self._owed: dict[bytes, tuple[float, frozenset[str]]] = {}
         self._paying: asyncio.Task[None] | None = None
 
@@ -184,9 +198,19 @@ class Shared:
             self._failures += 1
             self._failing = error.why
             self._resting = self._clock() + REST_SECONDS
+            self._tell_away(error.why)
             raise
         self._failing = None
+        if self._told:
+            self._told = False
+            self._tell("the Redis of `[conversations]` answers again")
         return found
+
+    def _tell_away(self, why: str) -> None:
+        now = self._clock()
+        if not self._told and now >= self._tells_from:
+            self._told, self._tells_from = True, now + TELL_SECONDS
+            self._tell(f"the Redis of `[conversations]` does not answer, so conversations are unknown: {why}")
 
 
 def _anything(said: object) -> object:

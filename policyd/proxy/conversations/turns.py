@@ -9,6 +9,7 @@ What is refused by the policy writes nothing: nothing has left.
 """
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
@@ -21,6 +22,7 @@ from policyd.proxy.conversations.levels import Remembers
 from policyd.proxy.conversations.memory import Memory
 from policyd.proxy.conversations.shared import Shared
 from policyd.proxy.conversations.store import AGENT, Found, Names, Store, StoreState
+from policyd.text.printable import printable
 from policyd.traffic.conversation import ConversationIds
 
 __all__ = ["Conversations", "ConversationsState", "Scan", "Turn"]
@@ -304,4 +306,8 @@ def _store_of(settings: Settings) -> Store:
     # The library is an extra, and only who names a Redis has it.
     from policyd.proxy.conversations.redis_client import RedisClient  # noqa: PLC0415
 
-    return Shared(here, RedisClient(settings.shared))
+    return Shared(here, RedisClient(settings.shared), tell=_tell)
+
+
+def _tell(said: str) -> None:
+    print(f"policyd: {printable(said)}", file=sys.stderr, flush=True)
