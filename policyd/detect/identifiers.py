@@ -2,7 +2,8 @@
 
 Comes in: UTF-8 bytes and a table of kinds. Goes out: hits with the bounds of the number alone. The one idea: a form of its
 own (dashes at fixed places, letters among digits) counts by its check digits, wherever it stands; a bare run of digits counts
-only near a word that says what it is. So the words are looked for first, all kinds' words in one pass, and numbers only near them.
+only near a word that says what it is, or below it in a table. So the words are looked for first, all kinds' words in one pass, and
+numbers only near them.
 
 Not here: the tables of kinds, and names or addresses, which have no form.
 """
@@ -16,9 +17,10 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any, Final, TypeAlias
 
+from policyd.detect.columns import cells, headings
 from policyd.detect.detector import MOST_CANDIDATES, Detector, Hit, compiled
 
-__all__ = ["Kind", "folded", "formed", "spelled", "worded"]
+__all__ = ["BESIDE", "KEYED", "Kind", "folded", "formed", "spelled", "worded"]
 
 REACH: Final = 80
 """Bytes on each side of a number in which a word may say what it is."""
@@ -33,8 +35,18 @@ LONGEST: Final = 48
 """Bytes of the longest form."""
 
 BEFORE: Final = r"(?:(?<![0-9A-Za-z_])(?<![0-9A-Za-z][.\-/])|(?<=\\[nrt]))"
-BEHIND: Final = r"(?![0-9A-Za-z_])(?![.\-/,:][0-9])"
+BEHIND: Final = r"(?![0-9A-Za-z_])(?![.\-/:][0-9])"
 """A number stands alone: it is no piece of a longer number, of an identifier or of a path. A line end that is written `\\n` is none."""
+
+BESIDE: Final = re.compile(
+    rb"(?i)[\"'*]{0,3}[ \t]{0,4}(?:n(?:[ou]m(?:ero|ber)?|\xc3\xbamero|ro|r|o|\xc2\xb0)\b)?\.?[\s:=#\"'*|\xc2\xa0]{0,8}"
+)
+"""Between a word and the number that it says what it is: nothing, `Nº`, signs."""
+
+KEYED: Final = re.compile(
+    rb"(?i)[\"'*_]{0,3}[ \t]{0,4}(?:(?:n(?:ro|r|o|um|\xc2\xb0)\.?[ \t]{0,4})?:|n(?:ro|o|\xc2\xb0)\.?)[\s\"'*]{0,6}"
+)
+"""The same for a word that is also something else: a colon, as behind a key, or `Nº`."""
 
 NumberCheck: TypeAlias = Callable[[str], bool]
 
@@ -43,13 +55,15 @@ NumberCheck: TypeAlias = Callable[[str], bool]
 class Kind:
     """One kind of number. `form` is an ASCII expression without groups that capture; `check` a module of python-stdnum
     (`us.ssn`) or a function, or nothing. `words` are literals in lower case, and each may be written without accents; none: the form
-    says enough. `close`: the number follows its word directly, with nothing between that holds a digit."""
+    says enough. `close`: the number follows its word directly, with nothing between that holds a digit; `gap`: with nothing between but this.
+    In a table the number may stand anywhere below a cell that holds the word."""
 
     name: str
     form: str
     check: str | NumberCheck | None
     words: tuple[str, ...] = ()
     close: bool = False
+    gap: re.Pattern[bytes] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +72,17 @@ class _Ready:
 
     kind: Kind
     expression: re.Pattern[bytes]
+    whole: re.Pattern[bytes]
+
+    @property
+    def follows(self) -> bool:
+        return self.kind.close or self.kind.gap is not None
+
+    def directly(self, data: bytes, end: int, start: int) -> bool:
+        """Whether a number that begins at `start` may belong to a word that ends at `end`."""
+        if self.kind.gap is not None:
+            return self.kind.gap.fullmatch(data, end, start) is not None
+        return not any(48 <= byte <= 57 for byte in data[end:start])
 
     def counts(self, number: bytes) -> bool:
         check = self.kind.check
@@ -74,7 +99,10 @@ def _of_library(module: str) -> NumberCheck:
 
 
 def _ready(kind: Kind) -> _Ready:
-    return _Ready(kind, re.compile(f"{BEFORE}(?:{kind.form}){BEHIND}".encode("ascii")))
+    form = kind.form.encode("ascii")
+    return _Ready(
+        kind, re.compile(BEFORE.encode() + b"(?:" + form + b")" + BEHIND.encode()), re.compile(form)
+    )
 
 
 def folded(word: str) -> str:
@@ -180,24 +208,28 @@ def worded(kinds: tuple[Kind, ...], *, digits: int, keywords: tuple[str, ...] = 
 def _by_word(words: _Words, data: bytes) -> Iterator[Hit]:
     """Few words: numbers are looked for around each. Many words: the words around each number are."""
     places = list(islice(words.matches(data), MOST_WORDS + 1))
+    heads = headings(data, ((key, start, end) for start, end, key in places))
+    for key, start, end in cells(data, heads) if heads else ():
+        for ready in words.of(key):
+            if ready.whole.fullmatch(data, start, end) and ready.counts(data[start:end]):
+                yield Hit(ready.kind.name, start, end)
     if len(places) > MOST_WORDS:
         for ready in words.all():
             yield from _by_number(words, ready, data)
         return
+    in_head = {place for line in heads.values() for place, _ in line}
     for start, end, key in places:
         for ready in words.of(key):
-            close = ready.kind.close
+            close = ready.follows
             low = end if close else max(0, start - REACH - LONGEST)
             high = end + (CLOSE if close else REACH)
             for match in ready.expression.finditer(data, low, high + LONGEST):
-                if match.start() > high or (close and not _directly(data, end, match.start())):
+                if match.start() > high or (close and not ready.directly(data, end, match.start())):
                     break
+                if close and start in in_head and b"\n" in data[end : match.start()]:
+                    break  # behind a heading begins the first column, whatever its own is
                 if match.end() >= start - REACH and ready.counts(match[0]):
                     yield Hit(ready.kind.name, match.start(), match.end())
-
-
-def _directly(data: bytes, end: int, start: int) -> bool:
-    return not any(48 <= byte <= 57 for byte in data[end:start])
 
 
 def _by_number(words: _Words, ready: _Ready, data: bytes) -> Iterator[Hit]:
@@ -211,9 +243,9 @@ def _by_number(words: _Words, ready: _Ready, data: bytes) -> Iterator[Hit]:
         start, end = match.span()
         if ready.expression.match(data, start) is None or not ready.counts(data[start:end]):
             continue
-        low, high = max(0, start - REACH - CLOSE), start if kind.close else end + REACH
+        low, high = max(0, start - REACH - CLOSE), start if ready.follows else end + REACH
         for _, word_end, key in words.matches(data[low:high]):
-            if ready in words.of(key) and (not kind.close or _directly(data, low + word_end, start)):
+            if ready in words.of(key) and (not ready.follows or ready.directly(data, low + word_end, start)):
                 yield Hit(kind.name, start, end)
                 break
 

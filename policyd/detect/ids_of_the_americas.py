@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from policyd.detect.identifiers import Kind
-from policyd.detect.sums import identity_bo, identity_uy
+from policyd.detect.identifiers import BESIDE, KEYED, Kind
+from policyd.detect.sums import identity_bo, identity_uy, taxpayer_py
 
 __all__ = ["FORMED", "WORDED"]
 
@@ -21,7 +21,9 @@ FORMED: Final = (
 )
 """Their form and their check digits say enough."""
 
-PERSON_WORDS: Final = ("cédula", "cédula de identidad", "cédula nº", "c.i.", "ci n°", "ci nº", "ci nro", "documento de identidad", "nro documento", "número de documento", "carnet de identidad", "carné de identidad")  # fmt: skip
+PERSON_WORDS: Final = ("cédula", "cédula de identidad", "cédula nº", "c.i.", "ci n°", "ci nº", "ci nro", "documento de identidad", "nro documento", "número de documento", "carnet de identidad", "carné de identidad", "documento identidad", "número documento", "kuatia rekokuaa")  # fmt: skip
+
+RUC: Final = ("ruc", "r.u.c.", "registro único de contribuyentes", "registro único de contribuyente", "registro único del contribuyente")
 
 WORDED: Final = (
     Kind("national-id.us-ssn", r"[0-9]{9}|[0-9]{3} [0-9]{2} [0-9]{4}", "us.ssn", ("ssn", "social security", "soc sec")),
@@ -51,8 +53,11 @@ WORDED: Final = (
     Kind("national-id.pe-cui", r"[0-9]{8}-[0-9A-K]", "pe.cui", ("dni", "d.n.i.", "cui", "documento nacional")),
     Kind("tax-id.pe-ruc", r"[0-9]{11}", "pe.ruc", ("ruc", "r.u.c.", "registro único de contribuyentes", "registro único de contribuyente")),
     Kind("national-id.py-ci", r"[0-9]{1,2}\.[0-9]{3}\.[0-9]{3}|[0-9]{3}\.[0-9]{3}|[0-9]{6,7}", identity_bo, PERSON_WORDS, close=True),
-    Kind("national-id.py-ci", r"[0-9]{1,2}\.[0-9]{3}\.[0-9]{3}", identity_bo, ("ci", "documento"), close=True),
-    Kind("tax-id.py-ruc", r"[0-9]{5,8}-[0-9]", "py.ruc", ("ruc", "r.u.c.", "registro único de contribuyentes", "registro único de contribuyente", "registro único del contribuyente")),
+    Kind("national-id.py-ci", r"[0-9]{1,2}\.[0-9]{3}\.[0-9]{3}", identity_bo, ("documento",), close=True),
+    Kind("national-id.py-ci", r"[0-9]{1,2}\.[0-9]{3}\.[0-9]{3}", identity_bo, ("ci", "cin"), gap=BESIDE),
+    Kind("national-id.py-ci", r"[0-9]{6,7}", identity_bo, ("ci", "cin"), gap=KEYED),
+    Kind("tax-id.py-ruc", r"[0-9]{5,8}-[0-9]|[0-9]{1,3}(?:\.[0-9]{3}){1,2}-[0-9]", taxpayer_py, (*RUC, "contribuyente")),
+    Kind("tax-id.py-ruc", r"[0-9]{6,9}", taxpayer_py, RUC, gap=BESIDE),
     Kind("tax-id.sv-nit", r"[0-9]{14}", "sv.nit", ("nit", "n.i.t.", "número de identificación tributaria")),
     Kind("tax-id.uy-rut", r"[0-9]{2}-?[0-9]{6}-?[0-9]{3}-?[0-9]", "uy.rut", ("rut", "r.u.t.", "registro único tributario")),
     Kind("national-id.uy-ci", r"[0-9]\.[0-9]{3}\.[0-9]{3}-[0-9]|[0-9]{6,7}-[0-9]", identity_uy, ("ci", *PERSON_WORDS)),

@@ -8,11 +8,12 @@ Not here: numbers without a country, a grouping and a word; they are any number.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import islice
 from typing import Any, Final
 
+from policyd.detect.columns import Cell, Headings, cells, headings
 from policyd.detect.detector import MOST_CANDIDATES, Detector, Hit, compiled
 from policyd.detect.identifiers import folded, spelled
 
@@ -57,7 +58,7 @@ REGIONS: Final[dict[str, tuple[str, ...]]] = {
     "messages to": ENGLISH, "answering at": ENGLISH, "landline": ENGLISH, "desk": ENGLISH, "home": ENGLISH, "work": ENGLISH, "office": ENGLISH,
     "tel": (*ENGLISH, *SPANISH, "DE", "FR", "IT", "PT", "BR", "NL", "BE", "AT", "CH", "PL"), "fax": (*ENGLISH, "DE", "FR", "ES", "IT", "AT", "CH"),
     "whatsapp": (*ENGLISH, *SPANISH, "BR", "DE"), "teléfono": SPANISH, "celular": (*SPANISH, "BR"), "móvil": SPANISH, "cel": (*SPANISH, "BR"),
-    "llámame": SPANISH, "llamar al": SPANISH, "wasap": SPANISH, "tlf": SPANISH, "tfno": SPANISH, "telefone": ("BR", "PT"), "telemóvel": ("PT",), "fone": ("BR",),
+    "llámame": SPANISH, "llamar al": SPANISH, "wasap": SPANISH, "tlf": SPANISH, "tfno": SPANISH, "telefone": ("BR", "PT"), "telemóvel": ("PT",), "fone": ("BR",), "pumbyry": ("PY",),
     "ligue": ("BR", "PT"), "zap": ("BR",), "telefon": ("DE", "AT", "CH", "PL", "SE", "NO", "DK", "TR", "CZ", "HU", "RO"), "telefonnummer": ("DE", "AT", "CH", "SE", "NO", "DK"),
     "handy": ("DE", "AT", "CH"), "handynummer": ("DE", "AT", "CH"), "mobil": ("DE", "AT", "CH", "SE", "NO", "DK"), "mobilnummer": ("DE", "AT", "CH", "SE", "NO"),
     "rufnummer": ("DE", "AT", "CH"), "téléphone": ("FR", "BE", "CH", "CA"), "portable": ("FR", "BE", "CH"), "tél": ("FR", "BE", "CH", "CA"),
@@ -109,8 +110,14 @@ def find_phones(data: bytes) -> Iterator[Hit]:
         start, end = match.span()
         if _stands_alone(data, start, end) and _exists_anywhere(data[start:end]):
             yield _with_extension(data, start, end)
-    few = sum(1 for _ in islice(words.finditer(data), MOST_WORDS + 1)) <= MOST_WORDS
-    yield from _near_words(words, data) if few else _by_number(words, data)
+    places = list(islice(_words(words, data), MOST_WORDS + 1))
+    heads = headings(data, places)
+    if heads:
+        yield from _in_columns(data, heads)
+    if len(places) > MOST_WORDS:
+        yield from _by_number(words, data)
+        return
+    yield from _near_words(places, data, {place for line in heads.values() for place, _ in line})
 
 
 def _by_number(words: Any, data: bytes) -> Iterator[Hit]:
@@ -120,7 +127,8 @@ def _by_number(words: Any, data: bytes) -> Iterator[Hit]:
             yield Hit(NAME, 0, len(data))
             return
         low = max(0, match.start() - BEHIND_WORD - 24)
-        for hit in _near_words(words, data[low : match.end() + 24]):
+        near = data[low : match.end() + 24]
+        for hit in _near_words(_words(words, near), near, set()):
             yield Hit(NAME, low + hit.start, low + hit.end)
 
 
@@ -168,22 +176,22 @@ def _exists(number: str, region: str | None) -> bool:
     return phonenumbers.is_valid_number(parsed)
 
 
-def _near_words(words: Any, data: bytes) -> Iterator[Hit]:
+def _near_words(words: Iterable[Cell], data: bytes, in_head: set[int]) -> Iterator[Hit]:
+    """What follows a heading (`in_head`) on the next line is the first column, whatever its own is."""
     plans = _by_key()
     looked_up = 0
     seen = -1
-    for match in words.finditer(data):
-        word, end = match.start(), match.end()
-        if data[end : end + 1].isalpha() and end - word < 5:
-            continue
+    for key, word, end in words:
         if end + BEHIND_WORD <= seen:
             continue
-        regions, weak = plans.get(
-            folded(ESCAPED.sub(b"", data[word:end]).decode("utf-8", "replace")), ((), True)
-        )
+        regions, weak = plans.get(key, ((), True))
         for number in _numbers(data, word, end):
             start, stop = number.span()
-            if start < seen or not _plausible(number[0], weak=weak):
+            if (
+                start < seen
+                or not _plausible(number[0], weak=weak)
+                or (word in in_head and b"\n" in data[end:start])
+            ):
                 continue
             looked_up += 1
             if looked_up > MOST_LOOKED_UP:
@@ -193,6 +201,30 @@ def _near_words(words: Any, data: bytes) -> Iterator[Hit]:
             if told or any(_exists(number[0].decode("ascii"), region) for region in regions):
                 seen = stop
                 yield _with_extension(data, start, stop)
+
+
+def _words(words: Any, data: bytes) -> Iterator[Cell]:
+    for match in words.finditer(data):
+        word, end = match.start(), match.end()
+        if not (data[end : end + 1].isalpha() and end - word < 5):
+            yield folded(ESCAPED.sub(b"", data[word:end]).decode("utf-8", "replace")), word, end
+
+
+def _in_columns(data: bytes, heads: Headings) -> Iterator[Hit]:
+    """The numbers below a heading. Below a word that means other things too, they exist in one of its countries."""
+    plans = _by_key()
+    looked_up = 0
+    for key, start, end in cells(data, heads):
+        regions, weak = plans.get(key, ((), True))
+        number = data[start:end]
+        if NUMBER.fullmatch(number) is None or not _plausible(number, weak=weak):
+            continue
+        looked_up += weak
+        if looked_up > MOST_LOOKED_UP:
+            yield Hit(NAME, 0, len(data))
+            return
+        if not weak or any(_exists(number.decode("ascii"), region) for region in regions):
+            yield Hit(NAME, start, end)
 
 
 def _numbers(data: bytes, word: int, end: int) -> Iterator[re.Match[bytes]]:

@@ -22,6 +22,7 @@ __all__ = [
     "plausible_date",
     "registration_dea",
     "registration_npi",
+    "taxpayer_py",
 ]
 
 NOT_DIGITS: Final = re.compile(r"[^0-9]")
@@ -50,6 +51,16 @@ def identity_uy(number: str) -> bool:
 def identity_bo(number: str) -> bool:
     """Cédula of Bolivia: no check digit, so not one digit over and over."""
     return len(set(_digits(number))) > 2
+
+
+def taxpayer_py(number: str) -> bool:
+    """RUC of Paraguay (Dirección Nacional de Ingresos Tributarios): weights from 2 on, modulo 11; perhaps with points."""
+    digits = _digits(number)
+    return (
+        5 <= len(digits) <= 9
+        and digits[0] > 0
+        and -_weighed(digits[-2::-1], tuple(range(2, 10))) % 11 % 10 == digits[-1]
+    )
 
 
 def identity_sg(number: str) -> bool:
