@@ -119,6 +119,38 @@ def test_a_secret_that_only_the_translation_says_in_one_piece_stays(tmp_path: Pa
     run(go())
 
 
+UNTRANSLATED = """
+edition 1
+
+target rack   { location on_prem  context 1M  speaks messages  supports reasoning }
+target claude { location cloud    context 1M  speaks messages  supports reasoning }
+
+guard stays  only location == on_prem  when findings contains "secret"  because "secrets stay here"
+
+route all to claude, rack
+otherwise reject "no target may serve this request"
+"""
+
+
+def test_words_that_stand_together_without_marked_thinking_are_scanned(tmp_path: Path) -> None:
+    """No target gets this in another dialect, so nothing but the request without the thinking has the key in one piece."""
+
+    async def go() -> None:
+        body = _messages(_text(BEGIN), _thought("well"))
+        for end, stays in ((END, True), ("nothing", False)):
+            body["messages"][-1] = {"role": "user", "content": end}
+            async with (
+                Recorder(status(418)) as rack,
+                Recorder(status(418)) as far,
+                sidecar(tmp_path, {"rack": rack, "claude": far}, policy=UNTRANSLATED) as running,
+            ):
+                answer = await running.ask(post("/v1/messages", body))
+                assert answer.status == 418, answer.raw
+                assert (len(rack.requests), len(far.requests)) == ((1, 0) if stays else (0, 1))
+
+    run(go())
+
+
 def test_the_same_request_without_a_secret_leaves(tmp_path: Path) -> None:
     async def go() -> None:
         async with Recorder(status(418)) as rack, Recorder(status(418)) as host, Recorder(status(418)) as far:
