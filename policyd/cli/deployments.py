@@ -33,6 +33,10 @@ class Draft:
     def features(self) -> tuple[tuple[str, str | int | bool], ...]:
         return self.deployment.features
 
+    @property
+    def own_findings(self) -> frozenset[str]:
+        return self.deployment.own_findings
+
 
 def read_deployment_file(path: str) -> tuple[Draft | None, tuple[Diagnostic, ...]]:
     """What the file says, or None where a key has no possible value."""

@@ -31,7 +31,8 @@ from policyd.policy.program import Program
 from policyd.policy.request import Request
 from policyd.reports.values import Json
 from policyd.text.diagnostic import Diagnostic, Severity
-from policyd.trials.given import GivenRequest, read_json, read_line, request_from, undetected
+from policyd.trials.given import GivenRequest, read_json, read_line, request_from
+from policyd.trials.never import never_seen
 
 __all__ = ["configure", "run"]
 
@@ -123,7 +124,7 @@ def run(arguments: argparse.Namespace) -> int:
     subject = None if arguments.why_not is None else subject_of(program, arguments.why_not)
     if isinstance(subject, Diagnostic):
         return report_unusable((subject,))
-    _warn(undetected(program, given.values))
+    _warn(never_seen(program, given.values))
     asked = _answered(program, request, subject, near=arguments.nearest)
     code = CLEAN if asked.near is None or asked.near.proved else NOT_PROVED
     if (subject is not None or arguments.nearest) and not arguments.json:

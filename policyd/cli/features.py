@@ -1,21 +1,25 @@
 """`policyd features`: what a policy can know about a request.
 
 In come a policy (or none, for the features every policy has) and perhaps a deployment file; out goes the table of
-features, as text or JSON: domain, who says it, where it comes from, what unknown means, what it costs.
+features, as text or JSON: domain, who says it, where it comes from, what unknown means, what it costs. With `--findings` out
+goes the table of the names that `findings` can hold, with those that the deployment brings.
 """
 
 import argparse
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from textwrap import wrap
 from typing import Final
 
+from policyd.cli.level_text import level_document, level_text
 from policyd.cli.opening import opened_policy
 from policyd.cli.output import say, style_for, table
 from policyd.cli.report import CLEAN, report_findings
 from policyd.policy.builtins import BUILTIN_FEATURES
 from policyd.policy.feature_notes import HOW
+from policyd.policy.finding_notes import described, weight_of
+from policyd.policy.findings import FINDINGS
 from policyd.policy.program import (
     MAX_NUMBER,
     BoolDomain,
@@ -40,6 +44,7 @@ cannot choose them; derived ones are computed from the content; claimed ones are
 examples:
   policyd features                              the features every policy has
   policyd features --explain task               how one of them comes about
+  policyd features --findings                   the names that `findings contains "…"` can ask for
   policyd features main.policy                  and those it declares
   policyd features main.policy --deployment policyd.toml --json
 """
@@ -50,7 +55,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _EPILOG
     parser.add_argument("policy", metavar="POLICY", nargs="?", help="the policy file")
     parser.add_argument("--deployment", metavar="FILE", help="show the values this deployment file gives")
-    parser.add_argument("--explain", metavar="NAME", help="say how this feature comes about")
+    parser.add_argument(
+        "--explain", metavar="NAME", help="say how this feature, or this level of the policy, comes about"
+    )
+    parser.add_argument(
+        "--findings", action="store_true", help="list the findings, and those that the deployment file brings"
+    )
     parser.add_argument("--json", action="store_true", help="write JSON")
 
 
@@ -61,7 +71,13 @@ def run(arguments: argparse.Namespace) -> int:
         if isinstance(opened, int):
             return opened
         features = opened.features
+        level = next((one for one in opened.levels if one.name == arguments.explain), None)
+        if level is not None:
+            document = json.dumps(level_document(opened, level), ensure_ascii=False, indent=2)
+            say(document if arguments.json else level_text(opened, level))
+            return CLEAN
     values: Mapping[str, str | int | bool] = {}
+    own: Iterable[str] = ()
     if arguments.deployment is not None:
         from policyd.cli.deployments import read_deployment_file  # noqa: PLC0415  pydantic is slow to import
 
@@ -69,6 +85,10 @@ def run(arguments: argparse.Namespace) -> int:
         if deployment is None:
             return report_findings(d for d in found if d.severity is Severity.ERROR)
         values = dict(deployment.features)
+        own = deployment.own_findings
+    if arguments.findings:
+        say(_findings(sorted({*FINDINGS, *own}), as_json=arguments.json))
+        return CLEAN
     if arguments.explain is not None:
         named = tuple(f for f in features if f.name == arguments.explain)
         if not named:
@@ -79,6 +99,15 @@ def run(arguments: argparse.Namespace) -> int:
             return CLEAN
     say(_json(features, values) if arguments.json else _text(features, values))
     return CLEAN
+
+
+def _findings(names: Iterable[str], *, as_json: bool) -> str:
+    """Each name that `findings` can hold. A policy may also ask for any name above one."""
+    rows = [(name, weight_of(name), described(name)) for name in names]
+    if as_json:
+        listed = [{"name": name, "weight": weight, "doc": said} for name, weight, said in rows]
+        return json.dumps(listed, ensure_ascii=False, indent=2)
+    return table(("finding", "weight", "what it is"), rows, style_for(sys.stdout))
 
 
 def _unknown_feature(name: str, features: tuple[Feature, ...]) -> Diagnostic:

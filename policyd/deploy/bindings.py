@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from policyd.deploy.author import Author, Pointing
-from policyd.deploy.detectors import check_custom_names
+from policyd.deploy.detectors import check_findings
 from policyd.deploy.features import check_features
 from policyd.deploy.model import AddressRule, Binding, BoundTarget, Deployment, Network
 from policyd.deploy.onward import unsaid
@@ -60,8 +60,7 @@ def bind(program: Program, deployment: Deployment, author: Author | None = None)
     found += _shared_places(program, deployment, pointing)
     found += _ledger(program)
     found += check_features(program, deployment, pointing)
-    classified = (name for one in deployment.classifiers for name in one.findings)
-    found += check_custom_names(program, deployment.detectors.names.union(classified), pointing)
+    found += check_findings(program, deployment.own_findings, pointing)
     headers = frozenset(f.where.key.lower() for f in program.features if f.where.kind in ("header", "label"))
     return Bound(tuple(bound), headers, in_order(found))
 

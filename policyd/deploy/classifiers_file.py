@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 from policyd.deploy import values
 from policyd.deploy.model import Classifier
 from policyd.deploy.table import Seconds, Table, Words
-from policyd.policy.findings import is_finding
+from policyd.policy.findings import is_finding, near_finding
 
 __all__ = ["ClassifierFile", "classifier_of"]
 
@@ -21,10 +21,12 @@ __all__ = ["ClassifierFile", "classifier_of"]
 def finding(value: Any) -> str:
     """A name that a policy can test."""
     if not isinstance(value, str) or not is_finding(value):
-        raise PydanticCustomError(
-            "value",
-            "a finding is `custom.` and a name of your own, or one that `policyd features findings` lists",
+        said = (
+            "a finding is `custom.` and a name of your own, or one that `policyd features --findings` lists"
         )
+        close = near_finding(value) if isinstance(value, str) else None
+        meant = f"; did you mean `{close}`?" if close else ""
+        raise PydanticCustomError("value", "{sentence}", {"sentence": f"{said}{meant}"})
     return value
 
 

@@ -2,7 +2,7 @@
 
 In come what TOML read and the files that it names; out go `Detectors` and diagnostics. The one idea: everything is read,
 compiled and tried when the file is loaded, so that what is wrong keeps the deployment from serving, and a reload keeps
-what serves. Here is also asked whether a policy tests only such names of its own as the deployment can find.
+what serves. Here is also asked whether a policy tests only such names as the deployment can find.
 """
 
 from collections.abc import Iterable, Iterator
@@ -19,12 +19,13 @@ from policyd.deploy.rules import INLINE_KEYS, RuleReader, read_rule_file
 from policyd.deploy.table import Table, Words
 from policyd.deploy.values import Surroundings, why_unread
 from policyd.detect.rules import Rule
-from policyd.policy.condition import Has, tests_of
+from policyd.policy.asked import asked_findings
+from policyd.policy.findings import FINDINGS, near_finding
 from policyd.policy.program import Program
 from policyd.text.diagnostic import Diagnostic, Severity
 from policyd.text.source import Span
 
-__all__ = ["DETECTOR_TABLES", "DetectorsFile", "check_custom_names", "detectors_of"]
+__all__ = ["DETECTOR_TABLES", "DetectorsFile", "check_findings", "detectors_of"]
 
 LARGEST: int = 4 << 20
 
@@ -75,7 +76,7 @@ def detectors_of(
     rules += [(rule, author.span((*paths[rule.id], "id"))) for rule in served]
     found += _twice(rules)
     if file.accelerator == "hyperscan" and find_spec("hyperscan") is None:
-        cure = "install it with `pip install policyd[hyperscan]`, or leave the key out: it makes nothing but speed"
+        cure = "install it with `pip install 'policyd[hyperscan]'`, or leave the key out: it makes nothing but speed"
         said = "`detectors.accelerator`: the library `hyperscan` is not installed"
         found.append(
             Diagnostic("PD505", Severity.ERROR, said, author.span(("detectors", "accelerator")), help=cure)
@@ -111,36 +112,32 @@ def _twice(rules: Iterable[tuple[Rule, Span]]) -> Iterator[Diagnostic]:
         seen.setdefault(rule.id, rule)
 
 
-def check_custom_names(
-    program: Program, provided: frozenset[str], pointing: Pointing
-) -> Iterator[Diagnostic]:
-    """A policy may test `custom.…` only where the deployment finds it: a guard on what nothing finds never holds."""
+def check_findings(program: Program, provided: frozenset[str], pointing: Pointing) -> Iterator[Diagnostic]:
+    """A policy may ask only for what the built-in detectors or the deployment find: a guard on what nothing finds never holds.
+    `provided`: the names that the deployment's rules and classifiers find."""
+    found = (*FINDINGS, *provided)
     told: set[str] = set()
-    for name, span in _custom_names(program):
-        if name in told or any(have == name or have.startswith(f"{name}.") for have in provided):
+    for name, span in asked_findings(program):
+        if name in told or any(have == name or have.startswith(f"{name}.") for have in found):
             continue
         told.add(name)
-        have = ", ".join(f"`{n}`" for n in sorted(provided)) or "none"
-        cure = f"add a rule to `[detectors]` or a classifier; the names that there are: {have}"
         message = f"the policy asks for `{name}`, which nothing of the deployment finds"
+        cure = _custom_cure(name, provided) if _is_custom(name) else _cure(name, provided)
         yield pointing.at(
             ("detectors",), "PD554", message, help=cure, policy=span, beside="the policy asks for it here"
         )
 
 
-def _custom_names(program: Program) -> Iterator[tuple[str, Span | None]]:
-    conditions = [start.when for level in program.levels for start in level.starts]
-    conditions += [raised.when for level in program.levels for raised in level.raises]
-    conditions += [guard.condition for guard in program.guards]
-    conditions += [deny.condition for deny in program.denies]
-    conditions += [route.condition for route in program.routes]
-    for condition in conditions:
-        for test in tests_of(condition):
-            if isinstance(test, Has) and _is_custom(test.name):
-                yield test.name, test.span
-    for target in program.targets:
-        if target.redaction is not None:
-            yield from ((name, target.span) for name in target.redaction.names if _is_custom(name))
+def _custom_cure(name: str, provided: frozenset[str]) -> str:
+    have = ", ".join(f"`{n}`" for n in sorted(provided)) or "none"
+    close = near_finding(name, provided)
+    meant = f"did you mean `{close}`? Or " if close else ""
+    return f"{meant}add a rule to `[detectors]` or a classifier; the names that there are: {have}"
+
+
+def _cure(name: str, provided: frozenset[str]) -> str:
+    close = near_finding(name, provided)
+    return f"did you mean `{close}`?" if close else "`policyd features --findings` lists the names"
 
 
 def _is_custom(name: str) -> bool:

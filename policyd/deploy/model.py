@@ -495,5 +495,10 @@ class Deployment:
     detectors: Detectors = Detectors()
     classifiers: tuple[Classifier, ...] = ()
 
+    @property
+    def own_findings(self) -> frozenset[str]:
+        """The names that its rules and classifiers can find besides the built-in detectors."""
+        return self.detectors.names.union(name for one in self.classifiers for name in one.findings)
+
     def binding(self, name: str) -> Binding | None:
         return next((b for b in self.bindings if b.name == name), None)

@@ -16,7 +16,7 @@ from policyd.deploy.author import Author
 from policyd.deploy.not_toml import not_toml
 from policyd.deploy.places import Path, locate
 from policyd.detect.rules import Allow, Rule, rule_troubles
-from policyd.policy.findings import FINDINGS
+from policyd.policy.findings import FINDINGS, near_finding
 from policyd.text.diagnostic import Diagnostic, Severity
 from policyd.text.source import Source
 
@@ -147,11 +147,9 @@ class RuleReader:
             return None
         if not isinstance(name, str) or not any(f == name or f.startswith(f"{name}.") for f in FINDINGS):
             said = f"`finding` is `{str(name)[:60]}`, which no detector of policyd finds"
-            self.wrong(
-                (*path, "finding"),
-                said,
-                "`policyd features` lists the names; `secret` covers all of `secret.…`",
-            )
+            close = near_finding(name) if isinstance(name, str) else None
+            listed = "`policyd features --findings` lists the names; `secret` covers all of `secret.…`"
+            self.wrong((*path, "finding"), said, f"did you mean `{close}`?" if close else listed)
             return None
         return name
 

@@ -5,9 +5,11 @@ The detectors live elsewhere; a test keeps this table and them the same. Names o
 """
 
 import re
+from collections.abc import Iterable, Iterator
+from difflib import SequenceMatcher, get_close_matches
 from typing import Final
 
-__all__ = ["FINDINGS", "is_finding"]
+__all__ = ["FINDINGS", "is_finding", "near_finding"]
 
 FINDINGS: Final[tuple[str, ...]] = (
     "bank-account.ar-cbu",
@@ -339,3 +341,42 @@ def is_finding(name: str) -> bool:
     if CUSTOM.fullmatch(name):
         return True
     return any(known == name or known.startswith(name + ".") for known in FINDINGS)
+
+
+def near_finding(name: str, more: Iterable[str] = ()) -> str | None:
+    """The name that the author probably meant, of those that the detectors find and of `more`, or above one of them. Of several
+    that are about as near the one that begins alike: a kind or a country is seldom what was mistyped."""
+    wanted = name[:64].lower()
+    known = {above for one in (*FINDINGS, *more) for above in _and_above(one)}
+    close = [one for one in get_close_matches(wanted, known, n=len(known), cutoff=0.7) if _may_be(wanted, one)]
+    if not close:
+        return None
+    likeness = {one: SequenceMatcher(a=wanted, b=one).ratio() for one in close}
+    best = max(likeness.values())
+    as_near = (one for one in close if likeness[one] > best - _AS_NEAR)
+    return max(as_near, key=lambda one: (_alike(one, wanted), likeness[one], one))
+
+
+_AS_NEAR: Final = 0.05
+
+
+def _may_be(wanted: str, name: str) -> bool:
+    """Whether two names of one kind are alike behind it too: `secret.other` is not `secret.heroku`."""
+    (kind, _, own), (other, _, theirs) = (one.rpartition(".") for one in (wanted, name))
+    return kind != other or SequenceMatcher(a=own, b=theirs).ratio() >= _ALIKE
+
+
+_ALIKE: Final = 0.6
+
+
+def _alike(name: str, other: str) -> int:
+    """How many characters the two begin alike with."""
+    return next(
+        (n for n, (a, b) in enumerate(zip(name, other, strict=False)) if a != b), min(len(name), len(other))
+    )
+
+
+def _and_above(name: str) -> Iterator[str]:
+    while name:
+        yield name
+        name = name.rpartition(".")[0]

@@ -4,7 +4,7 @@ import re
 import unicodedata
 from typing import Final, assert_never
 
-from policyd.policy.findings import FINDINGS, is_finding
+from policyd.policy.findings import is_finding, near_finding
 from policyd.policy.languages import LANGUAGES, code_of
 from policyd.policy.program import (
     BoolDomain,
@@ -17,7 +17,7 @@ from policyd.policy.program import (
 )
 from policyd.policy.request import LONGEST_STRING
 from policyd.resolve.features import Level
-from policyd.resolve.report import Report, did_you_mean, listed, near, shown
+from policyd.resolve.report import Report, did_you_mean, listed, shown
 from policyd.syntax.literals import write_date, write_duration, write_money, write_number
 from policyd.syntax.nodes import Boolean, DateValue, Duration, Literal, Money, Number, Text, Word
 from policyd.text.diagnostic import Label
@@ -223,12 +223,12 @@ def dotted_name(feature: Feature, literal: Literal, use: Span, report: Report) -
         )
         return None
     if feature.where.kind == "builtin" and not is_finding(literal.value):
-        close = near(literal.value, {*FINDINGS, *(f.partition(".")[0] for f in FINDINGS)})
+        close = near_finding(literal.value)
         report.add(
             "PD228",
             literal.span,
             f"no detector of this version finds `{shown(literal.value)}`: only unknown findings meet this, or another version's",
-            help=f"did you mean `{close}`?" if close else "docs/traffic.md lists what the detectors find",
+            help=f"did you mean `{close}`?" if close else "`policyd features --findings` lists them",
             subject=literal.value,
         )
     return literal.value

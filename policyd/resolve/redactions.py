@@ -8,12 +8,12 @@ it, is decided elsewhere.
 from collections.abc import Iterable, Iterator, Mapping
 
 from policyd.policy.condition import Either, Has
-from policyd.policy.findings import FINDINGS, is_finding
+from policyd.policy.findings import is_finding, near_finding
 from policyd.policy.program import Guard, Redaction, Target
 from policyd.policy.variants import redaction_text, variant_of
 from policyd.resolve.files import Space
 from policyd.resolve.names import Names
-from policyd.resolve.report import Report, near, shown
+from policyd.resolve.report import Report, shown
 from policyd.syntax import nodes
 from policyd.text.diagnostic import Label
 
@@ -102,12 +102,12 @@ def _known(name: nodes.Text, report: Report) -> None:
     """A name that no detector finds would be sent as it is: that is no warning here."""
     if is_finding(name.value):
         return
-    close = near(name.value, {*FINDINGS, *(f.partition(".")[0] for f in FINDINGS)})
+    close = near_finding(name.value)
     report.add(
         "PD264",
         name.span,
         f"no detector finds `{shown(name.value)}`, so nothing of that name is taken out",
-        help=f"did you mean `{close}`?" if close else "`policyd rule PD228` says where the names are",
+        help=f"did you mean `{close}`?" if close else "`policyd features --findings` lists the names",
     )
 
 

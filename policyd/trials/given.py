@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import date
 
 from policyd.policy.builtins import WEEKDAYS
-from policyd.policy.findings import FINDINGS, is_finding
 from policyd.policy.possible import agree
 from policyd.policy.program import (
     BoolDomain,
@@ -27,7 +26,7 @@ from policyd.policy.request import Inadmissible, Request, admit_value
 from policyd.policy.written import number_text, number_value, unescaped, value_text
 from policyd.text.diagnostic import Diagnostic, Severity
 
-__all__ = ["GivenRequest", "read_json", "read_line", "request_from", "undetected"]
+__all__ = ["GivenRequest", "read_json", "read_line", "request_from"]
 
 _ENTRY = re.compile(r'\s*([^\s="]+)(?:=("(?:[^"\\]|\\.)*"|[^\s"]*))?(?=\s|$)')
 _FLAGS = {"true": True, "yes": True, "false": False, "no": False}
@@ -141,22 +140,6 @@ def request_from(program: Program, given: Mapping[str, object]) -> Request | tup
     if isinstance(request, Inadmissible):
         return (_problem("PD006", request.message, None),)
     return _impossible(request, frozenset(given)) or request
-
-
-def undetected(program: Program, given: Mapping[str, object]) -> tuple[Diagnostic, ...]:
-    """A warning for each name of a finding that was given and that no detector makes."""
-    found: list[Diagnostic] = []
-    for feature in program.features:
-        names = given.get(feature.name)
-        if not isinstance(feature.domain, NamesDomain) or feature.where.kind != "builtin" or not names:
-            continue
-        for name in names if isinstance(names, list) else ():
-            if isinstance(name, str) and not is_finding(name):
-                near = _near(name, {*FINDINGS, *(f.partition(".")[0] for f in FINDINGS)})
-                message = f"no detector of this version finds `{_shown(name)}`"
-                cure = f"did you mean `{near}`?" if near else "docs/traffic.md lists what the detectors find"
-                found.append(Diagnostic("PD228", Severity.WARNING, message, None, cure))
-    return tuple(found)
 
 
 def _impossible(request: Request, given: frozenset[str]) -> tuple[Diagnostic, ...]:

@@ -268,3 +268,31 @@ def test_an_exception_that_has_expired_is_not_in_force(run: Run, clean: str, tmp
     (tmp_path / "main.policy").write_text(permitted.replace("\nroute batch", f"\n{over}route batch"))
     ran = run("explain", clean, "--given", "team=search endpoint=chat findings=secret.aws date=2019-12-31")
     assert ran.out.startswith("local via rest\n")
+
+
+@pytest.mark.parametrize(
+    ("given", "warned"),
+    [
+        ("language=guarani", 'warning[PD237] `language` is never `guarani`: it is a code such as `es`\nhelp: write `language="gn"`'),
+        ("findings=custom.legaj", "warning[PD228] no rule of the policy asks for `custom.legaj`, so it changes nothing"),
+        ("findings=tax-id.py-rut", "help: did you mean `tax-id.py-ruc`?"),
+        ("language=gn findings=tax-id.py-ruc", ""),
+    ],
+)  # fmt: skip
+def test_a_value_that_never_is_is_warned_of(given: str, warned: str, run: Run, clean: str) -> None:
+    ran = run("explain", clean, "--given", f"team=search endpoint=chat {given}")
+    assert ran.code == 0 and ran.out
+    assert warned in ran.err and (warned or not ran.err)
+
+
+def test_a_name_of_one_s_own_that_is_asked_for_is_not_warned_of(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "own.policy").write_text(
+        "edition 1\ntarget gpu { location on_prem context 64k speaks chat }\n"
+        'guard here only location == on_prem when findings contains "custom.legajo" because "it stays here"\n'
+        'route all to gpu\notherwise reject "no"\n'
+    )
+    assert run("explain", "own.policy", "--given", "findings=custom.legajo.old").err == ""
+    assert (
+        "did you mean `custom.legajo`?"
+        in run("explain", "own.policy", "--given", "findings=custom.legaj").err
+    )

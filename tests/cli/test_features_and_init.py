@@ -7,6 +7,7 @@ import pytest
 
 from policyd.cli.starting import STARTING_FILES
 from policyd.policy.builtins import BUILTIN_FEATURES
+from policyd.policy.findings import FINDINGS
 from tests.cli.conftest import MISSPELT, Run
 
 
@@ -107,3 +108,25 @@ def test_a_feature_that_is_not_there_is_named_with_the_near_one(run: Run) -> Non
     ran = run("features", "--explain", "tsk")
     assert ran.code == 1
     assert "did you mean `task`?" in ran.out + ran.err
+
+
+def test_the_findings_are_listed_with_those_of_the_deployment(run: Run, tmp_path: Path) -> None:
+    rows = {row["name"]: row for row in json.loads(run("features", "--findings", "--json").out)}
+    assert set(rows) == set(FINDINGS)
+    assert rows["email"]["weight"] == "everyday" and rows["tax-id.py-ruc"]["weight"] == "grave"
+    assert rows["tax-id.py-ruc"]["doc"].endswith("PY")
+    assert all(row["doc"] for row in rows.values())
+    run("init", "gateway")
+    with (tmp_path / "gateway" / "policyd.toml").open("a") as file:
+        file.write("\n[[detectors.rule]]\nid = 'acme-key'\nregex = 'acme_[a-f0-9]{32}'\n")
+    out = run("features", "--findings", "--deployment", "gateway/policyd.toml").out
+    assert "\ncustom.acme-key " in out and "\nsecret.aws " in out
+
+
+def test_a_level_is_explained_though_it_is_no_feature(run: Run, clean: str) -> None:
+    ran = run("features", clean, "--explain", "sensitivity")
+    assert ran.code == 0
+    assert "starts at" in ran.out and "confidential when " in ran.out
+    document = json.loads(run("features", clean, "--explain", "sensitivity", "--json").out)
+    assert document["kind"] == "level" and document["raises"]
+    assert run("features", clean, "--explain", "sensitivty").code != 0

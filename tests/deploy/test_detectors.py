@@ -160,7 +160,8 @@ def test_a_mistake_keeps_the_deployment_from_serving(
 
 @pytest.mark.parametrize(
     ("name", "served"),
-    [("custom.acme.token", True), ("custom.acme", True), ("custom", True), ("secret.aws", True), ("custom.acm", False), ("custom.other", False)],
+    [("custom.acme.token", True), ("custom.acme", True), ("custom", True), ("secret.aws", True), ("custom.acm", False), ("custom.other", False),
+     ("secret", True), ("card-nunber", False), ("label.confidencial", False), ("secrets", False)],
 )  # fmt: skip
 def test_a_policy_asks_only_for_names_that_the_deployment_finds(
     tmp_path: Path, name: str, served: bool
@@ -172,6 +173,23 @@ def test_a_policy_asks_only_for_names_that_the_deployment_finds(
     assert program is not None and loaded.deployment is not None
     found = bind(program, loaded.deployment, loaded.author).diagnostics
     assert [d.code for d in found if d.code == "PD554"] == ([] if served else ["PD554"])
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("card-nunber", "card-number"), ("tax-id.py-rut", "tax-id.py-ruc"), ("custom.acme.tokn", "custom.acme.token"), ("phi", None)],
+)  # fmt: skip
+def test_a_misspelt_finding_is_an_error_where_requests_are_served(
+    tmp_path: Path, name: str, meant: str | None
+) -> None:
+    (tmp_path / "team.toml").write_text(TEAM)
+    loaded = deployed(tmp_path, '[detectors]\nrules = ["team.toml"]\n')
+    (tmp_path / "x.policy").write_text(_policy(name))
+    program = load(tmp_path / "x.policy").program
+    assert program is not None and loaded.deployment is not None
+    (found,) = (d for d in bind(program, loaded.deployment, loaded.author).diagnostics if d.code == "PD554")
+    assert found.severity is Severity.ERROR
+    assert (f"did you mean `{meant}`?" in (found.help or "")) == (meant is not None)
 
 
 def _policy(name: str) -> str:
