@@ -7,6 +7,7 @@ write. Which of these a word may use depends on how everyday it is.
 """
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -23,6 +24,8 @@ GRADES: Final[dict[str, tuple[str, ...]]] = {
         "USO INTERNO", "USO EXCLUSIVO INTERNO", "SOMENTE USO INTERNO", "APENAS PARA USO INTERNO", "NUR FÜR DEN INTERNEN GEBRAUCH", "NUR FÜR INTERNEN GEBRAUCH",
         "NUR INTERN", "NUR ZUM INTERNEN GEBRAUCH", "USAGE INTERNE", "USAGE INTERNE UNIQUEMENT", "RÉSERVÉ À UN USAGE INTERNE", "PER USO INTERNO", "SOLO PER USO INTERNO", "ALLEEN VOOR INTERN GEBRUIK",
         "UITSLUITEND VOOR INTERN GEBRUIK", "DO UŻYTKU WEWNĘTRZNEGO", "WYŁĄCZNIE DO UŻYTKU WEWNĘTRZNEGO",
+        "PARA USO INTERNO", "SOLO PARA USO INTERNO", "DE USO INTERNO", "DOCUMENTO DE USO INTERNO", "DOCUMENTO INTERNO", "DOCUMENTO PARA USO INTERNO", "USO EXCLUSIVAMENTE INTERNO", "DE USO EXCLUSIVO INTERNO",
+        "À USAGE INTERNE", "DOCUMENT À USAGE INTERNE", "DOCUMENT INTERNE", "AD USO INTERNO", "DOCUMENTO AD USO INTERNO", "USO ESCLUSIVAMENTE INTERNO",
     ),
     "label.confidential": (
         "CONFIDENTIAL", "STRICTLY CONFIDENTIAL", "HIGHLY CONFIDENTIAL", "COMPANY CONFIDENTIAL", "PRIVATE AND CONFIDENTIAL", "PRIVATE & CONFIDENTIAL", "STRICTLY PRIVATE",
@@ -30,8 +33,11 @@ GRADES: Final[dict[str, tuple[str, ...]]] = {
         "COMMERCIAL IN CONFIDENCE", "COMMERCIAL-IN-CONFIDENCE", "CONFIDENCIAL", "ESTRICTAMENTE CONFIDENCIAL", "ESTRITAMENTE CONFIDENCIAL", "ALTAMENTE CONFIDENCIAL", "PRIVADO Y CONFIDENCIAL",
         "VERTRAULICH", "STRENG VERTRAULICH", "PERSÖNLICH UND VERTRAULICH", "VS-VERTRAULICH", "CONFIDENTIEL", "STRICTEMENT CONFIDENTIEL", "CONFIDENZIALE", "STRETTAMENTE CONFIDENZIALE", "RISERVATO E CONFIDENZIALE",
         "VERTROUWELIJK", "STRIKT VERTROUWELIJK", "POUFNE", "ŚCIŚLE POUFNE",
+        "INFORMACIÓN CONFIDENCIAL", "DOCUMENTO CONFIDENCIAL", "CONFIDENCIAL Y RESERVADO", "INFORMAÇÃO CONFIDENCIAL", "INFORMAÇÕES CONFIDENCIAIS", "INFORMATION CONFIDENTIELLE", "INFORMATIONS CONFIDENTIELLES",
+        "DOCUMENT CONFIDENTIEL", "INFORMAZIONI CONFIDENZIALI", "DOCUMENTO CONFIDENZIALE",
     ),
-    "label.restricted": ("RESTRICTED DISTRIBUTION", "DISTRIBUCIÓN RESTRINGIDA", "DIFUSIÓN LIMITADA", "DISTRIBUIÇÃO RESTRITA", "DIFFUSION RESTREINTE", "ACCÈS RESTREINT", "ZASTRZEŻONE"),
+    "label.restricted": ("RESTRICTED DISTRIBUTION", "DISTRIBUCIÓN RESTRINGIDA", "DIFUSIÓN LIMITADA", "DISTRIBUIÇÃO RESTRITA", "DIFFUSION RESTREINTE", "ACCÈS RESTREINT", "ZASTRZEŻONE",
+        "DIFUSIÓN RESTRINGIDA", "ACCESO RESTRINGIDO", "ACESSO RESTRITO", "INFORMACIÓN RESERVADA", "DOCUMENTO RESERVADO", "CARÁCTER RESERVADO", "DE CARÁCTER RESERVADO", "ESTRICTAMENTE RESERVADO", "RESERVADO Y CONFIDENCIAL", "INFORMAÇÃO RESERVADA", "INFORMAZIONI RISERVATE", "DOCUMENTO RISERVATO", "STRETTAMENTE RISERVATO"),
     "label.secret": ("TOP SECRET", "STRENG GEHEIM", "TRÈS SECRET DÉFENSE", "TRÈS SECRET", "SECRET DÉFENSE", "ALTO SECRETO", "ULTRASECRETO", "ULTRASSECRETO", "MÁXIMO SECRETO", "SEGRETISSIMO", "ZEER GEHEIM", "ŚCIŚLE TAJNE", "TAJNE"),
 }  # fmt: skip
 """Words that are a label where they stand alone on a line, before a dash or colon at its start, or in square brackets."""
@@ -43,10 +49,15 @@ EVERYDAY: Final[dict[str, tuple[str, ...]]] = {
 }  # fmt: skip
 """Words that are a label only behind "Classification:"."""
 
+LONELY: Final[dict[str, tuple[str, ...]]] = {"label.restricted": ("RESERVADO", "RISERVATO")}
+"""Those of them that public offices write on a line of their own, with nothing else but signs."""
+
 KEYS: Final = (
     "classification", "data classification", "information classification", "document classification", "security classification", "classification level", "sensitivity", "sensitivity label", "data sensitivity", "confidentiality",
     "confidentiality level", "sensitivity level", "clasificación", "clasificación de la información", "nivel de confidencialidad", "sensibilidad", "classificação", "classificação da informação", "nível de confidencialidade", "klassifizierung", "klassifikation",
     "einstufung", "vertraulichkeit", "vertraulichkeitsstufe", "schutzklasse", "niveau de confidentialité", "confidentialité", "classificazione", "livello di riservatezza", "classificatie", "rubricering", "vertrouwelijkheid", "klauzula", "klasyfikacja",
+    "nivel de clasificación", "clasificación de seguridad", "grado de clasificación", "grado de reserva", "nivel de reserva", "confidencialidad", "confidencialidade", "grau de sigilo", "nível de sigilo", "grau de confidencialidade",
+    "classificação de segurança", "niveau de classification", "livello di classificazione", "livello di confidenzialità", "riservatezza",
 )  # fmt: skip
 
 MARKINGS: Final = (
@@ -80,20 +91,30 @@ def _spelled(words: tuple[str, ...], *, title: bool) -> bytes:
         forms.add(word)
         if title:
             forms |= {word.title(), word.capitalize()}
-    plain = {form.replace(" AND ", " and ").replace(" And ", " and ") for form in forms}
-    escaped = sorted((form.encode() for form in forms | plain), key=lambda f: (-len(f), f))
-    return b"|".join(_escaped(form) for form in escaped)
+    for small in ("And", "Y", "De", "Para", "À", "Ad", "E", "Und"):
+        forms |= {form.replace(f" {small} ", f" {small.lower()} ") for form in forms}
+    forms |= {form.replace(" AND ", " and ") for form in forms}
+    return b"|".join(_escaped(form) for form in sorted(forms, key=lambda f: (-len(f), f)))
 
 
-def _escaped(word: bytes) -> bytes:
-    special = b"+&.-/"
-    return b"".join(b"\\" + bytes((sign,)) if sign in special else bytes((sign,)) for sign in word).replace(
-        b" ", b"[ \xa0]"
-    )
+def _escaped(word: str) -> bytes:
+    return b"".join(map(_letter, word))
+
+
+def _letter(letter: str) -> bytes:
+    """A letter in its case, with its accent, without it, or with it as a mark of its own."""
+    if letter == " ":
+        return b"[ \xa0]"
+    if letter.isascii():
+        return re.escape(letter).encode()
+    plain = unicodedata.normalize("NFKD", letter)[0]
+    bare = b"|" + plain.encode() + rb"(?:\xcc[\x80-\xbf])?" if plain.isascii() else b""
+    return b"(?:" + letter.encode() + bare + b")"
 
 
 DASH: Final = rb"(?:-{1,3}|\xe2\x80[\x93\x94])"
-EDGE: Final = rb"""[ \t>*#_|=~\[\](){}"'`<.!\-]{0,12}"""
+EDGE: Final = rb"""[ \t>*#_|=~\[\](){}"'`<.!\-]*"""
+SIGNS: Final = rb"[ \t>*#_=~\[\]().!\-]*"
 COMPANY: Final = rb"(?:[A-Z][A-Za-z0-9&.\-]{1,24} ){0,3}?"
 """Whose label it is: `ACME Corp Confidential`."""
 
@@ -125,6 +146,9 @@ def _forms() -> Iterator[_Form]:
         )
         for expression in (alone, started, ended, boxed, page):
             yield _Form(name, compiled(expression))
+    for name, words in LONELY.items():
+        forms = _spelled(words, title=True)
+        yield _Form(name, compiled(rb"(?m)^" + SIGNS + b"(" + forms + b")" + SIGNS + rb"\r?$"))
     keys = b"|".join(_any_case(key) for key in sorted(KEYS, key=len, reverse=True))
     for name in ("label.internal", "label.confidential", "label.restricted", "label.secret"):
         marks = b"|".join(_any_case(w.lower()) for w in (*GRADES[name], *EVERYDAY.get(name, ())))
@@ -133,7 +157,7 @@ def _forms() -> Iterator[_Form]:
             + keys
             + rb""")["'*_]{0,3} ?[:=] ?["'*_\[(]{0,3}("""
             + marks
-            + rb")(?:$|[^0-9A-Za-z_(.\x80-\xff-])"
+            + rb")(?:$|\.(?:\s|$)|[^0-9A-Za-z_(.\x80-\xff-])"
         )
         yield _Form(name, compiled(said))
     for name, marking in MARKINGS:
@@ -142,16 +166,15 @@ def _forms() -> Iterator[_Form]:
 
 def _any_case(word: str) -> bytes:
     """The word in either case; `(?i)` around it does what is ASCII."""
-    letters = (
-        b"(?:" + letter.encode() + b"|" + letter.upper().encode() + b")" if not letter.isascii() else _escaped(letter.encode())
+    return b"".join(
+        _letter(letter) if letter.isascii() else b"(?:" + _letter(letter) + b"|" + letter.upper().encode() + b")"
         for letter in word
-    )  # fmt: skip
-    return b"".join(letters)
+    )
 
 
 def _gate() -> bytes:
     """What every label has in it, in one expression: most texts have nothing of it."""
-    words = b"|".join(_spelled(words, title=True) for words in GRADES.values())
+    words = b"|".join(_spelled(words, title=True) for words in (*GRADES.values(), *LONELY.values()))
     keys = b"|".join(_any_case(key) for key in sorted(KEYS, key=len, reverse=True))
     markings = "|".join(marking for _, marking in MARKINGS).encode("ascii")
     return words + rb"|(?i:" + keys + rb""")["'*_]{0,3} ?[:=]|""" + markings
@@ -217,7 +240,7 @@ def _of_a_program(name: str, data: bytes, start: int, end: int) -> bool:
 
 
 KEYWORDS: Final = (
-    "intern", "wewn", "official use", "official", "confiden", "strictly private", "private", "privado", "privileged", "proprietary", "vertrau", "vertrou", "riservat", "poufne", "restri", "restre",
+    "intern", "reserv", "sigilo", "wewn", "official use", "official", "confiden", "strictly private", "private", "privado", "privileged", "proprietary", "vertrau", "vertrou", "riservat", "poufne", "restri", "restre",
     "limitada", "zastrze", "secret", "geheim", "segret", "tajne", "classif", "klassifi", "clasif", "klasyf", "sensitivity", "sensibil", "einstufung", "schutzklasse", "rubricering", "klauzula", "tlp", "nfd", "dienstgebrauch",
     "dep. v", "dep.v", "departementaal", "cui//", "fouo",
 )  # fmt: skip
