@@ -327,7 +327,8 @@ class Sidecar:
                     live.ready.program, record.decided, decided.values, reading, len(raw), live.weigher
                 )
             if isinstance(decided.decision, Reject):
-                return replace(await refusal_of(live, decided, translation), found=record.found)
+                refusal = await refusal_of(live, decided, translation, reading, turn)
+                return replace(refusal, found=record.found)
             goes = await _going_on(request, live, decided, as_it_came, redacting)
             if isinstance(goes, Refusal):
                 return goes

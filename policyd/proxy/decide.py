@@ -18,6 +18,7 @@ from policyd.policy.request import EVERYTHING, Request, unknown_value
 from policyd.policy.variants import plain_name
 from policyd.proxy.conversations.turns import Turn
 from policyd.proxy.live import Live
+from policyd.proxy.not_known import not_known
 from policyd.proxy.observe import Values
 from policyd.proxy.redacting import Redacting
 from policyd.proxy.refusals import Refusal, refuse
@@ -211,8 +212,11 @@ def decide_known(live: Live, values: Mapping[str, Value]) -> Decision:
     return compiled.decide(vector)
 
 
-async def refusal_of(live: Live, decided: Decided, translation: Translation) -> Refusal:
-    """What the caller is told of a rejection: with every deny and guard, where all that they read is known."""
+async def refusal_of(
+    live: Live, decided: Decided, translation: Translation, reading: Reading, turn: Turn | None = None
+) -> Refusal:
+    """What the caller is told of a rejection: with every deny and guard, where all that they read is known, and with what was
+    not known of the request."""
     rejected = decided.decision
     request: Request | None = None
     assert isinstance(rejected, Reject)  # INVARIANT: a plan is carried out, not refused
@@ -228,15 +232,19 @@ async def refusal_of(live: Live, decided: Decided, translation: Translation) -> 
         whole = await asyncio.to_thread(evaluate, program, request)
         if isinstance(whole, Reject):
             rejected = whole
+    missing = not_known(program, rejected, decided.values, decided.between, reading, turn)
     if rejected.by != ("otherwise",):
-        return refuse("policy_denied", "; ".join(rejected.reasons), by=rejected.by, status=rejected.status)
+        message = "; ".join((*rejected.reasons, *missing.clauses))
+        refusal = refuse("policy_denied", message, by=rejected.by, status=rejected.status)
+        return replace(refusal, detail=missing.places)
     guards = tuple(dict.fromkeys(g for r in rejected.removed for g in r.guards))
     because = _because(program, rejected, request, Request(decided.values))
-    message = "; ".join((*rejected.reasons, *because))
+    message = "; ".join((*rejected.reasons, *because, *missing.clauses))
     refusal = refuse("policy_denied", message, by=guards or rejected.by, status=rejected.status)
     # INVARIANT: where the guard is named the translation was tried, so this waits for nothing.
     lost = translation.said() if "translates" in guards else None
-    return replace(refusal, detail=f"`{lost.place}`: {lost.why}") if isinstance(lost, Loss) else refusal
+    loss = (f"`{lost.place}`: {lost.why}",) if isinstance(lost, Loss) else ()
+    return replace(refusal, detail="; ".join((*filter(None, (missing.places,)), *loss)))
 
 
 def _because(program: Program, rejected: Reject, whole: Request | None, known: Request) -> list[str]:

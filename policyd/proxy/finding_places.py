@@ -7,12 +7,12 @@ they read, so what nobody objected to is looked for by nobody.
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from policyd.detect.scanner import DetectorFailed, Scanner
-from policyd.policy.condition import AtLeast, Condition, Has, tests_of
-from policyd.policy.decision import Decision, Reject
-from policyd.policy.levels import level_condition
+from policyd.policy.condition import Has
+from policyd.policy.decision import Decision
 from policyd.policy.program import Program
 from policyd.policy.request import EVERYTHING
 from policyd.proxy.lanes import Stopped, until_stopped
+from policyd.proxy.not_known import tests_behind
 from policyd.proxy.observe import Values
 from policyd.proxy.weigh import Weigher
 from policyd.traffic.found import UNANSWERED, Found, where_found
@@ -68,16 +68,6 @@ def _assumed(unanswered: Mapping[str, frozenset[str]], wanted: Callable[[str], b
 
 def _read(program: Program, decision: Decision) -> Iterator[str]:
     """The names of findings that the rules read which took effect, through levels."""
-    guards = {guard for removal in decision.removed for guard in removal.guards}
-    rules: list[Condition] = [g.condition for g in program.guards if g.name in guards]
-    if isinstance(decision, Reject):
-        rules += [d.condition for d in program.denies if d.name in decision.by]
-    opened: set[tuple[str, int]] = set()
-    levels = {level.name: level for level in program.levels}
-    while rules:
-        for test in tests_of(rules.pop()):
-            if isinstance(test, Has) and test.feature == "findings":
-                yield test.name
-            elif isinstance(test, AtLeast) and (test.level, test.rank) not in opened and test.level in levels:
-                opened.add((test.level, test.rank))
-                rules.append(level_condition(levels[test.level], test.rank))
+    for test in tests_behind(program, decision):
+        if isinstance(test, Has) and test.feature == "findings":
+            yield test.name

@@ -170,6 +170,21 @@ class Turn:
         self._of.unknown += unknown
         return remembers.seen(self._found) if self._complete else dict(remembers.highest)
 
+    @property
+    def why_unknown(self) -> str:
+        """Why what the conversation had reached is not known; empty where it is. It holds no id."""
+        if not self._complete:
+            return "it continues more of what a server keeps than is looked up"
+        if any(found.away for _, found in self._found):
+            return "the store that remembers it does not answer"
+        if any(found.pending for _, found in self._found):
+            return "a request of it is still being scanned"
+        if any(found.lost for _, found in self._found):
+            return "a request of it could not be scanned to the end, or it was forgotten for want of room"
+        if any(found.names is None and key[:1] != AGENT for key, found in self._found):
+            return "it continues an answer, a file or other state that this sidecar did not see, or has forgotten"
+        return ""
+
     async def _look(self) -> None:
         """Once: what came later is no part of what was before this request, and its own mark is none either."""
         if self._keys and not self._found:
