@@ -79,11 +79,11 @@ def _table(data: bytes, start: int, heads: Headings) -> Generator[Cell, None, in
     if width < 3 and data[start:end].rstrip()[-1:] in (b",", b";"):
         return start  # an element of a list, or a statement of a program
     columns: dict[int, dict[str, None]] = {}
-    misfits = 0
+    misfits = MISFITS - 1  # the first row stands directly below
     while misfits < MISFITS:
         row = _cut(data, start, end, separator)
         if len(row) == width:
-            misfits = 0
+            misfits = 0 if columns else misfits
             for index, keys in columns.items():
                 low, high = _inner(data, *row[index])
                 for key in keys:

@@ -22,7 +22,7 @@ MOST_SPELLINGS: Final = 64
 
 DIGITS: Final = b"0123456789"
 
-SHORTEST: Final = 8
+SHORTEST: Final = 4
 """A shorter text holds nothing that any detector knows."""
 
 

@@ -17,8 +17,9 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any, Final, TypeAlias
 
-from policyd.detect.columns import cells, headings
+from policyd.detect.columns import Headings, cells, headings
 from policyd.detect.detector import MOST_CANDIDATES, Detector, Hit, compiled
+from policyd.detect.samples import fewest_digits
 
 __all__ = ["BESIDE", "KEYED", "Kind", "folded", "formed", "spelled", "worded"]
 
@@ -73,6 +74,7 @@ class _Ready:
     kind: Kind
     expression: re.Pattern[bytes]
     whole: re.Pattern[bytes]
+    digits: int
 
     @property
     def follows(self) -> bool:
@@ -100,9 +102,8 @@ def _of_library(module: str) -> NumberCheck:
 
 def _ready(kind: Kind) -> _Ready:
     form = kind.form.encode("ascii")
-    return _Ready(
-        kind, re.compile(BEFORE.encode() + b"(?:" + form + b")" + BEHIND.encode()), re.compile(form)
-    )
+    standing = re.compile(BEFORE.encode() + b"(?:" + form + b")" + BEHIND.encode())
+    return _Ready(kind, standing, re.compile(form), fewest_digits(kind.form))
 
 
 def folded(word: str) -> str:
@@ -194,32 +195,40 @@ class _Words:
 
 
 def worded(kinds: tuple[Kind, ...], *, digits: int, keywords: tuple[str, ...] = ()) -> Detector:
-    """The kinds that need a word, as one detector."""
+    """The kinds that need a word, as one detector. Programs are full of words and have few such numbers, so it is asked first
+    whether there is any."""
+
+    @lru_cache(maxsize=1)
+    def numbers() -> Any:
+        return compiled(r"(?:\b|\\[nrt])(?:" + "|".join(dict.fromkeys(kind.form for kind in kinds)) + ")")
 
     @lru_cache(maxsize=1)
     def words() -> _Words:
         return _Words(kinds)
 
-    return Detector(
-        frozenset(kind.name for kind in kinds), lambda data: _by_word(words(), data), keywords, digits
-    )
+    def find(data: bytes) -> Iterator[Hit]:
+        return iter(()) if numbers().search(data) is None else _by_word(words(), data)
+
+    return Detector(frozenset(kind.name for kind in kinds), find, keywords, digits)
 
 
 def _by_word(words: _Words, data: bytes) -> Iterator[Hit]:
     """Few words: numbers are looked for around each. Many words: the words around each number are."""
     places = list(islice(words.matches(data), MOST_WORDS + 1))
     heads = headings(data, ((key, start, end) for start, end, key in places))
-    for key, start, end in cells(data, heads) if heads else ():
-        for ready in words.of(key):
-            if ready.whole.fullmatch(data, start, end) and ready.counts(data[start:end]):
-                yield Hit(ready.kind.name, start, end)
+    if heads:
+        yield from _below(words, data, heads)
     if len(places) > MOST_WORDS:
         for ready in words.all():
             yield from _by_number(words, ready, data)
         return
     in_head = {place for line in heads.values() for place, _ in line}
     for start, end, key in places:
+        near = data[max(0, start - REACH - LONGEST) : end + REACH + LONGEST]
+        digits = len(near) - len(near.translate(None, b"0123456789"))
         for ready in words.of(key):
+            if digits < ready.digits:
+                continue
             close = ready.follows
             low = end if close else max(0, start - REACH - LONGEST)
             high = end + (CLOSE if close else REACH)
@@ -230,6 +239,14 @@ def _by_word(words: _Words, data: bytes) -> Iterator[Hit]:
                     break  # behind a heading begins the first column, whatever its own is
                 if match.end() >= start - REACH and ready.counts(match[0]):
                     yield Hit(ready.kind.name, match.start(), match.end())
+
+
+def _below(words: _Words, data: bytes, heads: Headings) -> Iterator[Hit]:
+    for key, start, end in cells(data, heads):
+        cell = data[start:end]
+        for ready in words.of(key):
+            if ready.whole.fullmatch(cell) and ready.counts(cell):
+                yield Hit(ready.kind.name, start, end)
 
 
 def _by_number(words: _Words, ready: _Ready, data: bytes) -> Iterator[Hit]:

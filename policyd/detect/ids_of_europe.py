@@ -29,7 +29,7 @@ WORDED: Final = (
     Kind("tax-id.at-tin", r"[0-9]{2}-?[0-9]{3}/?[0-9]{4}", "at.tin", ("abgabenkontonummer", "steuernummer")),
     Kind("national-id.be-nn", r"[0-9]{11}", "be.nn", ("rijksregisternummer", "numéro de registre national", "registre national", "insz", "niss")),
     Kind("national-id.bg-egn", r"[0-9]{10}", "bg.egn", ("егн", "egn")),
-    Kind("tax-id.by-unp", r"[0-9A-Z]{9}", "by.unp", ("унп", "unp")),
+    Kind("tax-id.by-unp", r"[0-9A-Z]{2}[0-9]{7}", "by.unp", ("унп", "unp")),
     Kind("national-id.ch-ahv", r"756[0-9]{10}", "ch.ssn", ("ahv", "avs", "sozialversicherungsnummer")),
     Kind("national-id.cz-rc", r"[0-9]{6}/?[0-9]{3,4}", "cz.rc", ("rodné číslo", "rodné čislo", "rč", "r.č.")),
     Kind("tax-id.cz-dic", r"(?:CZ)?[0-9]{8,10}", "cz.dic", ("dič", "ičo")),

@@ -21,7 +21,7 @@ WORDED: Final = (
     Kind("tax-id.au-tfn", r"[0-9]{3} ?[0-9]{3} ?[0-9]{2,3}", "au.tfn", ("tfn", "tax file")),
     Kind("tax-id.au-abn", r"[0-9]{2} ?[0-9]{3} ?[0-9]{3} ?[0-9]{3}", "au.abn", ("abn", "australian business number")),
     Kind("tax-id.au-acn", r"[0-9]{3} ?[0-9]{3} ?[0-9]{3}", "au.acn", ("acn", "australian company number")),
-    Kind("tax-id.cn-uscc", r"[0-9A-HJ-NPQRTUWXY]{18}", "cn.uscc", ("统一社会信用代码", "社会信用代码", "uscc", "unified social credit")),
+    Kind("tax-id.cn-uscc", r"[0-9]{8}[0-9A-HJ-NPQRTUWXY]{10}", "cn.uscc", ("统一社会信用代码", "社会信用代码", "uscc", "unified social credit")),
     Kind("tax-id.dz-nif", r"[0-9]{15}(?:[0-9]{5})?", "dz.nif", ("nif", "numéro d'identification fiscale")),
     Kind("tax-id.eg-tn", r"[0-9]{3}-?[0-9]{3}-?[0-9]{3}", "eg.tn", ("رقم التسجيل الضريبي", "tax registration")),
     Kind("tax-id.gh-tin", r"[PCGQV][0-9]{9}[0-9X]|[PCGQV]00[0-9]{7}[0-9X]", "gh.tin", ("tin", "ghana tin")),

@@ -167,7 +167,9 @@ def _forms() -> Iterator[_Form]:
 def _any_case(word: str) -> bytes:
     """The word in either case; `(?i)` around it does what is ASCII."""
     return b"".join(
-        _letter(letter) if letter.isascii() else b"(?:" + _letter(letter) + b"|" + letter.upper().encode() + b")"
+        _letter(letter)
+        if letter.isascii()
+        else b"(?:" + _letter(letter) + b"|" + letter.upper().encode() + b")"
         for letter in word
     )
 

@@ -11,12 +11,13 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, Final
 
-__all__ = ["samples"]
+__all__ = ["fewest_digits", "samples"]
 
 MORE: Final = 8
 """Repetitions beyond the fewest that a sample has at most, mostly."""
 
 PRINTABLE: Final = range(32, 127)
+DIGITS: Final = frozenset(range(48, 58))
 CATEGORIES: Final = {
     names.CATEGORY_DIGIT: frozenset(range(48, 58)),
     names.CATEGORY_SPACE: frozenset(b" \t\n\r\f"),
@@ -38,6 +39,27 @@ def samples(expression: str, count: int) -> Iterator[bytes]:
     for number in range(count):
         rng = random.Random(f"{number} {expression}")
         yield bytes(_walk(parsed, rng, most=number % 3 == 2))
+
+
+def fewest_digits(expression: str) -> int:
+    """How many ASCII digits every text has at least that an expression matches; fewer where that cannot be told."""
+    return _fewest(parser.parse(expression))
+
+
+def _fewest(nodes: Any) -> int:
+    digits = 0
+    for operator, argument in nodes:
+        if operator is names.LITERAL:
+            digits += 48 <= argument <= 57
+        elif operator is names.IN:
+            digits += set(_class(tuple(argument))) <= DIGITS
+        elif operator is names.BRANCH:
+            digits += min(map(_fewest, argument[1]))
+        elif operator is names.SUBPATTERN:
+            digits += _fewest(argument[3])
+        elif operator in (names.MAX_REPEAT, names.MIN_REPEAT):
+            digits += argument[0] * _fewest(argument[2])
+    return digits
 
 
 re_error: Final[type[Exception]] = parser.error
