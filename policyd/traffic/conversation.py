@@ -11,7 +11,7 @@ Not here: what is remembered of a conversation, and who may continue whose.
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -74,7 +74,8 @@ _OWN: Final = re.compile(
 @dataclass(frozen=True, slots=True)
 class ConversationIds:
     """`agent` is the id of the session that the client says, `conversation` that of the one conversation in it (the same
-    unless the client tells them apart); both `""` where it says none. `client` is the row of `SOURCES` that said so.
+    unless the client tells them apart); both `""` where it says none. `client` is the row of `SOURCES` that said so. `said` are
+    all that any place of any row says: a request with several is in each of them, so that none of them can hide another.
     `state` are ids of what the server keeps and this request continues or reads: earlier answers, conversations, items, files,
     containers. `complete` is False where there is more kept state than `state` names."""
 
@@ -83,44 +84,69 @@ class ConversationIds:
     client: str
     state: tuple[str, ...]
     complete: bool
+    said: tuple[str, ...]
 
 
-NO_IDS: Final = ConversationIds("", "", "", (), complete=True)
+NO_IDS: Final = ConversationIds("", "", "", (), complete=True, said=())
 
 
 def conversation_ids(reading: Reading, headers: Iterable[tuple[bytes, bytes]]) -> ConversationIds:
     """The ids of one request. A header that comes twice counts as it came first."""
-    client, session, conversation = said_ids(reading, headers)
+    said = _headers_said(headers)
+    client, session, conversation = _first_row(said, reading.body)
     state, complete = _state(reading)
     if client or state or not complete:
-        return ConversationIds(session, conversation, client, state, complete)
+        everything = _all_said(said, reading.body) if client else ()
+        return ConversationIds(session, conversation, client, state, complete, everything)
     return NO_IDS
 
 
 def said_ids(reading: Reading, headers: Iterable[tuple[bytes, bytes]]) -> tuple[str, str, str]:
     """The client, its session and its conversation, without what the server keeps; `""` where nothing is said."""
+    return _first_row(_headers_said(headers), reading.body)
+
+
+def _headers_said(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     said: dict[str, str] = {}
     for name, value in headers:
         if name in HEADERS:
             said.setdefault(f"header {name.decode('ascii')}", _text(value))
-    body = reading.body
+    return said
+
+
+def _first_row(said: Mapping[str, str], body: Mapping[str, Any]) -> tuple[str, str, str]:
     for source in SOURCES:
-        session = _first(source.session, said, body)
+        session = next(_ids_at(source.session, said, body), "")
         if session:
-            conversation = _first(source.conversation, said, body)
-            if conversation and source.client == "Claude Code":
-                conversation = _bounded(f"{session}/{conversation}")
-            return source.client, session, conversation or session
+            conversation = next(_ids_at(source.conversation, said, body), "")
+            return source.client, session, _within(source, session, conversation) or session
     return "", "", ""
 
 
-def _first(places: tuple[str, ...], said: Mapping[str, str], body: Mapping[str, Any]) -> str:
+def _all_said(said: Mapping[str, str], body: Mapping[str, Any]) -> tuple[str, ...]:
+    """Every id of every row, once."""
+    found: dict[str, None] = {}
+    for source in SOURCES:
+        sessions = tuple(_ids_at(source.session, said, body))
+        found.update(dict.fromkeys(sessions))
+        for conversation in _ids_at(source.conversation, said, body):
+            for session in sessions or ("",):
+                found[_within(source, session, conversation)] = None
+    return tuple(found)
+
+
+def _within(source: Source, session: str, conversation: str) -> str:
+    """Claude Code counts the conversations of a session; other clients give each an id of its own."""
+    if conversation and source.client == "Claude Code":
+        return _bounded(f"{session}/{conversation}")
+    return conversation
+
+
+def _ids_at(places: tuple[str, ...], said: Mapping[str, str], body: Mapping[str, Any]) -> Iterator[str]:
     for place in places:
-        found = said.get(place, "") if place.startswith("header ") else _at(body, place)
-        found = _bounded(found)
+        found = _bounded(said.get(place, "") if place.startswith("header ") else _at(body, place))
         if found:
-            return found
-    return ""
+            yield found
 
 
 def _at(body: Mapping[str, Any], place: str) -> str:

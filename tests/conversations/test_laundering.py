@@ -355,3 +355,28 @@ def test_what_a_redaction_took_out_before_guards_looked_has_not_left(tmp_path: P
 
     run(test())
     assert all(SECRET.encode() not in r for r in (tmp_path / "decisions.jsonl").read_bytes().splitlines())
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"x_claude_code_session_id": "another-session"},
+        {"x_opencode_session": "other"},
+        {"metadata": {"user_id": "user_a_account_b_session_another-session"}},
+        {"client_metadata": {"session_id": "other"}},
+        {"metadata": {"session_id": "other"}},
+        {"prompt_cache_key": "0a0c1f6e-7a52-4f0e-9d6c-2b8f3c1a4e77"},
+    ],
+)
+@pytest.mark.parametrize("both_first", [False, True])
+def test_an_id_beside_another_hides_neither(tmp_path: Path, beside: dict[str, Any], both_first: bool) -> None:
+    """A gateway takes the first id that it finds: another one in front of it begins a conversation anew."""
+
+    async def test() -> None:
+        async with two(tmp_path) as running:
+            one = {"x_session_id": SESSION}
+            first, then = (one | beside, one) if both_first else (one, one | beside)
+            assert await ask(running, chat(SECRET, **first)) == "home"
+            assert await ask(running, chat("hello", **then)) == "home"
+
+    run(test())

@@ -23,7 +23,7 @@ from tests.conversations.given import POLICY
 from tests.upstream.scripted import until
 
 CLAIMS = {"user": "ana"}
-SESSION = ConversationIds("s1", "s1", "any other", (), complete=True)
+SESSION = ConversationIds("s1", "s1", "any other", (), complete=True, said=("s1",))
 
 
 def remembers(policy: str = POLICY) -> Remembers:
@@ -91,7 +91,7 @@ def test_where_too_much_waits_for_its_scan_a_request_is_scanned_before_it_leaves
             return await scanned(what, first)
 
         await first.leaves(values(what), later, lacking=True)
-        other = ConversationIds("s2", "s2", "any other", (), complete=True)
+        other = ConversationIds("s2", "s2", "any other", (), complete=True, said=("s2",))
         second = turn(of, what, other)
         asked = []
 
@@ -128,7 +128,7 @@ def test_a_request_does_not_wait_for_its_own_scan_nor_for_one_after_it() -> None
 def test_more_kept_state_than_can_be_named_is_unknown() -> None:
     async def test() -> None:
         of, what = Conversations(Settings()), remembers()
-        many = ConversationIds("", "", "", tuple(f"f{n}" for n in range(3)), complete=False)
+        many = ConversationIds("", "", "", tuple(f"f{n}" for n in range(3)), complete=False, said=())
         one = turn(of, what, many)
         assert (await one.seen())["conversation:sensitivity"] == "restricted"
 
@@ -138,7 +138,7 @@ def test_more_kept_state_than_can_be_named_is_unknown() -> None:
 def test_a_request_without_an_id_is_remembered_nowhere() -> None:
     async def test() -> None:
         of, what = Conversations(Settings()), remembers()
-        one = turn(of, what, ConversationIds("", "", "", (), complete=True))
+        one = turn(of, what, ConversationIds("", "", "", (), complete=True, said=()))
         assert (await one.seen())["conversation:sensitivity"] == "internal"
 
         async def never() -> Mapping[str, Value]:
@@ -154,7 +154,7 @@ def test_a_conversation_at_its_lowest_takes_no_place() -> None:
     async def test() -> None:
         of, what = Conversations(Settings()), remembers()
         for n in range(50):
-            one = turn(of, what, ConversationIds(f"s{n}", f"s{n}", "", (), complete=True))
+            one = turn(of, what, ConversationIds(f"s{n}", f"s{n}", "", (), complete=True, said=(f"s{n}",)))
             await one.leaves({**values(what), **await one.seen()}, _unused, lacking=False)
         assert of.store.state.entries == 0
 

@@ -68,8 +68,7 @@ class Conversations:
         self, remembers: Remembers, claims: Mapping[str, str], ids: ConversationIds, size: int, *, gives: bool
     ) -> "Turn":
         """`size` is the body's in bytes; `gives`: its answer may have an id by which it can be continued."""
-        agent = tuple(dict.fromkeys(i for i in (ids.agent, ids.conversation) if i))
-        keys = self._keys.of(claims, agent, ids.state) if agent or ids.state else ()
+        keys = self._keys.of(claims, ids.said, ids.state) if ids.said or ids.state else ()
         return Turn(
             self, remembers, claims, keys, size, complete=ids.complete, linked=bool(ids.state), gives=gives
         )
