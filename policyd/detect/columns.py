@@ -76,8 +76,8 @@ def _table(data: bytes, start: int, heads: Headings) -> Generator[Cell, None, in
         return start
     separator = max(SEPARATORS, key=lambda sign: data.count(sign, start, end))
     width = len(_cut(data, start, end, separator))
-    if width < 3 and data[start:end].rstrip()[-1:] in (b",", b";"):
-        return start  # an element of a list, or a statement of a program
+    if width < 2 or (width == 2 and data[start:end].rstrip()[-1:] in (b",", b";")):
+        return start  # words in quotes, an element of a list, a statement of a program
     columns: dict[int, dict[str, None]] = {}
     misfits = MISFITS - 1  # the first row stands directly below
     while misfits < MISFITS:
