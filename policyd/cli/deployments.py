@@ -16,7 +16,7 @@ from policyd.deploy.model import Deployment
 from policyd.deploy.read import read_deployment
 from policyd.engine.compile import Compiled, compile_program
 from policyd.policy.program import Program
-from policyd.proxy.classifying import classifier_findings
+from policyd.proxy.classifying import absent_classifiers, classifier_findings
 from policyd.text.diagnostic import Diagnostic, Severity
 
 __all__ = ["Draft", "binding_findings", "policy_path", "read_deployment_file"]
@@ -62,7 +62,10 @@ def policy_path(draft: Draft) -> str:
 
 
 def binding_findings(program: Program, deployment: Draft) -> tuple[Diagnostic, ...]:
-    found = check_bindings(program, deployment.deployment, deployment.author)
+    found = (
+        *check_bindings(program, deployment.deployment, deployment.author),
+        *absent_classifiers(deployment.deployment, deployment.author),
+    )
     if all(classifier.network is None for classifier in deployment.deployment.classifiers):
         return found
     compiled = compile_program(program)

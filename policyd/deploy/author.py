@@ -19,7 +19,8 @@ __all__ = ["Author", "Pointing", "at_policy", "masked", "variable_span"]
 _SECRET_NAME: Final = re.compile(
     r"credential|secret|password|passwd|token|api[_-]?key|authorization|^key$", re.IGNORECASE
 )
-_REFERENCE: Final = frozenset({"env", "file", "style"})
+_REFERENCE: Final = frozenset({"env", "file", "style", "secretGroup"})
+"""Names of keys that hold no secret, wherever they stand; the last is a number of gitleaks' rules."""
 
 
 class Author:

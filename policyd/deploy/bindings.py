@@ -60,7 +60,7 @@ def bind(program: Program, deployment: Deployment, author: Author | None = None)
     found += _shared_places(program, deployment, pointing)
     found += _ledger(program)
     found += check_features(program, deployment, pointing)
-    found += check_findings(program, deployment.own_findings, pointing)
+    found += check_findings(program, deployment, pointing)
     headers = frozenset(f.where.key.lower() for f in program.features if f.where.kind in ("header", "label"))
     return Bound(tuple(bound), headers, in_order(found))
 

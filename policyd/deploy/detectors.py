@@ -8,26 +8,29 @@ what serves. Here is also asked whether a policy tests only such names as the de
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, Final
 from typing import Literal as Lit
 
 from pydantic import Field
 
 from policyd.deploy.author import Author, Pointing
-from policyd.deploy.model import Detectors
-from policyd.deploy.rules import INLINE_KEYS, RuleReader, read_rule_file
+from policyd.deploy.model import Deployment, Detectors
+from policyd.deploy.rules import INLINE_KEYS, RuleReader, placed_rules
 from policyd.deploy.table import Table, Words
 from policyd.deploy.values import Surroundings, why_unread
 from policyd.detect.rules import Rule
 from policyd.policy.asked import asked_findings
 from policyd.policy.findings import FINDINGS, near_finding
 from policyd.policy.program import Program
-from policyd.text.diagnostic import Diagnostic, Severity
+from policyd.text.diagnostic import Diagnostic, Label, Severity, has_errors
 from policyd.text.source import Span
 
 __all__ = ["DETECTOR_TABLES", "DetectorsFile", "check_findings", "detectors_of"]
 
 LARGEST: int = 4 << 20
+
+MOST_SHOWN: Final = 8
+"""Names that a note repeats."""
 
 
 class DetectorsFile(Table):
@@ -63,8 +66,8 @@ def detectors_of(
                 )
             )
             continue
-        read, told = read_rule_file(str((surroundings.folder / where).absolute()), text)
-        rules += [(rule, place) for rule in read]
+        read, told = placed_rules(str((surroundings.folder / where).absolute()), text)
+        rules += read
         found += told
     reader = RuleReader(author, found)
     inline = [
@@ -72,8 +75,7 @@ def detectors_of(
         for n, t in enumerate(file.rule)
     ]
     served = reader.serving((path, rule) for path, rule in inline if rule is not None)
-    paths = {rule.id: path for path, rule in inline if rule is not None}
-    rules += [(rule, author.span((*paths[rule.id], "id"))) for rule in served]
+    rules += [(rule, author.span((*path, "id"))) for path, rule in served]
     found += _twice(rules)
     if file.accelerator == "hyperscan" and find_spec("hyperscan") is None:
         cure = "install it with `pip install 'policyd[hyperscan]'`, or leave the key out: it makes nothing but speed"
@@ -81,7 +83,7 @@ def detectors_of(
         found.append(
             Diagnostic("PD505", Severity.ERROR, said, author.span(("detectors", "accelerator")), help=cure)
         )
-    return Detectors(tuple(rule for rule, _ in rules), file.accelerator), tuple(found)
+    return Detectors(tuple(rule for rule, _ in rules), file.accelerator, has_errors(found)), tuple(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,7 @@ def _text_of(where: str, surroundings: Surroundings) -> str | _Unread:
 
 
 def _twice(rules: Iterable[tuple[Rule, Span]]) -> Iterator[Diagnostic]:
-    seen: dict[str, Rule] = {}
+    seen: dict[str, Span] = {}
     for rule, place in rules:
         if rule.id in seen:
             message = f"two rules have the id `{rule.id}`"
@@ -108,13 +110,19 @@ def _twice(rules: Iterable[tuple[Rule, Span]]) -> Iterator[Diagnostic]:
                 message,
                 place,
                 help="a finding says which rule found it: give one of them another id",
+                labels=(Label(seen[rule.id], "the first one"),),
             )
-        seen.setdefault(rule.id, rule)
+        seen.setdefault(rule.id, place)
 
 
-def check_findings(program: Program, provided: frozenset[str], pointing: Pointing) -> Iterator[Diagnostic]:
+def check_findings(program: Program, deployment: Deployment, pointing: Pointing) -> Iterator[Diagnostic]:
     """A policy may ask only for what the built-in detectors or the deployment find: a guard on what nothing finds never holds.
-    `provided`: the names that the deployment's rules and classifiers find."""
+    What it does not ask for is noted."""
+    yield from _not_asked(program, deployment, pointing)
+    if deployment.detectors.incomplete:
+        # What is wrong with its rules has been told; which names they would have is not known.
+        return
+    provided = deployment.own_findings
     found = (*FINDINGS, *provided)
     told: set[str] = set()
     for name, span in asked_findings(program):
@@ -126,6 +134,25 @@ def check_findings(program: Program, provided: frozenset[str], pointing: Pointin
         yield pointing.at(
             ("detectors",), "PD554", message, help=cure, policy=span, beside="the policy asks for it here"
         )
+
+
+def _not_asked(program: Program, deployment: Deployment, pointing: Pointing) -> Iterator[Diagnostic]:
+    """Rules and classifiers whose findings no rule of the policy reads: they cost time and change nothing."""
+    asked = {name for name, _ in asked_findings(program)}
+
+    def idle(names: Iterable[str]) -> bool:
+        return not any(name == a or name.startswith(f"{a}.") for name in names for a in asked)
+
+    cure = "ask for it with `findings contains`, or leave it out: it costs time and changes nothing"
+    rules = [f"`{rule.names[-1]}`" for rule in deployment.detectors.rules if idle(rule.names)]
+    if rules:
+        shown = ", ".join(rules[:MOST_SHOWN]) + (", …" if len(rules) > MOST_SHOWN else "")
+        said = f"no rule of the policy asks for what these rules of detectors find: {shown}"
+        yield pointing.at(("detectors",), "PD558", said, help=cure, severity=Severity.NOTE)
+    for one in deployment.classifiers:
+        if idle(one.findings):
+            said = f"no rule of the policy asks for what the classifier `{one.name}` finds"
+            yield pointing.at(("classifiers", one.name), "PD558", said, help=cure, severity=Severity.NOTE)
 
 
 def _custom_cure(name: str, provided: frozenset[str]) -> str:

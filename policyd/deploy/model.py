@@ -462,6 +462,8 @@ class Detectors:
 
     rules: tuple[Rule, ...] = ()
     accelerator: Lit["hyperscan"] | None = None
+    incomplete: bool = False
+    """some rules could not be read, so what it finds is not known; it never serves"""
 
     @property
     def names(self) -> frozenset[str]:

@@ -9,6 +9,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Any, Final, cast
 from typing import Literal as Lit
 
@@ -18,9 +19,9 @@ from policyd.deploy.places import Path, locate
 from policyd.detect.rules import Allow, Rule, rule_troubles
 from policyd.policy.findings import FINDINGS, near_finding
 from policyd.text.diagnostic import Diagnostic, Severity
-from policyd.text.source import Source
+from policyd.text.source import Source, Span
 
-__all__ = ["INLINE_KEYS", "RuleReader", "read_rule_file"]
+__all__ = ["INLINE_KEYS", "RuleReader", "placed_rules", "read_rule_file"]
 
 ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}(?:\.[A-Za-z0-9][A-Za-z0-9_-]{0,63}){0,3}")
 MOST_RULES: Final = 2_000
@@ -50,6 +51,8 @@ class RuleReader:
 
     author: Author
     found: list[Diagnostic] = field(default_factory=list)
+    allow_places: dict[Path, tuple[Path, ...]] = field(default_factory=dict)
+    """for each rule, where its allowlists stand"""
 
     def wrong(
         self, path: Path, message: str, cure: str, *, code: str = "PD551", severity: Severity = Severity.ERROR
@@ -75,8 +78,10 @@ class RuleReader:
         for number, table in enumerate(tables):
             rule = self.rule(("rules", number), table, RULE_KEYS)
             if rule is not None:
-                mine = (a for a, targets in everywhere if not targets or rule.id in targets)
-                yield ("rules", number), _with(rule, mine)
+                path = ("rules", number)
+                mine = [(at, a) for at, a, targets in everywhere if not targets or rule.id in targets]
+                self.allow_places[path] += tuple(at for at, _ in mine)
+                yield path, _with(rule, (a for _, a in mine))
 
     def _extend(self, extend: object) -> None:
         if not isinstance(extend, dict):
@@ -112,17 +117,19 @@ class RuleReader:
         if "required" in table:
             said = f"{shown} asks for other rules nearby (`required`), which is not known here: it would find too little or too much"
             self.wrong((*path, "required"), said, "write one expression for all of it")
-        if "regex" not in table:
+        if "regex" not in table and not any(_meant(key, keys) == "regex" for key in table):
             said = f"{shown} has no `regex`"
             cure = "a rule of paths alone finds nothing here, and one that changes a default rule of gitleaks has none to change"
             self.wrong(path, said, cure)
+        allows = tuple(self._allows(table, path, everywhere=False))
+        self.allow_places[path] = tuple(at for at, _, _ in allows)
         rule = Rule(
             id=name,
             expression=self._text(path, table, "regex"),
             keywords=self._texts(path, table, "keywords"),
             group=self._number(path, table, "secretGroup", whole=True),
             entropy=self._number(path, table, "entropy", whole=False),
-            allow=tuple(a for a, _ in self._allows(table, path, everywhere=False)),
+            allow=tuple(a for _, a, _ in allows),
             finding=self._finding(path, table),
             examples=self._texts(path, table, "examples"),
             not_examples=self._texts(path, table, "not_examples"),
@@ -176,14 +183,15 @@ class RuleReader:
         fits = isinstance(value, int) or (isinstance(value, float) and not whole)
         if not fits or isinstance(value, bool) or not 0 <= value <= (99 if whole else 8):
             kind = "a whole number from 0 to 99" if whole else "a number of bits from 0 to 8"
-            self.wrong((*path, key), f"`{key}` is `{str(value)[:40]}`, which is not {kind}", "correct it")
+            cure = f"write {'the number of a group' if whole else 'a number from 0 to 8'}: `{key} = {1 if whole else 3.5}`"
+            self.wrong((*path, key), f"`{key}` is `{str(value)[:40]}`, which is not {kind}", cure)
             return 0
         return value
 
     def _allows(
         self, table: Mapping[str, Any], path: Path, *, everywhere: bool
-    ) -> Iterator[tuple[Allow, tuple[str, ...]]]:
-        """The allowlists of a rule or of a file, with the rules that they are for (none: all)."""
+    ) -> Iterator[tuple[Path, Allow, tuple[str, ...]]]:
+        """The allowlists of a rule or of a file, where they stand, and the rules that they are for (none: all)."""
         if "allowlist" in table and "allowlists" in table:
             self.wrong(
                 (*path, "allowlist"),
@@ -204,16 +212,17 @@ class RuleReader:
 
     def _allow(
         self, path: Path, table: Mapping[str, Any], *, everywhere: bool
-    ) -> Iterator[tuple[Allow, tuple[str, ...]]]:
+    ) -> Iterator[tuple[Path, Allow, tuple[str, ...]]]:
         self._known(path, table, ALLOW_KEYS if everywhere else ALLOW_KEYS[:-1], "an allowlist")
         condition = str(table.get("condition", "or")).lower()
         if condition not in ("or", "||", "and", "&&"):
-            self.wrong((*path, "condition"), f"`condition` is `{condition[:40]}`", 'it is `"OR"` or `"AND"`')
+            said = f"`condition` is `{str(table['condition'])[:40]}`"
+            self.wrong((*path, "condition"), said, 'it is `"OR"` or `"AND"`')
         target = str(table.get("regexTarget", "secret")).lower()
         if target not in ("", "secret", "match", "line"):
             self.wrong(
                 (*path, "regexTarget"),
-                f"`regexTarget` is `{target[:40]}`",
+                f"`regexTarget` is `{str(table['regexTarget'])[:40]}`",
                 'it is `"secret"`, `"match"` or `"line"`',
             )
         both = condition in ("and", "&&")
@@ -229,27 +238,34 @@ class RuleReader:
             self.wrong(path, "an allowlist has neither `regexes` nor `stopwords`", "add one, or remove it")
         if (expressions or stopwords) and not (both and elsewhere):
             kind = cast(Lit["secret", "match", "line"], target if target in ("match", "line") else "secret")
-            yield Allow(expressions, stopwords, kind, both), self._texts(path, table, "targetRules")
+            yield path, Allow(expressions, stopwords, kind, both), self._texts(path, table, "targetRules")
 
     def _known(self, path: Path, table: Mapping[str, Any], keys: Iterable[str], what: str) -> None:
         for key in table:
             if key not in keys:
-                self.wrong(
-                    (*path, key),
-                    f"`{key}` is not a key of {what}",
-                    f"it has {', '.join(f'`{k}`' for k in keys)}",
-                )
+                meant = _meant(key, keys)
+                cure = f"did you mean `{meant}`?" if meant else f"it has {', '.join(f'`{k}`' for k in keys)}"
+                self.wrong((*path, key), f"`{key}` is not a key of {what}", cure)
 
-    def serving(self, rules: Iterable[tuple[Path, Rule]]) -> Iterator[Rule]:
-        """The rules that can serve; what is wrong with the others is told."""
+    def serving(self, rules: Iterable[tuple[Path, Rule]]) -> Iterator[tuple[Path, Rule]]:
+        """The rules that can serve; what is wrong with the others is told, of an allowlist for several rules once."""
+        told: set[Path] = set()
         for path, rule in rules:
             troubles = list(rule_troubles(rule))
             for trouble in troubles:
                 code = "PD552" if trouble.kind == "expression" else "PD553"
-                message = f"the rule `{rule.id}`: {trouble.message}"
-                self.wrong((*path, *trouble.key), message, trouble.cure, code=code)
+                place = self._place(path, trouble.key)
+                if place not in told:
+                    told.add(place)
+                    of = f"the rule `{rule.id}`" if place[: len(path)] == path else "an allowlist"
+                    self.wrong(place, f"{of}: {trouble.message}", trouble.cure, code=code)
             if not troubles:
-                yield rule
+                yield path, rule
+
+    def _place(self, rule: Path, key: Path) -> Path:
+        if key[0] == "allowlists" and isinstance(key[1], int):
+            return (*self.allow_places[rule][key[1]], *key[2:])
+        return (*rule, *key)
 
 
 def _with(rule: Rule, allows: Iterable[Allow]) -> Rule:
@@ -259,8 +275,19 @@ def _with(rule: Rule, allows: Iterable[Allow]) -> Rule:
     )  # fmt: skip
 
 
+def _meant(key: str, keys: Iterable[str]) -> str | None:
+    """The key that this one was meant to be, where it is none."""
+    return None if key in (known := tuple(keys)) else next(iter(get_close_matches(key, known, 1, 0.75)), None)
+
+
 def read_rule_file(name: str, text: str) -> tuple[tuple[Rule, ...], tuple[Diagnostic, ...]]:
     """The rules of a file that can serve, and everything that is to be told of it. `name` is its path."""
+    rules, found = placed_rules(name, text)
+    return tuple(rule for rule, _ in rules), found
+
+
+def placed_rules(name: str, text: str) -> tuple[tuple[tuple[Rule, Span], ...], tuple[Diagnostic, ...]]:
+    """The same, each rule with the place of its id."""
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -273,5 +300,5 @@ def read_rule_file(name: str, text: str) -> tuple[tuple[Rule, ...], tuple[Diagno
             (), f"the file has {len(rules)} rules, and {MOST_RULES} are the most", "split what is asked of it"
         )
         return (), tuple(reader.found)
-    served = tuple(reader.serving(rules))
+    served = tuple((rule, reader.author.span((*path, "id"))) for path, rule in reader.serving(rules))
     return served, tuple(reader.found)

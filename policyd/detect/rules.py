@@ -76,7 +76,8 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What is wrong: with an `expression`, or with how the rule behaves (`trial`). `key` is where it stands in the rule."""
+    """What is wrong: with an `expression`, or with how the rule behaves (`trial`). `key` is where it stands in the rule, an
+    allowlist by its number in `Rule.allow`."""
 
     kind: Lit["expression", "trial"]
     key: tuple[str | int, ...]
@@ -208,7 +209,8 @@ def rule_troubles(rule: Rule) -> Iterator[Trouble]:
         return
     groups = expression_of(rule.expression).groups
     if rule.group > groups:
-        message = f"`secretGroup` is {rule.group}, and the expression has {groups} groups"
+        has = "no group" if groups == 0 else "1 group" if groups == 1 else f"{groups} groups"
+        message = f"`secretGroup` is {rule.group}, and the expression has {has}"
         yield Trouble(
             "expression", ("secretGroup",), message, "name a group that it has, or leave the key out"
         )
@@ -221,12 +223,11 @@ def _expressions(rule: Rule) -> Iterator[Trouble]:
     if wrong is not None:
         yield Trouble("expression", ("regex",), wrong[0], wrong[1])
     for number, allow in enumerate(rule.allow):
-        for text in allow.expressions:
+        for at, text in enumerate(allow.expressions):
             wrong = expression_trouble(text, may_be_empty=True)
             if wrong is not None:
-                yield Trouble(
-                    "expression", ("allowlists", number, "regexes"), f"`{text[:60]}`: {wrong[0]}", wrong[1]
-                )
+                key = ("allowlists", number, "regexes", at)
+                yield Trouble("expression", key, f"`{text[:60]}`: {wrong[0]}", wrong[1])
 
 
 def _trial(rule: Rule) -> Iterator[Trouble]:

@@ -8,18 +8,20 @@ that no guard forbids that target for any request. What nobody declared as a net
 import os
 import sys
 from collections.abc import Iterable
+from importlib.metadata import entry_points
 
 from policyd.deploy.author import Author, Pointing
 from policyd.deploy.model import Classifier, Deployment
 from policyd.engine.matrix import Matrix
 from policyd.plugins.child import Plan
 from policyd.plugins.classifiers import Classifiers, Declared, Unloadable
+from policyd.plugins.protocol import GROUP
 from policyd.policy.program import Program
 from policyd.policy.written import given_text
 from policyd.proofs.permitted import forbidding
-from policyd.text.diagnostic import Diagnostic
+from policyd.text.diagnostic import Diagnostic, Severity
 
-__all__ = ["classifier_findings", "classifiers_of"]
+__all__ = ["absent_classifiers", "classifier_findings", "classifiers_of"]
 
 
 def classifier_findings(
@@ -56,6 +58,16 @@ def classifier_findings(
             policy=found.guard.span,
             beside="forbidden here",
         )
+
+
+def absent_classifiers(deployment: Deployment, author: Author | None) -> Iterable[Diagnostic]:
+    """A note, like a secret that is not here: the package may be installed only where policyd serves. Nothing is started."""
+    here = frozenset(point.name for point in entry_points(group=GROUP)) if deployment.classifiers else ()
+    for one in deployment.classifiers:
+        if one.entry_point not in here:
+            said = f"the classifier `{one.name}`: no package that is installed here has the entry point `{one.entry_point}` in `{GROUP}`"
+            cure, path = "install the package where policyd serves", ("classifiers", one.name, "entry_point")
+            yield Pointing(author).at(path, "PD557", said, help=cure, severity=Severity.NOTE)
 
 
 def classifiers_of(

@@ -211,6 +211,7 @@ _ROWS = (
     Code("PD555", _E, "classifier with a network that the policy does not know"),
     Code("PD556", _E, "classifier with a network that a guard forbids"),
     Code("PD557", _E, "classifier that does not start"),
+    Code("PD558", _N, "finding that no rule asks for"),
     # PD6xx: caps of the compiler.
     Code("PD601", _E, "condition with too many alternatives"),
     Code("PD602", _E, "too many constants on one feature"),

@@ -109,6 +109,78 @@ def test_what_means_nothing_here_is_told_and_what_would_mean_less_is_refused(
     assert told(text) == expected
 
 
+def lines(text: str) -> list[tuple[str, str, str]]:
+    """Code, message and the line at which it stands of everything that is said of a file of rules."""
+    _, found = read_rule_file("team.toml", text)
+    shown = text.splitlines()
+    return [(d.code, d.message, shown[int(d.span.place.split(":")[1]) - 1]) for d in found if d.span is not None]
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "line"),
+    [
+        (RULE + "[rules.allowlist]\nregexes = ['y', '(']", "the rule `a`: `(`: RE2 does not take it", "regexes = ['y', '(']"),
+        (RULE + "[[rules.allowlists]]\npaths = ['x']\n[[rules.allowlists]]\nregexes = ['(']", "the rule `a`: `(`: RE2", "regexes = ['(']"),
+        (RULE + RULE.replace('"a"', '"b"') + "[[allowlists]]\nregexes = ['(']", "an allowlist: `(`: RE2 does not", "regexes = ['(']"),
+        (RULE + "[[rules.allowlists]]\ncondition = 'XOR'\nregexes = ['x']", "`condition` is `XOR`", "condition = 'XOR'"),
+        (RULE + "secretGroup = 1", "the rule `a`: `secretGroup` is 1, and the expression has no group", "secretGroup = 1"),
+        (RULE.replace("xy", "(xy)") + "secretGroup = 2", "the rule `a`: `secretGroup` is 2, and the expression has 1 group", "secretGroup = 2"),
+        ("[[rules]]\nid = 'a'\nregexp = 'xy'", "`regexp` is not a key of the rule `a`", "regexp = 'xy'"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_told_once_at_its_own_line_as_it_was_written(text: str, message: str, line: str) -> None:
+    told = [said for said in lines(text) if said[1].startswith(message)]
+    assert [where for _, _, where in told] == [line]
+    assert [words for _, words, _ in lines(text) if "is ignored" not in words] == [told[0][1]]
+
+
+def test_a_key_that_is_nearly_one_is_named() -> None:
+    _, found = read_rule_file("team.toml", "[[rules]]\nid = 'a'\nregexp = 'xy'")
+    assert [d.help for d in found] == ["did you mean `regex`?"]
+    _, found = read_rule_file("team.toml", RULE + "entropy = 9")
+    assert [d.help for d in found] == ["write a number from 0 to 8: `entropy = 3.5`"]
+
+
+def test_the_same_id_twice_stands_at_the_second_rule(tmp_path: Path) -> None:
+    (tmp_path / "team.toml").write_text(RULE + RULE)
+    loaded = deployed(tmp_path, '[detectors]\nrules = ["team.toml"]\n')
+    (found,) = loaded.diagnostics
+    assert found.span is not None and found.span.place.endswith("team.toml:5:1")
+    assert [label.span.place.endswith("team.toml:2:1") for label in found.labels] == [True]
+
+
+def test_names_of_rules_that_could_not_be_read_are_not_missed(tmp_path: Path) -> None:
+    (tmp_path / "team.toml").write_text("[[rules]\n")
+    loaded = deployed(tmp_path, '[detectors]\nrules = ["team.toml"]\n')
+    (tmp_path / "x.policy").write_text(_policy("custom.acme.token"))
+    program = load(tmp_path / "x.policy").program
+    assert program is not None and loaded.draft is not None
+    assert [d.code for d in loaded.diagnostics] == ["PD550"]
+    assert "PD554" not in [d.code for d in bind(program, loaded.draft, loaded.author).diagnostics]
+
+
+def test_the_number_of_a_group_is_no_secret(tmp_path: Path) -> None:
+    (tmp_path / "team.toml").write_text(RULE + "secretGroup = 77\n")
+    loaded = deployed(tmp_path, '[detectors]\nrules = ["team.toml"]\n')
+    assert [d.span is not None and "77" in d.span.source.text for d in loaded.diagnostics] == [True]
+
+
+def test_what_no_rule_of_the_policy_asks_for_is_noted(tmp_path: Path) -> None:
+    (tmp_path / "team.toml").write_text(TEAM)
+    classifier = '[classifiers.{0}]\nfindings = ["custom.{0}", "custom.acme"]\n'
+    loaded = deployed(
+        tmp_path,
+        f'[detectors]\nrules = ["team.toml"]\n{classifier.format("idle")}{classifier.format("used")}',
+    )
+    (tmp_path / "x.policy").write_text(_policy("custom.used"))
+    program = load(tmp_path / "x.policy").program
+    assert program is not None and loaded.deployment is not None
+    found = [d for d in bind(program, loaded.deployment, loaded.author).diagnostics if d.code == "PD558"]
+    assert [d.severity for d in found] == [Severity.NOTE, Severity.NOTE]
+    assert "`custom.acme-key`, `custom.acme.token`" in found[0].message
+    assert "`idle`" in found[1].message
+
+
 def test_all_mistakes_of_a_file_are_told_at_once() -> None:
     text = "[[rules]]\nid = 'a'\nregex = '(?=x)'\n[[rules]]\nid = 'b'\n[[rules]]\nid = 'c'\nregex = 'xy'\ncolour = 1"
     assert sorted(code for code, _, _ in told(text)) == ["PD551", "PD551", "PD552"]
