@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from policyd import __version__
-from policyd.cli.check_text import CheckedText, hint_text
+from policyd.cli.check_text import CheckedText, hint_text, verdict_text
 from policyd.cli.formats import Outputs, Writer, chosen_outputs, configure_formats, deliver
 from policyd.cli.output import Style, style_for
 from policyd.cli.reading import find_policies, read_source
@@ -67,6 +67,7 @@ class _Checking:
     loose: list[tuple[str, Diagnostic]] = field(default_factory=list)
     policies: list["_Policy"] = field(default_factory=list)
     codes: list[int] = field(default_factory=list)
+    deployment: tuple[str, Sequence[Diagnostic]] = ("", ())
     named_by: Callable[[Sequence[Diagnostic]], Sequence[Diagnostic]] | None = None
     """Points at the key of the deployment file that names the policy, where one does."""
 
@@ -78,10 +79,16 @@ class _Checking:
 
     def found_in_deployment(self, path: str, found: Sequence[Diagnostic]) -> None:
         self.codes.append(exit_code(found))
+        self.deployment = (path, found)
         self.loose += [(path, d) for d in found]
         if self.outputs.on_screen("text"):
             colour = style_for(sys.stdout).colour
             sys.stdout.write(findings_text(found, notes=self.notes, colour=colour))
+
+    def deployment_text(self, style: Style) -> str:
+        """A last line for the deployment file, where something is wrong with it: the policy's own may say ok."""
+        path, found = self.deployment
+        return "" if self.quiet or exit_code(found) == CLEAN else verdict_text(path, found, style)
 
     def checked(self, policy: "_Policy") -> None:
         self.codes.append(policy.code)
@@ -135,6 +142,8 @@ def run(arguments: argparse.Namespace) -> int:
             state.named_by = None if deployment is None else partial(at_policy, author=deployment.author)
     for path in _files(paths, state):
         _check(path, bindings, state)
+    if state.outputs.on_screen("text"):
+        sys.stdout.write(state.deployment_text(style_for(sys.stdout)))
     code = worst(state.codes)
     written = deliver(state.outputs, _writers(state, code))
     if state.outputs.on_screen("text") and not state.quiet and sys.stdout.isatty():
@@ -178,7 +187,8 @@ def _writers(state: _Checking, code: int) -> dict[str, Writer]:
     def text() -> str:
         plain = Style(colour=False)
         loose = findings_text((d for _, d in state.loose), notes=state.notes, colour=False)
-        return loose + "".join(state.text_of(policy, plain) for policy in state.policies)
+        checked = "".join(state.text_of(policy, plain) for policy in state.policies)
+        return loose + checked + state.deployment_text(plain)
 
     if not any(state.outputs.wants(form) for form in FORMATS if form != "text"):
         return {"text": text}

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from datetime import date
 
 from policyd.cli.output import Style
-from policyd.cli.report import CLEAN, NOT_PROVED
+from policyd.cli.report import CLEAN, FINDINGS, NOT_PROVED
 from policyd.cli.test import tests_text
 from policyd.pipeline import Checked
 from policyd.policy.program import Program
 from policyd.text.diagnostic import Diagnostic, Severity
 from policyd.text.printable import printable
 
-__all__ = ["CheckedText", "hint_text"]
+__all__ = ["CheckedText", "hint_text", "verdict_text"]
 
 _MOST_EXPLAINED = 3
 
@@ -47,6 +47,11 @@ class CheckedText:
         for assertion in () if program is None else program.assertions:
             if assertion.name in checked.proved:
                 yield f"  {style.green('proved')} {assertion.name}: {printable(assertion.text)}"
+
+
+def verdict_text(path: str, found: Sequence[Diagnostic], style: Style) -> str:
+    """The line of a file in which something is wrong."""
+    return f"{printable(path)}: {_verdict(FINDINGS, found, style)}\n"
 
 
 def hint_text(found: Sequence[Diagnostic], style: Style) -> str:

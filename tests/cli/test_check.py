@@ -209,3 +209,34 @@ def test_what_is_suppressed_is_counted_and_is_no_finding(run: Run, tmp_path: Pat
     hole = 'suppress PD306 on otherwise until 2098-06-30 because "nobody asks for that"\n'
     (tmp_path / "main.policy").write_text(DEAD + late + hole)
     assert ", 2 findings suppressed until 2098-06-30 or later, " in run("check", "main.policy").out
+
+
+DEPLOYED = """policy = "clean.policy"
+[identity]
+kind = "loopback"
+user = "ana"
+[targets.gpu]
+url = "http://127.0.0.1:8000"
+dialects = ["openai"]
+"""
+
+
+def test_the_last_line_counts_what_is_wrong_with_the_deployment(
+    run: Run, clean: str, tmp_path: Path
+) -> None:
+    (tmp_path / "policyd.toml").write_text(
+        DEPLOYED.replace("clean.policy", clean) + '[detectors]\nrules = ["none.toml", "neither.toml"]\n'
+    )
+    ran = run("check", "--deployment", "policyd.toml")
+    assert ran.code == 1
+    assert ran.out.splitlines()[-1] == "policyd.toml: 2 errors"
+    quiet = run("check", "--quiet", "--deployment", "policyd.toml")
+    assert "policyd.toml: 2 errors" not in quiet.out
+
+
+def test_a_classifier_that_is_not_installed_here_is_a_note(run: Run, clean: str, tmp_path: Path) -> None:
+    (tmp_path / "policyd.toml").write_text(
+        DEPLOYED.replace("clean.policy", clean) + '[classifiers.nobodys]\nfindings = ["custom.x"]\n'
+    )
+    ran = run("check", "--deployment", "policyd.toml")
+    assert "note[PD557] the classifier `nobodys`: no package that is installed here" in ran.out
