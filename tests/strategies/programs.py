@@ -8,7 +8,9 @@ admitted request, near the constants of the program as often as away from them a
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
+from functools import cache
 from itertools import product
+from typing import Final
 
 from hypothesis import strategies as st
 
@@ -136,6 +138,8 @@ def _numbers(domain: NumberDomain) -> Sequence[int]:
     return range(domain.low, domain.high + 1)
 
 
+# Strategies that are made once are looked into once: most of the time of a draw went into making the same ones again.
+@cache
 def one_test_on(feature: Feature) -> st.SearchStrategy[Test]:
     """Tests of one feature with constants from a short list."""
     name = feature.name
@@ -169,6 +173,11 @@ def conditions(
     names: Sequence[str], *, levels: bool = True, max_leaves: int = 5
 ) -> st.SearchStrategy[Condition]:
     """Conditions over the named features, and the level `sensitivity` if asked for."""
+    return _conditions(tuple(sorted(names)), levels, max_leaves)
+
+
+@cache
+def _conditions(names: tuple[str, ...], levels: bool, max_leaves: int) -> st.SearchStrategy[Condition]:
     by_name = {f.name: f for f in FEATURES}
     tests: st.SearchStrategy[Condition] = st.sampled_from(names).flatmap(lambda n: one_test_on(by_name[n]))
     if levels:
@@ -184,8 +193,9 @@ def conditions(
     )
 
 
+@cache
 @st.composite
-def _levels(draw: st.DrawFn, names: Sequence[str]) -> Classify:
+def _levels(draw: st.DrawFn, names: tuple[str, ...]) -> Classify:
     plain = conditions(names, levels=False, max_leaves=3)
     ranks = st.integers(0, len(LEVEL) - 1)
     starts = [Start(draw(ranks), draw(plain)) for _ in range(draw(st.integers(0, 2)))]
@@ -202,16 +212,24 @@ def _levels(draw: st.DrawFn, names: Sequence[str]) -> Classify:
     return Classify("sensitivity", LEVEL, tuple(starts), tuple(raises), kept)
 
 
+_HITS: Final = st.sets(st.sampled_from([t.name for t in TARGETS]), max_size=3).map(frozenset)
+_ORDERS: Final = st.lists(
+    st.sampled_from([t.name for t in TARGETS]), min_size=1, max_size=len(TARGETS), unique=True
+)
+_PICKS: Final = st.sampled_from(["order", "order", "any", "cheapest", "fastest"])
+_PICKS_OR_SPLIT: Final = st.sampled_from(["order", "order", "any", "cheapest", "fastest", "split"])
+_READING: Final = st.lists(st.sampled_from(READABLE), min_size=1, max_size=6, unique=True)
+
+
+@cache
 @st.composite
-def _groups(draw: st.DrawFn, names: Sequence[str]) -> tuple[Group, ...]:
-    targets = draw(st.lists(st.sampled_from([t.name for t in TARGETS]), min_size=1, max_size=4, unique=True))
+def _groups(draw: st.DrawFn, names: tuple[str, ...]) -> tuple[Group, ...]:
+    targets = draw(_ORDERS)
     keys = [n for n in ("team", "project", "latency", "risk") if n in names]
     groups: list[Group] = []
     while targets:
         size = draw(st.integers(1, len(targets)))
-        pick = draw(
-            st.sampled_from(["order", "order", "any", "cheapest", "fastest", *(["split"] if keys else [])])
-        )
+        pick = draw(_PICKS_OR_SPLIT if keys else _PICKS)
         members = tuple(Member(t, draw(st.integers(1, 3)) if pick == "split" else 1) for t in targets[:size])
         groups.append(Group(pick, members, draw(st.sampled_from(keys)) if pick == "split" else None))
         targets = targets[size:]
@@ -230,9 +248,9 @@ def programs(
 ) -> Program:
     """A checked policy. `names`: the features its conditions may read (a draw from `READABLE` unless given)."""
     if names is None:
-        names = draw(st.lists(st.sampled_from(READABLE), min_size=1, max_size=6, unique=True))
+        names = draw(_READING)
+    names, hits = tuple(sorted(names)), _HITS
     condition = conditions(names)
-    hits = st.sets(st.sampled_from([t.name for t in TARGETS]), max_size=3).map(frozenset)
     guards = [
         Guard(f"g{i}", draw(hits), draw(condition), f"because {i}", "forbid …")
         for i in range(draw(st.integers(0, max_guards)))
