@@ -17,7 +17,7 @@ from typing import Literal as Lit
 from policyd.detect.checks import entropy
 from policyd.detect.detector import MOST_CANDIDATES, Detector, Hit
 from policyd.detect.engine import Engine
-from policyd.detect.visible import searched
+from policyd.detect.visible import APOSTROPHES, searched
 
 __all__ = [
     "Allow",
@@ -93,7 +93,12 @@ def expression_of(text: str) -> Any:
     options = re2.Options()
     options.log_errors = False
     options.max_mem = MEMORY
-    return re2.compile(text.encode("utf-8"), options)
+    return re2.compile(_as_seen(text).encode("utf-8"), options)
+
+
+def _as_seen(expression: str) -> str:
+    """With the apostrophes that texts have when detectors see them. Between them alone no expression means to tell."""
+    return expression.translate(dict.fromkeys(map(ord, APOSTROPHES), "'"))
 
 
 def expression_trouble(text: str, *, may_be_empty: bool = False) -> tuple[str, str] | None:
@@ -134,7 +139,9 @@ def detector_of_rule(rule: Rule) -> Detector:
     always tried."""
     keywords = tuple(word.lower() for word in rule.keywords)
     asked = keywords if all(word.isascii() for word in keywords) else ()
-    return Detector(frozenset(rule.names), _finder(rule), asked, expression=rule.expression, unicode=True)
+    return Detector(
+        frozenset(rule.names), _finder(rule), asked, expression=_as_seen(rule.expression), unicode=True
+    )
 
 
 def _finder(rule: Rule) -> Callable[[bytes], Iterator[Hit]]:

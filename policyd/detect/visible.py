@@ -15,7 +15,7 @@ import unicodedata
 from functools import lru_cache
 from typing import Final
 
-__all__ = ["AT_ONCE", "CONTROLS", "searched", "visible"]
+__all__ = ["APOSTROPHES", "AT_ONCE", "CONTROLS", "searched", "visible"]
 
 UNSEEN: Final = (
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
@@ -26,6 +26,7 @@ UNSEEN: Final = (
 CONTROLS: Final = bytes((*range(9), *range(11, 13), *range(14, 32), 127))
 """ASCII's control characters but tab and line ends: they show nothing either."""
 
+APOSTROPHES: Final = "\u2018\u2019\u02bc"
 DASHES: Final = "\u2010-\u2015\u2043\u2212\ufe58\ufe63\uff0d"
 
 COMPATIBLE: Final = (
@@ -69,6 +70,7 @@ def _forms() -> dict[str, str]:
     """What each character that is folded becomes: ASCII, or nothing."""
     table = dict.fromkeys(_characters(UNSEEN), "")
     table |= dict.fromkeys(_characters(DASHES), "-")
+    table |= dict.fromkeys(APOSTROPHES, "'")
     for first, behind in COMPATIBLE:
         for character in map(chr, range(first, behind)):
             plain = unicodedata.normalize("NFKC", character)
