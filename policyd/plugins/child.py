@@ -196,7 +196,7 @@ def _wrong_start(plan: Plan, answer: Any) -> Unloadable | None:
         return Unloadable(said + at, cure="mend the package, or the `options` that it gets")
     if plan.kernel and answer.get("confined") != "kernel":
         return Unloadable(
-            'the kernel gives no network namespace to this user, and `isolation = "kernel"` insists on one',
+            'the kernel has no filter of system calls here, and `isolation = "kernel"` insists on one',
             cure="run policyd where the kernel gives one, or leave `isolation` out",
             key="isolation",
         )

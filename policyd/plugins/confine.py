@@ -1,9 +1,9 @@
-"""What keeps a classifier's process from the network, from inside that process, before the classifier is imported.
+"""What keeps a classifier's process from everything outside it, from inside that process, before the classifier is imported.
 
-The one idea: the kernel is asked first. A network namespace of its own has no way out, whatever code runs in it, native
-or not; where the kernel does not give one to this user (many containers), Python's audit events refuse what opens
-connections or starts programs, which binds Python code but not a native library that calls the system itself. Which of
-the two holds is reported, and a deployment may insist on the first.
+The one idea: the kernel is asked first. A filter of system calls takes sockets of every kind away, whatever code runs, native
+or not (`seccomp`), and where this user may, a network namespace without any way out stands behind it. On a machine that
+has no such filter, Python's audit events refuse what opens connections or starts programs, which binds Python code but not a
+native library that calls the system itself. Which of the two holds is reported, and a deployment may insist on the first.
 """
 
 import ctypes
@@ -14,6 +14,8 @@ import time
 from collections.abc import Mapping
 from threading import Thread
 from typing import Final
+
+from policyd.plugins.seccomp import refuse_sockets
 
 __all__ = ["bound", "confine", "gain_nothing", "leave_with", "scrubbed"]
 
@@ -56,8 +58,9 @@ def bound(memory: int) -> None:
 
 
 def confine() -> str:
-    """Take the network away. `kernel` where a namespace does it, `python` where only the audit events do."""
-    by = "kernel" if _without_network() else "python"
+    """Take every socket away. `kernel` where a filter of system calls does it, `python` where only the audit events do."""
+    _leave_network()
+    by = "kernel" if refuse_sockets() else "python"
     sys.addaudithook(_refuse)
     return by
 
@@ -78,12 +81,11 @@ def _refuse(event: str, _arguments: tuple[object, ...]) -> None:
         raise PermissionError(f"a classifier without a declared network may not use {event}")
 
 
-def _without_network() -> bool:
-    """In a network namespace of its own, which has not even a loopback that is up."""
+def _leave_network() -> None:
+    """Into a network namespace of its own, which has not even a loopback that is up, where this user may."""
     libc = _libc()
-    if libc is None:
-        return False
-    return any(libc.unshare(flags) == 0 for flags in (CLONE_NEWNET, CLONE_NEWUSER | CLONE_NEWNET))
+    if libc is not None and libc.unshare(CLONE_NEWNET) != 0:
+        libc.unshare(CLONE_NEWUSER | CLONE_NEWNET)
 
 
 def _libc() -> ctypes.CDLL | None:

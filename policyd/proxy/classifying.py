@@ -104,7 +104,7 @@ def _declared(classifier: Classifier) -> Declared:
 
 _CONFINED = {
     "kernel": "without a network, by the kernel",
-    "python": "without a network, as far as Python code goes: the kernel gives this user no network namespace",
+    "python": "without a network, as far as Python code goes: the kernel has no filter of system calls for it",
     "declared": "with the network that the deployment declares",
 }
 

@@ -23,6 +23,22 @@ SOURCE = """
             order, _, rest = text.partition(" ")
             if order == "connect":
                 socket.create_connection(("127.0.0.1", int(rest)), timeout=2).close()
+            elif order == "raw-unix":
+                import ctypes
+                libc = ctypes.CDLL(None, use_errno=True)
+                fd = libc.socket(1, 1, 0)
+                address = (1).to_bytes(2, sys.byteorder) + rest.encode() + bytes(1)
+                if fd < 0 or libc.connect(fd, address, len(address)) != 0:
+                    raise OSError("not connected")
+            elif order == "inside":
+                a, b = socket.socketpair()
+                a.send(b"x")
+                b.recv(1)
+            elif order == "raw-run":
+                import ctypes
+                libc = ctypes.CDLL(None, use_errno=True)
+                if libc.execv(rest.encode(), None) != 0:
+                    raise OSError("not run")
             elif order == "raw-connect":
                 import ctypes
                 libc = ctypes.CDLL(None, use_errno=True)

@@ -181,9 +181,34 @@ def test_no_classifier_reaches_the_network(make: Make, listener: tuple[int, list
     port, came = listener
     classifiers = make()
     if way == "raw-connect" and not _kernel_confines(classifiers):
-        pytest.skip("the kernel gives this user no network namespace")
+        pytest.skip("the kernel has no filter of system calls for this machine")
     assert classifiers.scan([f"{way} {port}"]) == NAMES
     assert came == []
+
+
+@pytest.mark.parametrize("declared", [False, True])
+def test_no_classifier_reaches_a_program_on_this_machine(make: Make, tmp_path: Path, declared: bool) -> None:
+    """A socket of Docker, of the sidecar itself, of an agent that holds keys: no network is needed for these."""
+    path = tmp_path / "socket"
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        server.listen()
+        server.settimeout(20 if declared else 0)
+        classifiers = make(network=declared)
+        if not declared and not _kernel_confines(classifiers):
+            pytest.skip("the kernel has no filter of system calls for this machine")
+        assert classifiers.scan([f"raw-unix {path}"]) == (frozenset() if declared else NAMES)
+        if declared:
+            server.accept()[0].close()
+        else:
+            with pytest.raises(BlockingIOError):
+                server.accept()
+
+
+def test_a_confined_classifier_may_speak_to_itself_and_run_nothing(make: Make) -> None:
+    classifiers = make()
+    assert classifiers.scan(["inside"]) == frozenset()
+    assert classifiers.scan(["raw-run /bin/true"]) == NAMES
 
 
 @pytest.mark.parametrize("text", ["resolve localhost", "run true"])
