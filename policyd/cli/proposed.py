@@ -11,6 +11,7 @@ from policyd.policy.program import (
     Feature,
     NumberDomain,
     Program,
+    Redaction,
     StringDomain,
     Value,
 )
@@ -97,7 +98,15 @@ def _expect(expect: Expectation) -> nodes.Expect:
         status = None if expect.status is None else nodes.Number(expect.status, _NOWHERE)
         return nodes.ExpectReject(tuple(map(_ident, expect.by)), status, removed, _NOWHERE)
     via = None if expect.via is None else _ident(expect.via)
-    return nodes.ExpectPlan(tuple(map(_ident, expect.targets)), expect.exact, via, removed, _NOWHERE)
+    targets = tuple(map(_ident, expect.targets))
+    return nodes.ExpectPlan(targets, expect.exact, via, _redaction(expect.redaction), removed, _NOWHERE)
+
+
+def _redaction(expected: Redaction | None) -> nodes.Redaction | None:
+    if expected is None:
+        return None
+    names = tuple(nodes.Text(name, _NOWHERE) for name in expected.names)
+    return nodes.Redaction(names, expected.restored, expected.after, _NOWHERE)
 
 
 def _ident(text: str) -> nodes.Ident:

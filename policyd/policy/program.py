@@ -301,8 +301,10 @@ class Inclusion:
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What a test expects. A plan: `targets` begin (or, when `exact`, are) the candidates, `via` the route. A rejection:
-    `targets` is None, `by` the denies (empty: not asked), `status` or None. `removed`: target to all guards."""
+    """What a test expects. A plan: `targets` begin (or, when `exact`, are) the candidates, `via` the route. `redaction`: what is
+    taken out on the way, exactly these names (None: not asked); whether it is restored, and decided by, is asked where it is
+    said. A rejection: `targets` is None, `by` the denies (empty: not asked), `status` or None. `removed`: target to all
+    guards."""
 
     targets: tuple[str, ...] | None
     exact: bool = False
@@ -310,6 +312,7 @@ class Expectation:
     by: tuple[str, ...] = ()
     status: int | None = None
     removed: tuple[tuple[str, frozenset[str]], ...] = ()
+    redaction: Redaction | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from policyd.policy.program import Program, Redaction, Target
 
 __all__ = [
     "covers", "plain_decision", "plain_name", "plain_plan", "redacting", "redaction_of", "redaction_text", "sends_alike",
-    "takes_out_more", "variant_of",
+    "taken_out", "takes_out_more", "variant_of",
 ]  # fmt: skip
 
 _WITH: Final = " with "
@@ -57,6 +57,11 @@ def plain_name(name: str) -> str:
 def redaction_of(names: Iterable[str]) -> str:
     """What is taken out on the way to these targets of one plan, as written; empty where nothing is."""
     return next((said for name in names if (said := name.partition(_WITH)[2])), "")
+
+
+def taken_out(names: Iterable[str]) -> tuple[str, ...]:
+    """The findings that are taken out on the way to these targets of one plan."""
+    return next((taken for name in names if (taken := _taken_out(name))), ())
 
 
 def takes_out_more(name: str, other: str) -> bool:

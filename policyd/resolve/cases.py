@@ -30,6 +30,7 @@ from policyd.resolve.features import conversation_name, exceeded_name
 from policyd.resolve.files import Placed, Space
 from policyd.resolve.literals import dotted_name, kind_of, number_text, position, string_value, subject_is
 from policyd.resolve.names import Kind
+from policyd.resolve.redactions import expected_redaction
 from policyd.resolve.report import Report, did_you_mean, listed
 from policyd.resolve.sets import elements
 from policyd.resolve.tables import Row, read_table
@@ -284,7 +285,10 @@ class _Cases:
                 route = None if via is None else self._known("route", "PD204", via, space)
                 if via is not None and route is not None:
                     self._on_route(targets, via, space)
-                return Expectation(wanted_targets, exact, route, removed=removed)
+                redaction = (
+                    None if expect.redaction is None else expected_redaction(expect.redaction, self._report)
+                )
+                return Expectation(wanted_targets, exact, route, removed=removed, redaction=redaction)
 
     def _known(self, kind: Kind, code: str, ident: nodes.Ident, space: Space) -> str:
         declared = self._names.find(kind, ident.text, space)

@@ -17,7 +17,7 @@ from policyd.resolve.report import Report, shown
 from policyd.syntax import nodes
 from policyd.text.diagnostic import Label
 
-__all__ = ["read_redactions", "redacts_guards", "with_variants"]
+__all__ = ["expected_redaction", "read_redactions", "redacts_guards", "with_variants"]
 
 
 def read_redactions(names: Names, report: Report) -> Mapping[str, Redaction]:
@@ -38,6 +38,11 @@ def read_redactions(names: Names, report: Report) -> Mapping[str, Redaction]:
         elif redaction is not None:
             found[declared.name] = redaction
     return found
+
+
+def expected_redaction(written: nodes.Redaction, report: Report) -> Redaction | None:
+    """What a test expects to be taken out."""
+    return _redaction(written, report)
 
 
 def with_variants(

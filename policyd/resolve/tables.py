@@ -3,7 +3,7 @@
 In comes the file's text; out come rows that read like `test` blocks, each value with its cell's place. A cell holds
 what would stand in the block, parsed by the language's own parser, so a table and a block cannot differ; only strings
 need no quotes, which CSV would double. Columns are what `given` takes (`team`, `exceeded(burst)`, `header "x"`),
-`expect`, and optionally `name via removed status`. An empty cell gives nothing.
+`expect`, and optionally `name via redact removed status`. An empty cell gives nothing.
 """
 
 import csv
@@ -20,7 +20,7 @@ from policyd.text.source import Source, Span
 
 __all__ = ["Row", "read_table"]
 
-_EXPECTING: Final = ("name", "expect", "via", "removed", "status")
+_EXPECTING: Final = ("name", "expect", "via", "redact", "removed", "status")
 _MOST_ROWS: Final = 100_000
 
 
@@ -139,6 +139,7 @@ class _Cells:
         text = (
             cells["expect"].text
             + cell("via", " via ")
+            + _redact(cells)
             + cell("status", " status ")
             + cell("removed", ", removed ")
         )
@@ -152,7 +153,7 @@ class _Cells:
             "PD286",
             cells["expect"].span,
             f"`{shown(text)}` is not something that a test expects",
-            help="such as `gpu_rack`, `gpu_rack then claude`, `rejected`, with `via`, `removed` and `status` in their columns",
+            help="such as `gpu_rack`, `gpu_rack then claude`, `rejected`, with `via`, `redact`, `removed` and `status` in their columns",
         )
         return None
 
@@ -162,6 +163,12 @@ class _Cells:
         if text not in self._known:
             self._known[text] = None if "#" in given + expect or "\n" in given + expect else _only_test(text)
         return self._known[text]
+
+
+def _redact(cells: dict[str, _Cell]) -> str:
+    """The names, as between the parentheses of `with redact(…)`."""
+    text = cells["redact"].text if "redact" in cells else ""
+    return f" with redact({text})" if text else ""
 
 
 def _only_test(text: str) -> nodes.Test | None:

@@ -233,8 +233,8 @@ class Builder:
         return n.Given(c[0], value, _place(c))
 
     def expect_plan(self, c: Children) -> n.ExpectPlan:
-        targets, via, removed = c[2], c[3], tuple(c[4:])
-        return n.ExpectPlan(targets, c[1] is not None, via, removed, _place(c))
+        targets, via, redaction, removed = c[2], c[3], c[4], tuple(c[5:])
+        return n.ExpectPlan(targets, c[1] is not None, via, redaction, removed, _place(c))
 
     def places(self, c: Children) -> tuple[n.Ident, ...]:
         return tuple(c)

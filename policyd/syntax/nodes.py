@@ -509,12 +509,13 @@ class Removed:
 
 @dataclass(frozen=True, slots=True)
 class ExpectPlan:
-    """`expect A [then B …] [via ROUTE]`: the plan's candidates begin so; `expect only A then B`: they are exactly so.
-    In an `any`, `cheapest` or `fastest` group, any member may stand at each of the group's places."""
+    """`expect A [then B …] [via ROUTE] [with REDACTION]`: the plan's candidates begin so; `expect only A then B`: they are
+    exactly so. In an `any`, `cheapest` or `fastest` group, any member may stand at each of the group's places."""
 
     targets: tuple[Ident, ...]
     exact: bool
     via: Ident | None
+    redaction: Redaction | None
     removed: tuple[Removed, ...]
     span: Span = _span()
 
@@ -545,7 +546,7 @@ class Test:
 @dataclass(frozen=True, slots=True)
 class TestTable:
     """`tests from "cases.csv"`: a row is a test; columns are features, `expect`, and optionally `name`, `via`,
-    `removed`, `status`."""
+    `redact`, `removed`, `status`."""
 
     path: Text
     span: Span = _span()

@@ -13,7 +13,17 @@ from policyd.syntax import nodes as n
 from policyd.syntax.lexing import is_bare_finding
 from policyd.syntax.literals import write_date, write_duration, write_money, write_number, write_string
 
-__all__ = ["Block", "Item", "Part", "block_of", "condition_text", "fact_texts", "parts_of", "redaction_words", "value_text"]
+__all__ = [
+    "Block",
+    "Item",
+    "Part",
+    "block_of",
+    "condition_text",
+    "fact_texts",
+    "parts_of",
+    "redaction_words",
+    "value_text",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,9 +290,10 @@ def _given(given: n.Given) -> list[Part]:
 
 def _expect(expect: n.Expect) -> Part:
     match expect:
-        case n.ExpectPlan(targets, exact, via, removed):
+        case n.ExpectPlan(targets, exact, via, redaction, removed):
             first = f"expect {'only ' if exact else ''}{' then '.join(t.text for t in targets)}"
             first += "" if via is None else f" via {via.text}"
+            first += "" if redaction is None else f" {redaction_words(redaction)}"
         case n.ExpectReject(by, status, removed):
             first = "expect rejected" + (f" by {' and '.join(d.text for d in by)}" if by else "")
             first += "" if status is None else f" status {status.value}"

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from policyd.policy.decision import Decision, Plan
-from policyd.policy.program import Expectation, Program, TestCase, Value
+from policyd.policy.program import Expectation, Program, Redaction, TestCase, Value
 from policyd.policy.request import Request
-from policyd.policy.variants import plain_decision
+from policyd.policy.variants import plain_decision, taken_out
 from policyd.proofs.case import Case
 from policyd.proofs.witness import Witness
 from policyd.trials.asking import Until, never
@@ -77,11 +77,13 @@ def missing(case: Case, words: Collection[str] = (), *, until: Until = never) ->
 
 
 def expected(decision: Decision) -> Expectation:
-    """Exactly what was decided, with all guards that removed something."""
+    """Exactly what was decided, with what is taken out and all guards that removed something."""
+    taken = taken_out(decision.targets) if isinstance(decision, Plan) else ()
     decision = plain_decision(decision)
     removed = tuple((r.target, frozenset(r.guards)) for r in decision.removed)
     if isinstance(decision, Plan):
-        return Expectation(decision.targets, exact=True, via=decision.route, removed=removed)
+        redaction = Redaction(taken) if taken else None
+        return Expectation(decision.targets, True, decision.route, removed=removed, redaction=redaction)
     return Expectation(None, by=decision.by, status=decision.status, removed=removed)
 
 

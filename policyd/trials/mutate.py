@@ -11,14 +11,17 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import chain, count
 from string import ascii_lowercase
+from typing import Final
 
+from policyd.engine.cells import concretise
 from policyd.engine.matrix import Matrix, build_matrix
 from policyd.policy.decision import Decision, Reject
 from policyd.policy.evaluate import evaluate
 from policyd.policy.possible import agree
 from policyd.policy.program import Program, StringDomain, TestCase, Value
 from policyd.policy.quiet import quiet_request, quiet_value
-from policyd.policy.request import Request
+from policyd.policy.request import Request, admit
+from policyd.policy.variants import plain_decision, taken_out
 from policyd.policy.written import given_text
 from policyd.proofs.assertions import check_assertion
 from policyd.proofs.case import open_case
@@ -219,12 +222,24 @@ def _compared(
     together = put_together(program, changed, budget)
     if not isinstance(together, Together):
         return Trial(mutant, Fate.NOT_PROVED)
-    unfinished = False
-    for found in differing(together):
-        if isinstance(found, Pair) and not open_claims:
-            return _survivor(program, mutant, changed, together, found.cell)
-        unfinished = True
+    unfinished, silent = False, None
+    for number, found in enumerate(differing(together), start=1):
+        if not isinstance(found, Pair) or open_claims:
+            unfinished = True
+            continue
+        trial = _survivor(program, mutant, changed, together, found.cell)
+        if trial.test is not None:
+            return trial
+        silent = silent or trial
+        if number >= _PAIRS_TRIED:
+            break
+    if silent is not None:
+        return silent
     return Trial(mutant, Fate.NOT_PROVED if unfinished else Fate.EQUIVALENT)
+
+
+_PAIRS_TRIED: Final = 4
+"""Where no test shows how one pair of rules decides otherwise, so many are looked at."""
 
 
 def _survivor(program: Program, mutant: Mutant, changed: Program, together: Together, cell: Cell) -> Trial:
@@ -234,7 +249,14 @@ def _survivor(program: Program, mutant: Mutant, changed: Program, together: Toge
     def quick(matched: int) -> bool:
         return kind_at(together, matched) is not None
 
+    def reads_otherwise(request: Request) -> bool:
+        return differs(request) and _read(program, request) != _read(changed, request)
+
     found = witness_of(together.program, together.matrix, cell, differs, quick)
+    if not reads_otherwise(found.request):
+        first = admit(together.program, dict(concretise(together.matrix, cell)))
+        if isinstance(first, Request) and reads_otherwise(first):
+            found = witness_of(together.program, together.matrix, cell, reads_otherwise)
     plain = Witness(found.given, found.request, evaluate(program, found.request))
     witness = familiar(program, plain, differs)
     for shown in (witness, *_other_keys(program, changed, witness, differs)):
@@ -242,6 +264,14 @@ def _survivor(program: Program, mutant: Mutant, changed: Program, together: Toge
         if _notices(changed, proposal):
             return Trial(mutant, Fate.SURVIVED, None, shown, evaluate(changed, shown.request), proposal)
     return Trial(mutant, Fate.SURVIVED, None, witness, evaluate(changed, witness.request))
+
+
+def _read(program: Program, request: Request) -> tuple[object, ...]:
+    """What a test can say of the decision: not whether guards saw the request as it came or what is left of it."""
+    decision = evaluate(program, request)
+    if isinstance(decision, Reject):
+        return decision.by, decision.status
+    return plain_decision(decision).groups, decision.route, taken_out(decision.targets)
 
 
 def _other_keys(program: Program, mutant: Program, witness: Witness, differs: Claim) -> Iterator[Witness]:

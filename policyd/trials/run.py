@@ -14,7 +14,7 @@ from policyd.policy.evaluate import evaluate, firing_guards
 from policyd.policy.program import Expectation, Program, TestCase
 from policyd.policy.quiet import quiet_request
 from policyd.policy.request import Inadmissible, Request
-from policyd.policy.variants import plain_decision, plain_name, redaction_of
+from policyd.policy.variants import plain_decision, plain_name, redaction_of, redaction_text, taken_out
 from policyd.policy.written import given_text
 from policyd.text.diagnostic import Diagnostic, Severity
 
@@ -81,6 +81,7 @@ def expectation_text(expect: Expectation) -> str:
     else:
         text = ("only " if expect.exact else "") + " then ".join(expect.targets)
         text += f" via {expect.via}" if expect.via else ""
+        text += f" with {redaction_text(expect.redaction)}" if expect.redaction else ""
     return text + "".join(f", removed {t} by {' and '.join(sorted(g))}" for t, g in expect.removed)
 
 
@@ -98,6 +99,7 @@ def _run(program: Program, case: TestCase, decide: Callable[[Request], Decision]
             return TestResult(case, decision, (problem,), "PD404")
     problems = (
         *_outcome_problems(case.expect, plain_decision(decision)),
+        *_redaction_problems(case.expect, decision),
         *_removal_problems(program, request, case.expect, decision),
     )
     return TestResult(case, decision, problems, "PD402" if problems else "")
@@ -118,6 +120,20 @@ def _outcome_problems(expect: Expectation, decision: Decision) -> tuple[str, ...
     if expect.via is not None and expect.via != decision.route:
         problems.append(f"expected route {expect.via}, but {decision.route} decided")
     return tuple(problems)
+
+
+def _redaction_problems(expect: Expectation, decision: Decision) -> tuple[str, ...]:
+    """Exactly these names are taken out; where the test says so, they are restored and decided by, too."""
+    wanted = expect.redaction
+    if wanted is None or isinstance(decision, Reject):
+        return ()
+    said = redaction_of(decision.targets)
+    alike = (
+        taken_out(decision.targets) == wanted.names
+        and (not wanted.restored or ") restored" in said)
+        and (not wanted.after or said.endswith(" after redaction"))
+    )
+    return () if alike else (f"expected {redaction_text(wanted)}, but {said or 'nothing is redacted'}",)
 
 
 def _reject_problems(expect: Expectation, decision: Reject) -> tuple[str, ...]:

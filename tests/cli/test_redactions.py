@@ -158,10 +158,44 @@ def test_mistakes_in_a_redaction_are_noticed(run: Run, tmp_path: Path) -> None:
     assert "no test and no assertion notices that the redaction was dropped in route `cleaned`" in out
 
 
+def test_a_proposed_test_notices_what_is_no_longer_taken_out(run: Run, tmp_path: Path) -> None:
+    policy = POLICY.format(FORMS["restored after"])
+    (tmp_path / "bare.policy").write_text(policy)
+    out = run("test", "--mutate", "bare.policy").out
+    assert "the redaction was dropped" in out and "one request does not show" not in out
+    shown = out.split("a test that would notice:\n")[1:]
+    tests = [
+        "\n".join(x for x in part.splitlines() if x.startswith("    "))[: part.index("help:")]
+        for part in shown
+    ]
+    assert any("via out with redact(secret)" in test for test in tests)
+    tested = (
+        policy + 'test "keys" given { findings { "secret.aws" } } expect claude via out with redact({})\n'
+    )
+    for names, code in (
+        ("secret", 0),
+        ("secret.aws", 1),
+        ("secret, iban", 1),
+        ("secret) restored after redaction #", 0),
+    ):
+        (tmp_path / "tested.policy").write_text(tested.replace("redact({})", f"redact({names})"))
+        assert run("test", "tested.policy").code == code, names
+
+
+def test_a_table_says_what_is_taken_out(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "main.policy").write_text(POLICY.format(FORMS["after"]) + 'tests from "cases.csv"\n')
+    (tmp_path / "cases.csv").write_text("name,expect,via,redact\na,claude,out,secret\n")
+    assert run("test", "main.policy").code == 0
+    (tmp_path / "cases.csv").write_text('name,expect,via,redact\na,claude,out,"secret, iban"\n')
+    ran = run("test", "main.policy")
+    assert ran.code == 1
+    assert "expected redact(iban, secret), but redact(secret) after redaction" in ran.out + ran.err
+
+
 def test_generated_tests_name_plain_targets(run: Run, tmp_path: Path) -> None:
     (tmp_path / "bare.policy").write_text(POLICY.format(FORMS["after"]))
     ran = run("test", "--generate", "bare.policy")
-    assert "with redact" not in ran.out
+    assert "via out with redact(secret)" in ran.out and "claude with" not in ran.out
     (tmp_path / "more.policy").write_text(POLICY.format(FORMS["after"]) + ran.out)
     assert load(tmp_path / "more.policy").program is not None
     assert run("test", "--coverage", "--minimum", "100", "more.policy").code == 0

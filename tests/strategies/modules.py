@@ -154,7 +154,9 @@ def _destinations() -> st.SearchStrategy:
 
 
 def _redactions() -> st.SearchStrategy:
-    bare = st.sampled_from(["secret", "card-number", "secret.1password", "custom.a_b-c", "when", "redact", "with"])
+    bare = st.sampled_from(
+        ["secret", "card-number", "secret.1password", "custom.a_b-c", "when", "redact", "with"]
+    )
     names = st.lists(st.builds(n.Text, bare | values, st.just(AT)), max_size=3).map(tuple)
     return st.builds(n.Redaction, names, st.booleans(), st.booleans(), st.just(AT))
 
@@ -181,7 +183,13 @@ def _tests() -> st.SearchStrategy:
     denies = st.one_of(references, st.just(n.Ident("otherwise", AT)))
     expect = st.one_of(
         st.builds(
-            n.ExpectPlan, _several(references), st.booleans(), st.none() | references, removed, st.just(AT)
+            n.ExpectPlan,
+            _several(references),
+            st.booleans(),
+            st.none() | references,
+            st.none() | _redactions(),
+            removed,
+            st.just(AT),
         ),
         st.builds(n.ExpectReject, _several(denies, least=0), st.none() | numbers, removed, st.just(AT)),
     )

@@ -10,7 +10,8 @@ from policyd.policy.program import Value
 from policyd.policy.request import EVERYTHING, Inadmissible, Request, admit_value
 from policyd.policy.written import given_text, number_text, number_value, value_text
 from policyd.text.diagnostic import Severity
-from policyd.trials.given import read_json, read_line, request_from, undetected
+from policyd.trials.given import read_json, read_line, request_from
+from policyd.trials.never import never_seen
 from tests.trials.small import small_program
 
 PROGRAM = small_program()
@@ -126,11 +127,11 @@ def test_wrong_json_is_a_diagnostic(text: str, code: str) -> None:
 def test_a_finding_that_no_detector_makes_is_warned_of() -> None:
     read = read_line(PROGRAM, "findings=secrt,secret,iban,zzzzzz")
     assert read.diagnostics == ()
-    first, second = undetected(PROGRAM, read.values)
+    first, second = never_seen(PROGRAM, read.values)
     assert (first.code, first.severity) == ("PD228", Severity.WARNING)
     assert "`secrt`" in first.message and first.help == "did you mean `secret`?"
     assert "`zzzzzz`" in second.message and "lists" in (second.help or "")
-    assert undetected(PROGRAM, read_line(PROGRAM, "findings=unknown").values) == ()
+    assert never_seen(PROGRAM, read_line(PROGRAM, "findings=unknown").values) == ()
 
 
 def test_what_must_be_given_is_named_all_at_once() -> None:
