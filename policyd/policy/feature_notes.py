@@ -41,10 +41,11 @@ HOW: Final = {
     " definitions), the percentage in lines that have the shape of code: fences, brackets, keywords, signs, what is indented below them. Because it"
     " is the beginning that counts, it settles early and does not change from turn to turn.",
     "language": "What persons said last, without code and names, 500 to 1,000 characters if there are so many, by py3langid (`pip install 'policyd[language]'`; without"
-    " it a policy that reads `language` is not served). `\"\"` where there are fewer than 20 bytes of letters or the model is less than 70 % sure.",
+    " it a policy that reads `language` is not served). `\"\"` where there are fewer than 20 bytes of letters or the model is less than 70 % sure,"
+    " which it often is of short prompts: a question of a few words mostly has no language, so say what is to happen with `\"\"`.",
     "tokens": "Bounds first; counted by a public vocabulary only where a rule depends on it, off the event loop (docs/traffic.md).",
     "context_needed": "`tokens` and `max_output`; where the client sets no limit, the deployment's `answer_reserve` in its place.",
     "untranslatable": "The request is said in the other dialect, as it would be sent; true where something would be lost (docs/translation.md).",
-    "findings": "The detectors look through every text of the body, off the event loop (docs/detectors.md). What is not found is not proved absent.",
+    "findings": "The detectors look through every text of the body, and headers and query that pass on, off the event loop (docs/detectors.md). What is not found is not proved absent.",
     "unredactable": "What is still found once everything that a redaction names was replaced (docs/redaction.md).",
 }  # fmt: skip
