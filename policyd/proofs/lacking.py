@@ -18,7 +18,7 @@ from policyd.proofs.find import Cell, Found, OutOfBudget
 from policyd.proofs.findings import Finding, not_proved
 from policyd.proofs.reach import Question
 from policyd.proofs.witness import Witness
-from policyd.text.diagnostic import Label, Severity
+from policyd.text.diagnostic import Severity
 
 __all__ = ["lacking", "lacking_capabilities"]
 
@@ -86,24 +86,21 @@ def _finding(case: Case, words: tuple[str, ...], witness: Witness) -> Finding:
     speaks = f"no target speaks {_either(spoken)}" if spoken else ""
     supports = f"{'none' if spoken else 'no target'} supports {_either(supported)}" if supported else ""
     lacks = ", and ".join(part for part in (speaks, supports) if part)
-    program = case.program
-    sizes = [(size, t) for t in program.targets if isinstance(size := t.fact("context"), int)]
-    largest, widest = max(sizes, key=lambda pair: pair[0], default=(0, None))
-    labels = (
-        ()
-        if widest is None or widest.span is None
-        else (Label(widest.span, f"the largest context is {number_text(largest)}"),)
-    )
     return Finding(
         "PD319",
         Severity.NOTE,
         "otherwise",
         f"{lacks}: such requests are always rejected",
-        program.otherwise.span,
-        "leave it so, add it to a target that can, or say why in a `deny`",
-        labels,
-        witness,
+        case.program.otherwise.span,
+        f"leave it so, add it to a target that can, or say why in a `deny`{_longest(case.program)}",
+        witness=witness,
     )
+
+
+def _longest(program: Program) -> str:
+    """What is too long for every target is rejected, too, and no witness here shows it."""
+    sizes = [size for t in program.targets if isinstance(size := t.fact("context"), int)]
+    return f"; always rejected is also what needs more than {number_text(max(sizes))} tokens of context" if sizes else ""
 
 
 def _either(words: list[str]) -> str:

@@ -7,12 +7,13 @@ removed it as it came, or one note that there is no such request. And for each r
 that it decides has such a finding: most often because a guard, which sees the original, has removed the targets by then.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from policyd.engine.boxes import TooManyBoxes
-from policyd.policy.condition import Condition, Const, Has, both, negate
+from policyd.policy.condition import AtLeast, Condition, Const, Has, both, negate, tests_of
 from policyd.policy.decision import Plan
 from policyd.policy.evaluate import evaluate
+from policyd.policy.levels import level_condition
 from policyd.policy.program import Blinded, Guard, Redaction, Route
 from policyd.policy.request import Request
 from policyd.policy.variants import plain_name
@@ -150,11 +151,19 @@ def _vain(case: Case, route: Route, redaction: Redaction, never: dict[str, tuple
         if not (g := case.program.guards[i]).builtin and not g.hits.isdisjoint(route.targets)
     }
     why, help_ = "no request that it decides has such a finding", "leave the name out, or move the route up"
-    if guards and not redaction.after:
+    wider = {g: found for g in guards if (found := _above(case, g, never))}
+    if wider and (redaction.after or len(wider) == len(guards)):
+        guard, (asked, part) = next(iter(wider.items()))
+        why = f"`{guard}` asks for `{asked}`, of which `{part}` is a part, and what else is `{asked}` is not taken out"
+        also = "" if redaction.after else " and write `after redaction`"
+        help_ = f"redact `{asked}`{also}, or leave the name out"
+        guards = {guard: guards[guard]}
+    elif guards and not redaction.after:
         verb = "forbids" if len(guards) == 1 else "forbid"
         why = f"{named(guards)} {verb} its targets before, as guards see the request as it comes"
         help_ = "write `after redaction` where the request may go once it is taken out, or leave the name out"
-    labels = tuple(Label(span, "sees the original") for span in guards.values() if span is not None)
+    sees = "asks for more than is taken out" if wider else "sees the original"
+    labels = tuple(Label(span, sees) for span in guards.values() if span is not None)
     return Finding(
         "PD326",
         Severity.WARNING,
@@ -162,5 +171,21 @@ def _vain(case: Case, route: Route, redaction: Redaction, never: dict[str, tuple
         f"route `{route.name}` never takes out {named(never)}: {why}",
         route.span,
         help_,
-        labels if guards and not redaction.after else (),
+        labels if wider or not redaction.after else (),
     )
+
+
+def _above(case: Case, guard: str, never: Iterable[str]) -> tuple[str, str] | None:
+    """A name that the guard, or a level that it asks for, tests, and a redacted name below it."""
+    conditions = [g.condition for g in case.program.written if g.name == guard]
+    asked = {name for condition in conditions for name in _found_names(case, condition)}
+    pairs = ((above, name) for name in never for above in sorted(asked) if name.startswith(f"{above}."))
+    return next(pairs, None)
+
+
+def _found_names(case: Case, condition: Condition) -> Iterator[str]:
+    for test in tests_of(condition):
+        if isinstance(test, Has) and test.feature == "findings":
+            yield test.name
+        elif isinstance(test, AtLeast):
+            yield from _found_names(case, level_condition(case.program.level(test.level), test.rank))

@@ -255,3 +255,16 @@ def test_why_a_redaction_never_happens() -> None:
         "route `out` never takes out `secret`: `stays` forbids its targets before, as guards see the request as it comes"
     )
     assert "write `after redaction`" in (found.help or "")
+
+
+@pytest.mark.parametrize(("after", "also"), [("", " and write `after redaction`"), (" after redaction", "")])
+def test_a_guard_that_asks_for_more_than_is_taken_out_is_the_reason(after: str, also: str) -> None:
+    """Through a level, as guards mostly ask."""
+    program = loaded(f"route out to away with redact(secret.aws, card-number){after}")
+    (found,) = redactions_in_vain(case_of(program))
+    assert found.message == (
+        "route `out` never takes out `secret.aws`: `stays` asks for `secret`, of which `secret.aws` is a part,"
+        " and what else is `secret` is not taken out"
+    )
+    assert found.help == f"redact `secret`{also}, or leave the name out"
+    assert [label.text for label in found.labels] == ["asks for more than is taken out"]
