@@ -19,13 +19,15 @@ __all__ = ["Pattern", "alone", "detector_of", "token"]
 @dataclass(frozen=True, slots=True)
 class Pattern:
     """One format. `keywords` are asked with their case ignored, `exact` as they are written. `check` gets the whole text and
-    a candidate's bounds (of its only group, where there is one)."""
+    a candidate's bounds (of its only group, where there is one). Without `whole`, what is found only shows that a secret stands
+    near it, and nobody may take it for the secret."""
 
     finding: str
     keywords: tuple[str, ...]
     expression: str
     check: Check | None = None
     exact: tuple[str, ...] = ()
+    whole: bool = True
 
 
 def token(finding: str, expression: str, *exact: str, check: Check | None = is_varied) -> Pattern:

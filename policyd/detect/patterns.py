@@ -14,7 +14,10 @@ from policyd.detect.pattern import Pattern
 from policyd.detect.private_keys import PRIVATE_KEYS
 from policyd.detect.services import SERVICES
 
-__all__ = ["PATTERNS", "Pattern"]
+__all__ = ["MARKERS", "PATTERNS", "Pattern"]
 
 PATTERNS: Final[tuple[Pattern, ...]] = (*PRIVATE_KEYS, *CLOUDS, *FORGES, *MODELS, *SERVICES, *GENERAL)
 """Every format that is found by its shape."""
+
+MARKERS: Final = frozenset(pattern.finding for pattern in PATTERNS if not pattern.whole)
+"""Findings of which only a sign is reported: the first line of a vault, the line `kind: Secret` of a manifest."""

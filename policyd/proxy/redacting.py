@@ -112,7 +112,7 @@ class Redacting:
     async def _without(
         self, names: tuple[str, ...], redactions: Redactions, weigher: Weigher
     ) -> tuple[Redacted, Translation, frozenset[str]]:
-        of = (names, redactions.key, redactions.translated, id(weigher))
+        of = (names, redactions.key, redactions.translated, weigher)
         made = self._made.get(of)
         if made is None:
             work = partial(self._work, names, redactions)

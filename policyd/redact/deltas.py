@@ -53,10 +53,11 @@ _BLOCK_TEXTS: Final = {"text_delta": ("text", False, True), "input_json_delta": 
 
 
 def _of_messages(kind: str, event: dict[str, Any]) -> Said:
-    group = f"block {event.get('index')}"
+    group = f"block {_number(event.get('index'))}"
     delta = event.get("delta")
     if kind == "content_block_delta" and isinstance(delta, dict):
-        row = _BLOCK_TEXTS.get(str(delta.get("type")))
+        said = delta.get("type")
+        row = _BLOCK_TEXTS.get(said) if isinstance(said, str) else None
         if row is None or not isinstance(delta.get(row[0]), str):
             return _NOTHING
         key, json, words = row
@@ -73,11 +74,11 @@ _WORD_DELTAS: Final = frozenset({"response.output_text.delta"})
 
 
 def _of_responses(kind: str, event: dict[str, Any]) -> Said:
-    place = event.get("output_index")
+    place = _number(event.get("output_index"))
     if kind.endswith(".delta") and isinstance(event.get("delta"), str):
         if kind.startswith("response.reasoning"):
             return _THOUGHT
-        field = f"{kind} {event.get('content_index')}"
+        field = f"{kind} {_number(event.get('content_index'))}"
         return Said(
             [Delta(f"item {place}", field, event, "delta", kind in _JSON_DELTAS, kind in _WORD_DELTAS)]
         )
@@ -89,13 +90,19 @@ def _of_responses(kind: str, event: dict[str, Any]) -> Said:
     return _EVERYTHING_OVER if place is None else Said([], (f"item {place}",))
 
 
+def _number(said: object) -> object:
+    """Which of several, as servers number them. What is neither a number nor a name may be of any size and depth, and numbers
+    nothing."""
+    return said if isinstance(said, int | float | str) else None
+
+
 def _of_choices(choices: list[Any]) -> Said:
     deltas: list[Delta] = []
     ends: list[str | None] = []
     for choice in choices:
         if not isinstance(choice, dict):
             continue
-        group = f"choice {choice.get('index', 0)}"
+        group = f"choice {_number(choice.get('index', 0))}"
         if isinstance(choice.get("text"), str):
             deltas.append(Delta(group, "text", choice, "text", json=False, words=True))
         delta = choice.get("delta")
@@ -123,7 +130,7 @@ def _of_message(group: str, delta: dict[str, Any]) -> list[Delta]:
     for call in calls if isinstance(calls, list) else ():
         if not isinstance(call, dict):
             continue
-        number = call.get("index", 0)
+        number = _number(call.get("index", 0))
         for kind, key, json in (("function", "arguments", True), ("custom", "input", False)):
             inner = call.get(kind)
             if isinstance(inner, dict) and isinstance(inner.get(key), str):

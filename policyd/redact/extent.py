@@ -7,11 +7,14 @@ cannot be told the finding is named instead of cut, so that nobody sends the res
 
 import base64
 import binascii
+import json
 import re
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
+from policyd.detect.patterns import MARKERS
 from policyd.detect.scanner import Span
+from policyd.redact.passwords import end_of_password
 
 __all__ = ["LONGEST", "Extent", "covered", "extents"]
 
@@ -26,9 +29,9 @@ _TOKEN_EDGES: Final = _EDGES + ".:!?|&*#[]\\"
 """What detectors take along to see where a token ends."""
 
 _EXACT: Final = frozenset({"secret.assigned", "secret.authorization", "secret.connection-string"})
-"""Passwords, which may end with anything; they are reported without what stands around them."""
+"""Passwords, which may hold anything; they are reported without what stands around them."""
 
-_RUN: Final = re.compile(r"[A-Za-z0-9+/_-]*={0,2}")
+_RUN: Final = re.compile(r"[A-Za-z0-9+/_-]*(?:[.~][A-Za-z0-9+/_-]{8,})*={0,2}")
 _ARMOUR: Final = re.compile(r"-----? ?BEGIN ([A-Z0-9 ]+?) ?-----?")
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/]")
 _BREAKS: Final = re.compile(r"\\[rn]|\s")
@@ -39,8 +42,10 @@ _BEFORE: Final = 64
 _REACHING: Final = ("private-key.", "secret.")
 _ARMOURED: Final = b"-----BEGIN"
 
-SHORTEST_OPENSSH: Final = 200
-"""Bytes of the shortest key in OpenSSH's own format."""
+_OPENSSH: Final = b"openssh-key-v1\0"
+
+MOST_OBJECTS: Final = 64
+"""Braces in front of a key in an object that are tried for the one that opens it."""
 
 _PUTTY_END: Final = re.compile(r"Private-MAC: *[0-9a-fA-F]{40,64}")
 _IN_ONE_WORD: Final = frozenset({"private-key.age", "private-key.wireguard"})
@@ -81,10 +86,15 @@ def extents(text: str, spans: Iterable[Span], names: tuple[str, ...]) -> tuple[l
 
 def _reach(text: str, start: int, end: int, name: str) -> tuple[int, int] | None:
     """From where to where the finding reaches. INVARIANT: it looks at a bounded stretch around the span."""
+    if name in MARKERS:
+        return None
     if name.startswith("private-key."):
         return _key(text, start, end, name)
-    if name in _EXACT or name.startswith("custom."):
+    if name.startswith("custom."):
         return start, end
+    if name in _EXACT:
+        last = end_of_password(text, start, end)
+        return None if last is None else (start, last)
     is_token = name.startswith("secret.")
     start, end = _trimmed(text, start, end, _TOKEN_EDGES if is_token else _EDGES)
     if is_token and start < end:
@@ -109,9 +119,7 @@ def _key(text: str, start: int, end: int, name: str) -> tuple[int, int] | None:
         mac = _PUTTY_END.search(text, start, far)
         return None if mac is None else (start, mac.end())
     if name == "private-key.jwk":
-        # The other numbers of the key give it away as well, so all of the object goes.
-        opened, closed = text.rfind("{", max(0, start - LONGEST), start), text.find("}", end, far)
-        return None if opened < 0 or closed < 0 else (opened, closed + 1)
+        return _object(text, start, end)
     if name in _IN_ONE_WORD:
         return _trimmed(text, start, end)
     armour = _ARMOUR.match(text, start)
@@ -137,8 +145,8 @@ def _is_whole(encoded: str) -> bool:
         return False
     if data.startswith(_ARMOURED):
         return data.count(b"-----") >= 3
-    if data.startswith(b"openssh-key-v1"):
-        return len(data) >= SHORTEST_OPENSSH
+    if data.startswith(_OPENSSH):
+        return _openssh_size(data) <= len(data) + 3
     if data[:1] != b"\x30" or len(data) < 5:
         return False
     size = data[1]
@@ -147,3 +155,43 @@ def _is_whole(encoded: str) -> bool:
         size = int.from_bytes(data[2 : 2 + length]) + length
     # The last three bytes may be in what was cut off above.
     return len(data) + 3 >= size + 2
+
+
+def _openssh_size(data: bytes) -> int:
+    """How long a key in OpenSSH's own format says that it is: a cipher, how its key is made, with what, how many keys, and for
+    each one that is public and one that is not. More than there is where that cannot be read."""
+    too_long = len(data) + 4
+    at = len(_OPENSSH)
+    strings, keys = 3, None
+    while strings > 0 or keys is None:
+        if at + 4 > len(data):
+            return too_long
+        number = int.from_bytes(data[at : at + 4])
+        at += 4
+        if strings > 0:
+            at, strings = at + number, strings - 1
+        elif keys is None:
+            # The private ones are one string, however many there are.
+            keys, strings = number, number + 1
+            if number > MOST_OBJECTS:
+                return too_long
+    return at
+
+
+_DECODER: Final = json.JSONDecoder()
+
+
+def _object(text: str, start: int, end: int) -> tuple[int, int] | None:
+    """The JSON object with the key's parts. Its other numbers give the key away as well, so all of it goes."""
+    opened = start
+    for _ in range(MOST_OBJECTS):
+        opened = text.rfind("{", max(0, start - LONGEST), opened)
+        if opened < 0:
+            return None
+        try:
+            found, closed = _DECODER.raw_decode(text[opened : opened + LONGEST])
+        except (ValueError, RecursionError):
+            continue
+        if opened + closed >= end and isinstance(found, dict) and "kty" in found:
+            return opened, opened + closed
+    return None

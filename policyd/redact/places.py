@@ -44,6 +44,7 @@ def is_structure(key: str) -> bool:
 def is_sealed_thought(value: Mapping[str, Any]) -> bool:
     """Whether a vendor vouches for every word of this block, or holds it encrypted beside its words: a word changed, and
     its server refuses the request."""
-    return value.get("type") in _THOUGHTS or any(
+    kind = value.get("type")
+    return (isinstance(kind, str) and kind in _THOUGHTS) or any(
         isinstance(value.get(key), str) and value[key] != "" for key in ("signature", "encrypted_content")
     )

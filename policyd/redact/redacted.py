@@ -16,7 +16,9 @@ import orjson
 
 from policyd.detect.scanner import Scanner
 from policyd.redact.extent import covered, extents
+from policyd.redact.numbers import keeps_numbers
 from policyd.redact.placeholders import PLACEHOLDER, Placeholders
+from policyd.redact.remains import glued, in_other_forms, rests
 from policyd.redact.swap import Swaps
 from policyd.redact.walk import swapped_body
 from policyd.traffic.body import Body
@@ -84,15 +86,35 @@ def redacted(
             return Redacted(body, reading, {}, {}, frozenset(names))
     left = there.found | there.lost
     if named:
-        still = Swaps(dict.fromkeys(named, ""))
-        for text in watched(texts):
-            for value in still.found(text):
-                left |= named[value]
+        left |= _remaining(named, made, reading.texts, texts, watched)
     if not counts:
         return Redacted(body, reading, {}, {}, frozenset(left))
+    if not keeps_numbers(body.raw):
+        left |= set(names)
     put = dict(parsed)
     values = {placeholder: _whole(made.values[placeholder], made.values) for placeholder in counts}
     return Redacted(Body(orjson.dumps(put), put), reading, _by_name(counts), values, frozenset(left))
+
+
+def _remaining(
+    named: Mapping[str, set[str]],
+    made: Placeholders,
+    written: tuple[str, ...],
+    texts: tuple[str, ...],
+    watched: Watched,
+) -> set[str]:
+    """The names of values of which anything is still in the texts: all of it, a part, or another form. `written`: the texts with
+    their placeholders."""
+    left: set[str] = set()
+    still = Swaps(dict.fromkeys(named, ""))
+    for text in watched(texts):
+        for value in still.found(text):
+            left |= named[value]
+    names_of = {put: named[value] for put, value in made.values.items()}
+    left |= glued(written, names_of, watched)
+    left |= rests(named, texts, watched)
+    left |= in_other_forms(named, texts, watched)
+    return left
 
 
 def _shown(names: Iterable[str]) -> str:
@@ -189,11 +211,18 @@ def still_in(
         return frozenset(names)
     texts = without_placeholders(reading.texts, values)
     found = {name for name in scanner.scan(texts) if covered(name, names)}
+    return frozenset(names) if _in_bytes(raw, values) else frozenset(found)
+
+
+def _in_bytes(raw: bytes, values: Mapping[str, str]) -> bool:
+    """Whether one of the values is in the bytes, plainly or as JSON writes it: one pass, however many there are."""
+    import ahocorasick_rs  # noqa: PLC0415
+
+    sought: set[bytes] = set()
     for value in values.values():
-        plain = value.encode("utf-8", "surrogatepass")
-        if len(value) >= LONG_ENOUGH and (plain in raw or orjson.dumps(value)[1:-1] in raw):
-            found |= set(names)
-    return frozenset(found)
+        if len(value) >= LONG_ENOUGH:
+            sought |= {value.encode("utf-8", "surrogatepass"), orjson.dumps(value)[1:-1]}
+    return bool(sought) and bool(ahocorasick_rs.BytesAhoCorasick(list(sought)).find_matches_as_indexes(raw))
 
 
 LONG_ENOUGH: Final = 12

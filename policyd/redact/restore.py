@@ -8,14 +8,20 @@ short, and what turns out to be none of it is passed as it came.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
 from policyd.redact.placeholders import PLACEHOLDER, Known
 from policyd.redact.places import FREE, JSON_TEXT, is_structure
 
-__all__ = ["Piece", "Restorer", "Tail"]
+__all__ = ["MOST_ADDED", "Piece", "Restorer", "Tail", "Unrestorable", "written"]
+
+MOST_ADDED: Final = 64 * 1024 * 1024
+"""Characters by which one answer may grow: a short placeholder may stand for a long value, and a model can say it often."""
+
+DEEPEST: Final = 200
+"""Levels of an answer that are looked through; no API has answers half as deep, and JSON is written to 254 only."""
 
 _THOUGHT = frozenset({"thinking", "redacted_thinking", "reasoning", "reasoning.text", "reasoning.encrypted"})
 _THOUGHT_KEYS = frozenset(
@@ -24,6 +30,10 @@ _THOUGHT_KEYS = frozenset(
 """What a model thought stays as it thought it: servers vouch for the words, and take them back unchanged."""
 
 _WORDS_OF_A_MODEL = frozenset({"text", "content"})
+
+
+class Unrestorable(Exception):
+    """Nothing can be put back into this answer. The message quotes no content."""
 
 
 @dataclass(slots=True, eq=False)
@@ -43,30 +53,43 @@ class Tail:
     """What of a text that comes in pieces is still open. INVARIANT: the held parts, joined, begin a placeholder."""
 
     pieces: list[Piece] = field(default_factory=list)
+    text: str = ""
+    """The held parts, joined."""
 
-    @property
-    def text(self) -> str:
-        return "".join(piece.held for piece in self.pieces)
+    def hold(self, piece: Piece) -> None:
+        self.pieces.append(piece)
+        self.text += piece.held
 
     def settle(self) -> None:
         """It is none after all, or the text is at its end: everything stays as it came."""
         for piece in self.pieces:
             piece.settled()
         self.pieces.clear()
+        self.text = ""
 
 
 class Restorer:
-    """`json_answers`: what the model says is a JSON document, so values are escaped in it."""
+    """`json_answers`: what the model says is a JSON document, so values are escaped in it. What puts values back raises
+    `Unrestorable`."""
 
-    __slots__ = ("_json_answers", "known")
+    __slots__ = ("_added", "_json_answers", "known")
 
-    def __init__(self, values: Mapping[str, str], *, json_answers: bool = False) -> None:
-        self.known = Known(values)
+    def __init__(self, values: Mapping[str, str] | Known, *, json_answers: bool = False) -> None:
+        self.known = values if isinstance(values, Known) else Known(values)
         self._json_answers = json_answers
+        self._added = 0
+
+    def for_one_answer(self) -> "Restorer":
+        """One that has put nothing back yet."""
+        return Restorer(self.known, json_answers=self._json_answers)
 
     def value(self, placeholder: str, *, json: bool) -> str:
         value = self.known.values[placeholder]
-        return _escaped(value) if json else value
+        value = _escaped(value) if json else value
+        self._added += len(value) - len(placeholder)
+        if self._added > MOST_ADDED:
+            raise Unrestorable("with values put back, the answer is larger than any")
+        return value
 
     def text(self, text: str, *, json: bool = False) -> str:
         """A whole string; the very object where nothing is put back."""
@@ -97,7 +120,7 @@ class Restorer:
                 out.append(self.value(placeholder, json=json))
                 at = len(placeholder)
             elif self.known.may_begin(whole, 0):
-                tail.pieces.append(piece)
+                tail.hold(piece)
                 return
             else:
                 at = len(before)
@@ -124,12 +147,14 @@ class Restorer:
             piece.changed()
         piece.kept, piece.held = kept, held
         if held:
-            tail.pieces.append(piece)
+            tail.hold(piece)
         else:
             piece.settled()
 
-    def tree(self, value: Any, key: str = "", *, free: bool = False) -> Any:
+    def tree(self, value: Any, key: str = "", *, free: bool = False, depth: int = 0) -> Any:
         """A whole part of an answer, with the very objects that did not change."""
+        if depth > DEEPEST:
+            raise Unrestorable("the answer is deeper than any")
         if isinstance(value, str):
             if not free and is_structure(key):
                 return value
@@ -137,9 +162,9 @@ class Restorer:
             return self.text(value, json=json)
         free = free or key in FREE
         if isinstance(value, list):
-            items = [self.tree(item, key, free=free) for item in value]
+            items = [self.tree(item, key, free=free, depth=depth + 1) for item in value]
             return value if all(a is b for a, b in zip(items, value, strict=True)) else items
-        if not isinstance(value, dict) or (not free and value.get("type") in _THOUGHT):
+        if not isinstance(value, dict) or (not free and _is_thought(value)):
             return value
         out: dict[str, Any] = {}
         changed = False
@@ -150,7 +175,7 @@ class Restorer:
             own = free or (name == "input" and isinstance(item, dict))
             put = self.text(name) if own or free else name
             put = name if put in out or (put != name and put in value) else put
-            out[put] = restored = self.tree(item, name, free=own)
+            out[put] = restored = self.tree(item, name, free=own, depth=depth + 1)
             changed = changed or put != name or restored is not item
         return out if changed else value
 
@@ -159,5 +184,18 @@ class Restorer:
         return self._json_answers
 
 
+def _is_thought(part: Mapping[str, Any]) -> bool:
+    kind = part.get("type")
+    return isinstance(kind, str) and kind in _THOUGHT
+
+
+def written(value: Any) -> bytes:
+    """JSON. Raises `Unrestorable` where it is too deep to be written, or holds what is no text."""
+    try:
+        return orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        raise Unrestorable("the answer cannot be written with the values put back") from None
+
+
 def _escaped(value: str) -> str:
-    return orjson.dumps(value).decode()[1:-1]
+    return written(value).decode()[1:-1]

@@ -28,7 +28,7 @@ class Swaps:
     """`table`: values to what stands for them. `counts` grows with every replacement, by what was put in. A short value
     is left where it is a part of a longer word, unless it is one of those that are meant `anywhere`."""
 
-    __slots__ = ("_anywhere", "_automaton", "_table", "_values", "counts")
+    __slots__ = ("_anywhere", "_automaton", "_every", "_table", "_values", "counts")
 
     def __init__(self, table: Mapping[str, str], anywhere: Collection[str] = ()) -> None:
         import ahocorasick_rs  # noqa: PLC0415
@@ -39,6 +39,7 @@ class Swaps:
         self._automaton: Any = ahocorasick_rs.AhoCorasick(
             self._values, matchkind=ahocorasick_rs.MATCHKIND_LEFTMOST_LONGEST
         )
+        self._every: Any = None
         self.counts: Counter[str] = Counter()
 
     def text(self, text: str, depth: int = DEPTH) -> str:
@@ -58,19 +59,35 @@ class Swaps:
 
     def found(self, text: str) -> Iterator[str]:
         """The values that stand in a string."""
-        for index, start, end in self._automaton.find_matches_as_indexes(text):
-            if self._stands(text, index, start, end):
-                yield self._values[index]
+        for index, _, _ in self._standing(text):
+            yield self._values[index]
 
     def _finds(self, text: str) -> bool:
         return bool(self._automaton.find_matches_as_indexes(text))
 
+    def _standing(self, text: str) -> list[tuple[int, int, int]]:
+        """The values that are no part of a longer word, none inside another; of those that begin at one place the longest."""
+        found: list[tuple[int, int, int]] = self._automaton.find_matches_as_indexes(text)
+        standing = [match for match in found if self._stands(text, *match)]
+        if len(standing) == len(found):
+            return standing
+        # What does not stand may have hidden what overlaps it.
+        if self._every is None:
+            import ahocorasick_rs  # noqa: PLC0415
+
+            self._every = ahocorasick_rs.AhoCorasick(self._values)
+        every = self._every.find_matches_as_indexes(text, overlapping=True)
+        standing = [match for match in every if self._stands(text, *match)]
+        out: list[tuple[int, int, int]] = []
+        for match in sorted(standing, key=lambda m: (m[1], -m[2])):
+            if not out or match[1] >= out[-1][2]:
+                out.append(match)
+        return out
+
     def _plain(self, text: str) -> str:
         out: list[str] = []
         at = 0
-        for index, start, end in self._automaton.find_matches_as_indexes(text):
-            if not self._stands(text, index, start, end):
-                continue
+        for index, start, end in self._standing(text):
             word = self._table[self._values[index]]
             self.counts[word] += 1
             out += (text[at:start], word)
