@@ -42,7 +42,7 @@ HOW: Final = {
     " is the beginning that counts, it settles early and does not change from turn to turn.",
     "language": "What persons said last, without code and names, 500 to 1,000 characters if there are so many, by py3langid (`pip install 'policyd[language]'`; without"
     " it a policy that reads `language` is not served). `\"\"` where there are fewer than 20 bytes of letters or the model is less than 70 % sure,"
-    " which it often is of short prompts: a question of a few words mostly has no language, so say what is to happen with `\"\"`.",
+    " as it often is of a prompt of a few words, so say what is to happen with `\"\"`.",
     "tokens": "Bounds first; counted by a public vocabulary only where a rule depends on it, off the event loop (docs/traffic.md).",
     "context_needed": "`tokens` and `max_output`; where the client sets no limit, the deployment's `answer_reserve` in its place.",
     "untranslatable": "The request is said in the other dialect, as it would be sent; true where something would be lost (docs/translation.md).",

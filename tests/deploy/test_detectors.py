@@ -121,6 +121,7 @@ def lines(text: str) -> list[tuple[str, str, str]]:
     [
         (RULE + "[rules.allowlist]\nregexes = ['y', '(']", "the rule `a`: `(`: RE2 does not take it", "regexes = ['y', '(']"),
         (RULE + "[[rules.allowlists]]\npaths = ['x']\n[[rules.allowlists]]\nregexes = ['(']", "the rule `a`: `(`: RE2", "regexes = ['(']"),
+        (RULE + "[[rules.allowlists]]\nregexes = ['y']\n[[rules.allowlists]]\nregexes = ['(']", "the rule `a`: `(`: RE2", "regexes = ['(']"),
         (RULE + RULE.replace('"a"', '"b"') + "[[allowlists]]\nregexes = ['(']", "an allowlist: `(`: RE2 does not", "regexes = ['(']"),
         (RULE + "[[rules.allowlists]]\ncondition = 'XOR'\nregexes = ['x']", "`condition` is `XOR`", "condition = 'XOR'"),
         (RULE + "secretGroup = 1", "the rule `a`: `secretGroup` is 1, and the expression has no group", "secretGroup = 1"),

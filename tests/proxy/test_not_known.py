@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from tests.conversations.given import CARD, respond
 from tests.conversations.given import POLICY as REMEMBERING
-from tests.conversations.given import respond
 from tests.proxy.bench import POLICY, post, three
 from tests.upstream.scripted import run
 
@@ -84,6 +84,11 @@ def test_an_unknown_conversation_says_so(tmp_path: Path, more: dict[str, str], w
         "no cards in chats; what its conversation has reached is not known, and counts as the highest" in said
     )
     assert why in said
+
+
+def test_a_conversation_that_is_known_is_not_said_to_be_unknown(tmp_path: Path) -> None:
+    said = message(tmp_path, REMEMBERING, respond(CARD, x_session_id="one"))
+    assert said.startswith("no cards in chats; found: card-number")
 
 
 def test_a_store_that_does_not_answer_says_so(tmp_path: Path) -> None:
