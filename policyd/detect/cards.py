@@ -162,7 +162,13 @@ def _digits(text: bytes, start: int, end: int) -> str:
     return "".join(chr(b) for b in text[start:end] if 48 <= b <= 57)
 
 
+MORE_PAIRS: Final = re.compile(rb"[ .\-][0-9]{2}(?![0-9])")
+
+
 def _whole(text: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """All of a number. A row of pairs that goes on is a table of numbers."""
+    if text[start + 2 : start + 3] in (b" ", b".", b"-") and MORE_PAIRS.match(text, end):
+        return
     if is_card(_digits(text, start, end)):
         yield start, end
 

@@ -23,7 +23,7 @@ CLOUDS: Final = (
     alone("secret.gcp", r"1//0[0-9A-Za-z_-]{40,}", "1//0"),
     Pattern("secret.azure", ("accountkey", "sharedaccesskey"), r"(?i)(?:AccountKey|SharedAccessKey)\s*=\s*(?:[A-Za-z0-9+/]{86}==|[A-Za-z0-9+/]{43}=)", is_varied),
     Pattern("secret.azure", ("sig=",), r"[?&]sig=([A-Za-z0-9%+/]{43,}(?:%3[Dd]|=))", is_varied),
-    Pattern("secret.azure", (), r"""(?:^|[\\'"\x60\s>=:(,])([A-Za-z0-9_~.]{3}[0-9]Q~[A-Za-z0-9_~.-]{31,34})(?:$|[\\'"\x60\s<),;])""", is_varied, ("Q~",)),
+    Pattern("secret.azure", (), r"""(?:^|[\\'"\x60\s>=:(,\[|{])([A-Za-z0-9_~.]{3}[0-9]Q~[A-Za-z0-9_~.-]{31,34})(?:$|\.(?:\s|$)|[\\'"\x60\s<),;\]|}])""", is_varied, ("Q~",)),
     token("secret.azure", r"[0-9A-Za-z]{52}JQQJ9[0-9A-Za-z]{27}", "JQQJ9"),
     Pattern("secret.azure", (), r"(?:^|[^A-Za-z0-9+/])([A-Za-z0-9+/]{76}(?:APIM|ACDb|\+(?:ABa|AMC|ASt))[A-Za-z0-9+/]{5}[AQgw]==)", is_varied, ("APIM", "ACDb", "+ABa", "+AMC", "+ASt")),
     Pattern("secret.azure", (), r"(?:^|[^A-Za-z0-9+/])([A-Za-z0-9+/]{33}(?:AIoT|\+(?:ASb|AEh|ARm))[A-Za-z0-9+/]{5}[AEIMQUYcgkosw048]=)", is_varied, ("AIoT", "+ASb", "+AEh", "+ARm")),

@@ -40,12 +40,12 @@ BEHIND: Final = r"(?![0-9A-Za-z_])(?![.\-/:][0-9])"
 """A number stands alone: it is no piece of a longer number, of an identifier or of a path. A line end that is written `\\n` is none."""
 
 BESIDE: Final = re.compile(
-    rb"(?i)[\"'*]{0,3}[ \t]{0,4}(?:n(?:[ou]m(?:ero|ber)?|\xc3\xbamero|ro|r|o|\xc2\xb0)\b)?\.?[\s:=#\"'*|\xc2\xa0]{0,8}"
+    rb"(?i)[\"'*]{0,3}[ \t]{0,4}(?:n(?:[ou]m(?:ero|ber)?|\xc3\xbamero|ro|r|o)\b|n\xc2[\xb0\xba])?\.?[\s:=#\"'*|\xc2\xa0]{0,8}"
 )
 """Between a word and the number that it says what it is: nothing, `Nº`, signs."""
 
 KEYED: Final = re.compile(
-    rb"(?i)[\"'*_]{0,3}[ \t]{0,4}(?:(?:n(?:ro|r|o|um|\xc2\xb0)\.?[ \t]{0,4})?:|n(?:ro|o|\xc2\xb0)\.?)[\s\"'*]{0,6}"
+    rb"(?i)[\"'*_]{0,3}[ \t]{0,4}(?:(?:n(?:ro|r|o|um|\xc2[\xb0\xba])\.?[ \t]{0,4})?:|n(?:ro|o|\xc2[\xb0\xba])\.?)[\s\"'*]{0,6}"
 )
 """The same for a word that is also something else: a colon, as behind a key, or `Nº`."""
 

@@ -21,7 +21,7 @@ FORMED: Final = (
 )
 """Their form and their check digits say enough."""
 
-PERSON_WORDS: Final = ("cédula", "cédula de identidad", "cédula nº", "c.i.", "ci n°", "ci nº", "ci nro", "documento de identidad", "nro documento", "número de documento", "carnet de identidad", "carné de identidad", "documento identidad", "número documento", "kuatia rekokuaa")  # fmt: skip
+PERSON_WORDS: Final = ("cédula", "cédula de identidad", "cédula nº", "c.i.", "ci nº", "ci nro", "documento de identidad", "nro documento", "número de documento", "carnet de identidad", "carné de identidad", "documento identidad", "número documento", "kuatia rekokuaa")  # fmt: skip
 
 RUC: Final = ("ruc", "r.u.c.", "registro único de contribuyentes", "registro único de contribuyente", "registro único del contribuyente")
 

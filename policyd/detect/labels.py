@@ -149,7 +149,7 @@ def _forms() -> Iterator[_Form]:
     for name, words in LONELY.items():
         forms = _spelled(words, title=True)
         yield _Form(name, compiled(rb"(?m)^" + SIGNS + b"(" + forms + b")" + SIGNS + rb"\r?$"))
-    keys = b"|".join(_any_case(key) for key in sorted(KEYS, key=len, reverse=True))
+    keys = _keys()
     for name in ("label.internal", "label.confidential", "label.restricted", "label.secret"):
         marks = b"|".join(_any_case(w.lower()) for w in (*GRADES[name], *EVERYDAY.get(name, ())))
         said = (
@@ -174,10 +174,16 @@ def _any_case(word: str) -> bytes:
     )
 
 
+def _keys() -> bytes:
+    """Also as keys are written: `nivel_de_confidencialidad`, `dataClassification`."""
+    keys = sorted(KEYS, key=lambda key: (-len(key), key))
+    return b"|".join(_any_case(key).replace(b"[ \xa0]", b"[ \xa0_-]?") for key in keys)
+
+
 def _gate() -> bytes:
     """What every label has in it, in one expression: most texts have nothing of it."""
     words = b"|".join(_spelled(words, title=True) for words in (*GRADES.values(), *LONELY.values()))
-    keys = b"|".join(_any_case(key) for key in sorted(KEYS, key=len, reverse=True))
+    keys = _keys()
     markings = "|".join(marking for _, marking in MARKINGS).encode("ascii")
     return words + rb"|(?i:" + keys + rb""")["'*_]{0,3} ?[:=]|""" + markings
 

@@ -21,7 +21,7 @@ QUAD: Final = r"\b[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\b"
 COLONS: Final = r"(?:\b[0-9A-Fa-f]{1,4}:|::)(?:[0-9A-Fa-f]{0,4}:){1,7}(?:[0-9A-Fa-f]{1,4}\b)?"
 PAIRS: Final = r"\b[0-9A-Fa-f]{2}(?:(?::[0-9A-Fa-f]{2}){5}|(?:-[0-9A-Fa-f]{2}){5})\b"
 
-BEFORE: Final = re.compile(rb"(?:[0-9A-Za-z_][.\-]|[\w/@#]|(?:[=~<>!]=|~>|\^) ?[\"']?|\d[,.] ?)\Z")
+BEFORE: Final = re.compile(rb"(?:[0-9A-Za-z_][.\-]|[\w/@#]|(?:[=~<>!]=|~>|\^) ?[\"']?|\d(?:\. ?|, ))\Z")
 BEHIND: Final = re.compile(rb"[.\-][0-9A-Za-z]|[\w(]")
 VERSION: Final = re.compile(
     rb"(?i)(?:\bv|version[\"']?|\bver\.?|release|revision|build|section|sect\.?|chapter|clause|table|figure|appendix|\xc2\xa7|\boid)[ =:#(\"'s]{0,5}(?:[0-9.]{1,12}(?:,| and| or| to| -) )?\Z"

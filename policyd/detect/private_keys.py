@@ -17,7 +17,7 @@ PEM_IN_BASE64: Final = (
 )
 LENGTH: Final = r"MII[A-Za-z0-9+/]{2}[AQgw]"
 """A sequence of 256 bytes and more, in base64, as far as it says nothing of what is in it."""
-NEXT_LINE: Final = r"""["',+ \\]{0,6}(?:\\[rn]|[\r\n]){1,4}[ \t>|#*"'+]{0,40}"""
+NEXT_LINE: Final = r"""["',+ \\]{0,6}(?:\\[rn]|[\r\n])(?:\\[rn]|[ \t\r\n>|#*"'+,]){0,48}"""
 MUCH: Final = rf"(?:[A-Za-z0-9+/\r\n]{{60}}|[A-Za-z0-9+/]{{16,60}}{NEXT_LINE}[A-Za-z0-9+/]{{24}})"
 SOME: Final = rf"(?:[A-Za-z0-9+/\r\n]{{40}}|[A-Za-z0-9+/]{{0,40}}{NEXT_LINE}[A-Za-z0-9+/]{{24}})"
 """Key material, whose lines may be indented, quoted, or strings of a program."""
@@ -38,7 +38,7 @@ PRIVATE_KEYS: Final = (
     token("private-key.der", r"(?:MHcCAQEEI|MIGkAgEBBD|MIHcAgEBBE|MC4CAQAwBQYDK2VwBCIEI|MFECAQEwBQYDK2VwBCIEI)" + SOME,
           "MHcCAQEEI", "MIGkAgEBBD", "MIHcAgEBBE", "MC4CAQAwBQYDK2VwBCIEI", "MFECAQEwBQYDK2VwBCIEI"),
     token("private-key.pkcs12", LENGTH + r"IBAzCC" + MUCH, "IBAzCC"),
-    Pattern("private-key.jwk", ('"kty"',), r'"d"\s*:\s*"[A-Za-z0-9_-]{42,700}(?:"|\xe2\x80\xa6)', is_varied),  # cut in an outline
+    Pattern("private-key.jwk", ('"kty"', '"kty\\'), r'"d\\{0,3}"{1,2}\s*:\s*\\{0,3}"{1,2}[A-Za-z0-9_-]{42,700}(?:\\{0,3}"|\xe2\x80\xa6)', is_varied),  # cut in an outline
     token("private-key.age", r"AGE-SECRET-KEY-1[QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7LA-Z0-9]{58}", "AGE-SECRET-KEY-1"),
     Pattern("private-key.wireguard", ("privatekey", "presharedkey"), r"(?:PrivateKey|PresharedKey)\s*=\s*([A-Za-z0-9+/]{43}=)", is_varied),
 )  # fmt: skip

@@ -213,3 +213,41 @@ def test_a_literal_that_is_spelled_otherwise_again_and_again_is_looked_at_no_mor
     assert secrets(flood) == set()
     assert {"secret.github"} == secrets(flood + "ghp_" + drawn(36))
     assert any("secret.github" in d.names for d in built_in()._asked(flood.encode()))
+
+
+@pytest.mark.parametrize("width", [64, 76])
+@pytest.mark.parametrize(
+    ("before", "behind"),
+    [
+        ("", ""),
+        ("    ", ""),
+        ("\t", ""),
+        ("> ", ""),
+        (">     ", ""),
+        ("# ", ""),
+        ('"', '\\n"'),
+        ('  "', '" +'),
+    ],
+)
+@pytest.mark.parametrize(
+    "head", ["MIIEowIBAAKCAQEA", "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC", "MHcCAQEEI", "MIIKZAIBAzCCCh4G"]
+)
+def test_a_key_without_armour_is_found_however_its_lines_are_set_off(
+    head: str, before: str, behind: str, width: int
+) -> None:
+    body = head + drawn(160)
+    lines = "\n".join(before + body[at : at + width] + behind for at in range(0, len(body), width))
+    assert secrets(f"the key:\n{lines}\n") & {"private-key.der", "private-key.pkcs12"}
+
+
+def test_a_key_in_words_is_none() -> None:
+    assert (
+        secrets("MIIEowIBAAKCAQEA is how it begins\n    and so on, in lines of sixty-four characters")
+        == set()
+    )
+
+
+def test_a_key_in_json_in_a_string_is_found() -> None:
+    inner = json.dumps({"kty": "EC", "crv": "P-256", "d": drawn(43)})
+    assert "private-key.jwk" in secrets(json.dumps({"key": inner}))
+    assert "private-key.jwk" in secrets('id,key\n1,"' + inner.replace('"', '""') + '"\n')

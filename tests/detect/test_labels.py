@@ -3,7 +3,7 @@
 import pytest
 
 from policyd.detect.engine import Engine
-from policyd.detect.labels import EVERYDAY, GRADES, KEYS, KEYWORDS, LABEL, LABEL_NAMES
+from policyd.detect.labels import EVERYDAY, GRADES, KEYS, KEYWORDS, LABEL, LABEL_NAMES, LONELY
 from policyd.detect.scanner import Scanner
 
 ENGINE = Engine([LABEL])
@@ -58,6 +58,26 @@ def labels(text: str) -> set[tuple[str, str]]:
         ("restricted", "Diffusion Restreinte", "Diffusion Restreinte"),
         ("restricted", "OFFICIAL-SENSITIVE", "OFFICIAL-SENSITIVE"),
         ("restricted", "OFFICIAL: SENSITIVE", "Marked OFFICIAL: SENSITIVE by the agency"),
+        ("confidential", "Confidencial", "Clasificacion: Confidencial"),
+        ("confidential", "CONFIDENCIAL", "CLASIFICACION: CONFIDENCIAL"),
+        ("confidential", "confidencial", '{"clasificacion":"confidencial"}'),
+        ("confidential", "confidencial", "CLASIFICACIO\u0301N: confidencial"),
+        ("confidential", "Información confidencial", "texto\nInformación confidencial\nmás texto"),
+        ("confidential", "Informacao Confidencial", "Informacao Confidencial"),
+        ("confidential", "Informations confidentielles", "Informations confidentielles"),
+        ("confidential", "CONFIDENCIAL", "*" * 40 + " CONFIDENCIAL " + "*" * 40),
+        ("internal", "Documento de uso interno", "Documento de uso interno"),
+        ("internal", "A usage interne", "A usage interne\n"),
+        ("internal", "Ad uso interno", "Ad uso interno"),
+        ("restricted", "RESERVADO", "RESERVADO"),
+        ("restricted", "Reservado", "Ministerio\n  Reservado\n\nTexto"),
+        ("restricted", "Reservado", "Clasificación: Reservado."),
+        ("restricted", "reservado", '"nivel_confidencialidad": "x", "grado_de_reserva": "reservado"'),
+        ("restricted", "restrito", "classificacao da informacao: restrito"),
+        ("restricted", "Difusion limitada", "Difusion limitada"),
+        ("restricted", "riservato", "Livello di riservatezza: riservato"),
+        ("restricted", "Acces restreint", "Acces restreint - ne pas diffuser"),
+        ("secret", "Tres secret", "Tres secret"),
         ("secret", "TOP SECRET//SCI", "(TOP SECRET//SCI)"),
         ("secret", "SECRET//NOFORN", "SECRET//NOFORN"),
         ("secret", "geheim", "Rubricering: geheim"),
@@ -106,6 +126,15 @@ def test_a_label_is_found_with_its_bounds(name: str, label: str, text: str) -> N
         "TLP:REDDISH",
         "see [Confidential](#confidential)",
         "the strictly private method",
+        "reservado",
+        "Asiento Reservado",
+        '"Reservado",',
+        "`Reservado`",
+        "| Reservado |",
+        "Reservado para Ana",
+        "El lugar está reservado.",
+        "la información confidencial de la empresa",
+        "clasificacion: reservado_en_mesa",
     ],
 )
 def test_bare_words_are_no_labels(text: str) -> None:
@@ -113,7 +142,7 @@ def test_bare_words_are_no_labels(text: str) -> None:
 
 
 def test_every_label_has_a_word_that_makes_it_looked_for() -> None:
-    for word in (*(w for words in GRADES.values() for w in words), *KEYS):
+    for word in (*(w for words in (*GRADES.values(), *LONELY.values()) for w in words), *KEYS):
         assert any(keyword in word.lower() for keyword in KEYWORDS), word
     assert set(EVERYDAY) <= LABEL_NAMES
 
