@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 
 from policyd.cli.output import Style
-from policyd.explain.explanation import Cause, Explanation, LevelReading, RouteReading
+from policyd.explain.explanation import Cause, Explanation, Left, LevelReading, RouteReading
 from policyd.policy.decision import Decision, Plan
 from policyd.policy.program import Value
 from policyd.policy.request import EVERYTHING
@@ -109,6 +109,8 @@ def _route_lines(explanation: Explanation, style: Style) -> Iterator[str]:
         redaction = redaction_of(t.name for t in route.targets)
         redacts = f", with {redaction}" if redaction else ""
         yield f"  {route.name}  {_state_text(route, style)}{redacts}{_at(route.span, style)}"
+        if route.left is not None:
+            yield f"    guards see  {_left_text(route.left)}"
         for target in route.targets:
             name = plain_name(target.name)
             if not target.removed_by:
@@ -122,6 +124,19 @@ def _route_lines(explanation: Explanation, style: Style) -> Iterator[str]:
         if left:
             yield style.dim(f"  {left} further {'route' if left == 1 else 'routes'} not reached")
         yield ""
+
+
+def _left_text(left: Left) -> str:
+    """`findings { }, sensitivity internal (as it came: confidential)`."""
+    if left.findings is None:
+        found = "every finding that is not taken out"
+    else:
+        found = f"findings {{ {', '.join(left.findings)} }}" if left.findings else "no finding"
+    levels = (
+        f"{name} {value}" + ("" if value == came else f" (as it came: {came})")
+        for name, value, came in left.levels
+    )
+    return printable(", ".join((found, *levels)))
 
 
 def _state_text(route: RouteReading, style: Style) -> str:
@@ -219,8 +234,14 @@ def _route_json(route: RouteReading) -> dict[str, object]:
             for t in route.targets
         ],
         **_redaction(t.name for t in route.targets),
+        **({} if route.left is None else {"guards_see": _left_json(route.left)}),
         "place": None if route.span is None else route.span.place,
     }
+
+
+def _left_json(left: Left) -> dict[str, object]:
+    findings = None if left.findings is None else list(left.findings)
+    return {"findings": findings, "levels": {name: value for name, value, _ in left.levels}}
 
 
 def _plain(value: Value) -> object:

@@ -11,6 +11,7 @@ from typing import Literal as Lit
 from policyd.policy.condition import Condition, Has, features_of, tests_of
 from policyd.policy.decision import Decision, Plan, Reject
 from policyd.policy.evaluate import evaluate, firing_guards, holds, level_rank
+from policyd.policy.levels import level_condition
 from policyd.policy.program import (
     MAX_NUMBER,
     Classify,
@@ -26,13 +27,15 @@ from policyd.policy.program import (
     Value,
 )
 from policyd.policy.quiet import quiet_value
-from policyd.policy.request import Request
+from policyd.policy.redacted import seen_after
+from policyd.policy.request import EVERYTHING, Request
+from policyd.policy.variants import covers
 from policyd.policy.wording import condition_text
 from policyd.policy.written import number_text, value_text
 from policyd.text.source import Span
 
 __all__ = [
-    "Cause", "Explanation", "FeatureValue", "LevelReading", "Looked", "RouteReading", "RouteState", "TargetReading",
+    "Cause", "Explanation", "FeatureValue", "Left", "LevelReading", "Looked", "RouteReading", "RouteState", "TargetReading",
     "deny_cause", "explanation_of", "guard_cause", "shown_value", "targets_of",
 ]  # fmt: skip
 
@@ -62,6 +65,15 @@ class TargetReading:
 
 
 @dataclass(frozen=True, slots=True)
+class Left:
+    """What guards see of a request on a route that decides `after redaction`: the findings that are left (None: all that are
+    not taken out may be there) and the levels as they are computed from them, each with its value as the request came."""
+
+    findings: tuple[str, ...] | None
+    levels: tuple[tuple[str, str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RouteReading:
     """A route in the order of decision. Targets are read only where its condition holds and it was reached."""
 
@@ -70,6 +82,7 @@ class RouteReading:
     condition: str
     targets: tuple[TargetReading, ...]
     span: Span | None
+    left: Left | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,10 +164,48 @@ def _routes(
         )
         targets = targets_of(program, request, route, forbidden) if matches else ()
         out.append(
-            RouteReading(route.name, state, condition_text(program, route.condition), targets, route.span)
+            RouteReading(
+                route.name,
+                state,
+                condition_text(program, route.condition),
+                targets,
+                route.span,
+                _left(program, request, route) if matches else None,
+            )
         )
         reached = reached and not decides
     return tuple(out)
+
+
+def _left(program: Program, request: Request, route: Route) -> Left | None:
+    redaction = next((t.redaction for t in program.targets if t.name in route.targets), None)
+    if redaction is None or not redaction.after:
+        return None
+    found = request.values["findings"]
+    findings = (
+        None
+        if found is EVERYTHING or not isinstance(found, frozenset)
+        else tuple(sorted(name for name in found if not covers(redaction, name)))
+    )
+    by_name = {level.name: level for level in program.levels}
+
+    def rank(level: Classify) -> int:
+        """INVARIANT: of the lowest value every level is at least."""
+        ranks = range(1, len(level.values))
+        seen = (
+            r
+            for r in ranks
+            if holds(program, seen_after(level_condition(level, r), redaction, by_name), request)
+        )
+        return max(seen, default=0)
+
+    return Left(
+        findings,
+        tuple(
+            (level.name, level.values[rank(level)], level.values[level_rank(program, level, request)])
+            for level in program.levels
+        ),
+    )
 
 
 def targets_of(

@@ -125,6 +125,22 @@ def test_an_explanation_names_plain_targets(given: str, said: list[str], run: Ru
         assert text in ran.out
 
 
+def test_an_explanation_says_what_guards_see_of_the_rest(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "main.policy").write_text(POLICY.format(FORMS["after"]))
+    for given, seen in (
+        ("findings=secret.aws", "no finding, sensitivity internal (as it came: confidential)"),
+        ("findings=secret.aws,iban", "findings { iban }, sensitivity confidential"),
+        ("findings=unknown", "every finding that is not taken out, sensitivity confidential"),
+    ):
+        assert f"    guards see  {seen}\n" in run("explain", "main.policy", "--given", given).out
+    route = json.loads(run("explain", "main.policy", "--given", "findings=secret.aws,iban", "--json").out)[
+        "routes"
+    ][0]
+    assert route["guards_see"] == {"findings": ["iban"], "levels": {"sensitivity": "confidential"}}
+    (tmp_path / "main.policy").write_text(POLICY.format(FORMS["keys"]))
+    assert "guards see" not in run("explain", "main.policy", "--given", "findings=secret.aws").out
+
+
 def test_why_a_target_is_none_is_asked_of_all_its_forms(run: Run) -> None:
     words = ("--given", "team=search endpoint=chat findings=secret.aws unredactable=secret.aws")
     ran = run("explain", str(SHIPPED), *words, "--why-not", "claude", "--nearest")
