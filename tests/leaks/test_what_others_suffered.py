@@ -555,9 +555,9 @@ def test_while_it_is_decided_nothing_is_open(tmp_path: Path, monkeypatch: pytest
     async def test() -> None:
         async with three(tmp_path) as running:
 
-            def scan(scanner: Scanner, texts: Any) -> Any:
+            def scan(scanner: Scanner, *given: Any) -> Any:
                 during.append(sum(r.connections for r in running.recorders.values()))
-                return real(scanner, texts)
+                return real(scanner, *given)
 
             monkeypatch.setattr(Scanner, "scan", scan)
             assert (await running.ask(post("/v1/messages", MESSAGES))).status == 200

@@ -79,17 +79,16 @@ def loosening(
             continue
         if unknown_value(feature) is None:
             continue
-        together = (
-            {"tokens", "context_needed"} if feature.name in {"tokens", "context_needed"} else {feature.name}
-        )
+        pairs = ({"tokens", "context_needed"}, {"findings", "unredactable"})
+        together = next((pair for pair in pairs if feature.name in pair), {feature.name})
         unknown = {n: unknown_value(program.feature(n)) for n in together}
         for request in requests:
             other = admit(program, {**request.values, **unknown})
             assert isinstance(other, Request)
             if not possible(other.values):
                 continue
-            pair = (request, other) if claimed else (other, request)
-            out |= {(feature.name, rule) for rule in gained(program, *pair)}
+            told = (request, other) if claimed else (other, request)
+            out |= {(feature.name, rule) for rule in gained(program, *told)}
     return out
 
 

@@ -328,7 +328,7 @@ def test_two_values_never_share_a_placeholder() -> None:
 class _Feeling:
     """A classifier that says what is in a text and not where."""
 
-    def scan(self, texts: Iterable[str]) -> frozenset[str]:
+    def scan(self, texts: Iterable[str], _: object = None) -> frozenset[str]:
         return frozenset({"custom.mood"} if any("sad" in text for text in texts) else ())
 
     def places(self, _: str) -> tuple[Span, ...]:
