@@ -21,10 +21,13 @@ from policyd.detect.visible import searched
 __all__ = ["ENCODINGS"]
 
 PERCENT: Final = rb"%[0-9A-Fa-f]{2}"
-ENTITY: Final = rb"&(?:#(?:[0-9]{2,7}|[xX][0-9A-Fa-f]{2,6})|[A-Za-z]{2,8});"
+ENTITY: Final = rb"&(?:#(?:[0-9]{2,7}|[xX][0-9A-Fa-f]{2,6});?|[A-Za-z]{2,8};)"
+COLOUR: Final = rb"(?:\x1b|\\{1,4}(?:u001[bB]|x1[bB]|033|e))\[[0-9;:?]{0,24}[A-Za-z]"
+"""What terminals take for a colour or a movement, as it is or written as an escape."""
 ESCAPE: Final = (
-    rb"\\(?:u[0-9A-Fa-f]{4}|U000[0-9A-Fa-f]{5}|x[0-9A-Fa-f]{2}|u\{[0-9A-Fa-f]{1,6}\}|[0-3][0-7]{2})"
-)
+    rb"(?:" + COLOUR + rb"|\x1b|%u[0-9A-Fa-f]{4}|\\/"
+    rb"|\\{1,4}(?:u[0-9A-Fa-f]{4}|U000[0-9A-Fa-f]{5}|x[0-9A-Fa-f]{2}|u\{[0-9A-Fa-f]{1,6}\}|[0-3][0-7]{2}))"
+)  # fmt: skip
 QUOTED: Final = rb"=3[Dd]|=\r?\n"
 QUOTED_ANY: Final = rb"=(?:\r?\n|[0-9A-F]{2}(?:=[0-9A-F]{2})*)"
 
@@ -45,8 +48,12 @@ def _escapes(data: bytes) -> Iterator[Stretch]:
         yield _stretch(
             match,
             _kept_escape(run) if len(run) <= LONGEST_KEPT else _of_escape(run),
-            6 if run[1:2] == b"u" else 4,
+            STEPS.get(run[1:2], 0),
         )
+
+
+STEPS: Final = {b"u": 6, b"/": 2, b"x": 4, b"0": 4, b"1": 4, b"2": 4, b"3": 4}
+"""How long an escape is by its second byte; a run in which others stand too has another length than so many of it."""
 
 
 def _entities(data: bytes) -> Iterator[Stretch]:
@@ -82,11 +89,17 @@ def _kept_hex(run: bytes, mark: bytes) -> bytes:
 
 
 def _of_escape(run: bytes) -> bytes:
+    run = COLOURS.sub(b"", run).replace(b"\x1b", b"").replace(b"%u", b"\\u").replace(b"\\/", b"/")
+    if b"\\\\" in run:
+        run = re.sub(rb"\\+", rb"\\", run)
     braced = re.sub(rb"\\u\{([0-9A-Fa-f]+)\}", lambda m: b"\\U%08x" % min(int(m[1], 16), 0x10FFFF), run)
     text = braced.decode("unicode_escape")
     if not text.isascii():
         text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return searched(text)
+
+
+COLOURS: Final = re.compile(COLOUR)
 
 
 @lru_cache(maxsize=4096)
@@ -155,25 +168,69 @@ def _base64_runs(data: bytes) -> Iterator[Stretch]:
         run += b"=" * (-len(run) % 4)
         # Piece by piece, so that other threads need not wait for all of it.
         pieces = (run[at : at + AT_ONCE] for at in range(0, len(run), AT_ONCE))
-        yield start, end, _text(b"".join(map(binascii.a2b_base64, pieces))), 0
+        form = _text(b"".join(map(binascii.a2b_base64, pieces)))
+        if not _of_a_token(data, start, end, form):
+            yield start, end, form, 0
+
+
+SIGNED: Final = re.compile(rb"\.[A-Za-z0-9_-]{16}")
+JOSE: Final = re.compile(rb'\{\s*"(?:alg|typ|enc|kid|cty|zip|x5t|jku|b64|epk)"\s*:[^{}]*\}?\Z')
+
+
+def _of_a_token(data: bytes, start: int, end: int, form: bytes) -> bool:
+    """Whether this is a part of a JWT, or a piece of one: what is looked for is the token, which is gone when its parts are
+    decoded."""
+    if data[start : start + 3] == b"eyJ":
+        return (
+            data[end : end + 4] == b".eyJ"
+            or data[max(0, start - 1) : start] == b"."
+            or SIGNED.match(data, end) is not None
+            or JOSE.match(form) is not None
+        )
+    return form[-1:] == b"}" and (data[end : end + 4] == b".eyJ" or SIGNED.match(data, end) is not None)
 
 
 LETTER_RUN_END: Final = re.compile(rb"[A-Za-z0-9+/_-]*\Z")
 
 
 BYTE: Final = rb"(?:0x)?(?:[2-7][0-9A-Fa-f]|0[9AaDd])"
-HEX: Final = rb"(?:%s(?:[ :]|,[ ]?)?){11}%s" % (BYTE, BYTE)
-HEX_RUN: Final = rb"(?:%s(?:[ :]|,[ ]?)?){11,}%s" % (BYTE, BYTE)
+BETWEEN: Final = rb"(?:[ :]|,[ ]?|,?[ ]?\r?\n[ \t]{0,16})?"
+HEX: Final = rb"(?:%s%s){11}%s" % (BYTE, BETWEEN, BYTE)
+HEX_RUN: Final = rb"(?:%s%s){11,}%s" % (BYTE, BETWEEN, BYTE)
 
 
 def _hex_runs(data: bytes) -> Iterator[Stretch]:
-    """Runs of hexadecimal digits that stand for printable text, also as the bytes of a program or a dump. Text of that length
-    has letters in it whose hexadecimal form is not all decimal digits."""
+    """Runs of hexadecimal digits that stand for printable text, also as the bytes of a program or a dump. Where all of them
+    are decimal they may be a plain number, unless most of what they stand for is digits, as in a card's number."""
     for match in on_re2(HEX_RUN).finditer(data):
         start, end = match.span()
-        digits = data[start:end].replace(b"0x", b"").translate(None, b" :,").decode()
-        if not digits.isdecimal():
-            yield start, end, _text(bytes.fromhex(digits[: len(digits) & ~1])), 0
+        digits = data[start:end].replace(b"0x", b"").translate(None, b" :,\r\n\t").decode()
+        form = _text(bytes.fromhex(digits[: len(digits) & ~1]))
+        if not digits.isdecimal() or sum(map(form.count, DIGITS)) * 3 >= len(form) * 2:
+            yield start, end, form, 0
+
+
+DIGITS: Final = [b"%d" % digit for digit in range(10)]
+
+OFFSET: Final = rb"(?:0x)?[0-9A-Fa-f]{4,16}:?[ \t]{1,3}"
+BYTES: Final = rb"(?:[0-9A-Fa-f]{2}[ \t]{0,2})"
+FIRST_LINE: Final = OFFSET + BYTES + rb"{8,16}[^\n]{0,80}\r?\n[ \t>|*]{0,8}" + OFFSET + BYTES
+LINE: Final = re.compile(rb"[ \t>|*]{0,8}" + OFFSET + b"(" + BYTES + rb"{1,16})[^\n]{0,80}(?:\r?\n|\Z)")
+
+
+def _dumps(data: bytes) -> Iterator[Stretch]:
+    """Lines of `xxd` and `hexdump -C`: an offset, up to sixteen bytes, and what they show."""
+    at = 0
+    for match in on_re2(FIRST_LINE).finditer(data):
+        if match.start() < at:
+            continue
+        form = bytearray()
+        at = match.start()
+        while (line := LINE.match(data, at)) is not None:
+            form += bytes.fromhex(line[1].decode())
+            at = line.end()
+        if form:
+            yield match.start(), at, _text(bytes(form)), 0
 
 
 def _run(expression: bytes) -> bytes:
@@ -187,5 +244,6 @@ ENCODINGS: Final[tuple[Disguise, ...]] = (
     Disguise(ESCAPE, _escapes),
     Disguise(QUOTED, _quoted),
     Disguise(BASE64, _base64_runs),
+    Disguise(FIRST_LINE, _dumps),
     Disguise(HEX, _hex_runs),
 )

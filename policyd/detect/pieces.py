@@ -15,7 +15,7 @@ from policyd.detect.stretches import Disguise, Stretch, matches, on_re2
 
 __all__ = ["PIECES"]
 
-PART: Final = rb"[A-Za-z0-9+/=_.-]"
+PART: Final = rb"[A-Za-z0-9+/=_.:@-]"
 OPERATOR: Final = rb"(?:[+&]|\.{1,2}|\|\||<>)"
 JOIN: Final = (
     rb"[\"'`][)]?[ \t]{0,64}(?:"
@@ -36,26 +36,41 @@ def _joins(data: bytes) -> Iterator[Stretch]:
 WORD: Final = re.compile(PART)
 
 ALONE: Final = rb"[A-Za-z0-9_]"
+BLANK: Final = rb"(?:[ \t]|\r?\n)"
+SIGN: Final = rb"[A-Za-z0-9_.:/@+=-]"
 APART: Final = rb"(?:[ \t.,;:|*/\\-]|\r?\n){1,2}"
-SPACED: Final = b"%s(?:%s%s){11}" % (ALONE, APART, ALONE)
-SPACED_RUN: Final = b"%s(?:%s%s){11,}" % (ALONE, APART, ALONE)
+SPACED: Final = b"(?:%s(?:%s%s){11}|%s(?:%s%s){11})" % (SIGN, BLANK, SIGN, ALONE, APART, ALONE)
+SPACED_RUN: Final = b"(?:%s(?:%s%s){11,}|%s(?:%s%s){11,})" % (SIGN, BLANK, SIGN, ALONE, APART, ALONE)
+"""Between blanks, also the signs that keys have in them."""
 BETWEEN: Final = re.compile(rb"[ \t.,;:|*/\\\r\n-]+")
+BLANKS: Final = re.compile(rb"[ \t\r\n]+")
+BLANKS_ONLY: Final = re.compile(b"%s(?:%s%s){11}" % (SIGN, BLANK, SIGN))
 LETTERS: Final = 4
-"""One of so many characters that stand apart must be a letter: rows of digits are for those who look for numbers."""
+"""One of so many characters that stand apart must be a letter: rows of digits are for those who look for numbers. No more
+than one of so many may be a sign: rows of those are lines and tables."""
 
 
 def _spaced(data: bytes) -> Iterator[Stretch]:
-    """`g h p _ 1 6`: all that stands between single characters."""
+    """`g h p _ 1 6`: all that stands between single characters. What follows a word and a blank, or goes before them, stays
+    apart from the word, because some keys begin and end where a word would not."""
     for match in on_re2(SPACED_RUN).finditer(data):
         start, end = match.span()
-        # INVARIANT: the first and the last character may belong to words; joining them to one changes nothing else.
         run = data[start:end]
-        if sum(map(run.count, DIGITS)) * LETTERS > len(BETWEEN.sub(b"", run)) * (LETTERS - 1):
+        between = BLANKS if BLANKS_ONLY.match(run) else BETWEEN
+        characters = between.sub(b"", run)
+        signs = len(characters) - len(NO_SIGNS.sub(b"", characters))
+        digits = sum(map(run.count, DIGITS))
+        if max(signs * LETTERS, digits * LETTERS - len(characters) * (LETTERS - 2)) > len(characters):
             continue
-        for gap in BETWEEN.finditer(data, start, end):
-            yield *gap.span(), b"", 0
+        gaps = [gap.span() for gap in between.finditer(data, start, end)]
+        in_word = start > 0 and WORD_LETTER.match(data, start - 1) and WORD_LETTER.match(data, start)
+        before_word = WORD_LETTER.match(data, end) and WORD_LETTER.match(data, end - 1)
+        for first, behind in gaps[1 if in_word else 0 : len(gaps) - 1 if before_word else len(gaps)]:
+            yield first, behind, b"", 0
 
 
+WORD_LETTER: Final = re.compile(rb"[A-Za-z0-9_]")
+NO_SIGNS: Final = re.compile(rb"[.:/@+=-]")
 DIGITS: Final = [b"%d" % digit for digit in range(10)]
 
 BEGINNINGS: Final = (
@@ -86,8 +101,24 @@ def _broken(data: bytes) -> Iterator[Stretch]:
             at = group.end()
 
 
+MARK: Final = (
+    rb"(?:<(?:wbr|/?(?:b|i|u|s|em|strong|mark|span|code|font|tt))(?:[ \t][^<>\n]{0,100})?/?>){1,4}|\*\*"
+)
+MARKED: Final = rb"[A-Za-z0-9_-](?:" + MARK + rb")[A-Za-z0-9_-]"
+
+
+def _marked(data: bytes) -> Iterator[Stretch]:
+    """`AKIA<wbr>…`, `ghp_**…**`: what sets a part of a word in bold or lets a line break in it. Two stars between digits are
+    a power of a number."""
+    for match in matches(MARKED, data):
+        start, end = match.span()
+        if not (data[start + 1 : start + 2] == b"*" and match[0][:1].isdigit() and match[0][-1:].isdigit()):
+            yield start + 1, end - 1, b"", 0
+
+
 PIECES: Final[tuple[Disguise, ...]] = (
     Disguise(JOIN + PART, _joins),
     Disguise(SPACED, _spaced),
     Disguise(BROKEN, _broken),
+    Disguise(MARKED, _marked),
 )

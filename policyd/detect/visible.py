@@ -19,12 +19,15 @@ __all__ = ["APOSTROPHES", "AT_ONCE", "CONTROLS", "searched", "visible"]
 
 UNSEEN: Final = (
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
+    "\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
     "\ufeff\uffa0\ufff9-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff\u0080-\u009f"
 )
-"""Characters that show nothing (Unicode's Default_Ignorable_Code_Point, the interlinear marks, and C1 controls)."""
+"""Characters that show nothing (Unicode's Default_Ignorable_Code_Point, the interlinear marks, and C1 controls), and marks
+that are put on the character before them."""
 
-CONTROLS: Final = bytes((*range(9), *range(11, 13), *range(14, 32), 127))
-"""ASCII's control characters but tab and line ends: they show nothing either."""
+CONTROLS: Final = bytes((*range(9), *range(11, 13), *range(14, 27), *range(28, 32), 127))
+"""ASCII's control characters but tab and line ends: they show nothing either. Escape stays, because what follows it may show
+nothing with it (`encodings`)."""
 
 APOSTROPHES: Final = "\u2018\u2019\u02bc"
 DASHES: Final = "\u2010-\u2015\u2043\u2212\ufe58\ufe63\uff0d"
@@ -70,6 +73,7 @@ def _forms() -> dict[str, str]:
     """What each character that is folded becomes: ASCII, or nothing."""
     table = dict.fromkeys(_characters(UNSEEN), "")
     table |= dict.fromkeys(_characters(DASHES), "-")
+    table["\u2800"] = " "
     table |= dict.fromkeys(APOSTROPHES, "'")
     for first, behind in COMPATIBLE:
         for character in map(chr, range(first, behind)):
