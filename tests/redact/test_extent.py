@@ -140,3 +140,85 @@ def test_many_findings_in_one_run_are_looked_at_within_bounds(name: str) -> None
     found, lost = extents(text, spans, (name,))
     assert (found, lost) == ([], {name}) or all(len(extent.value) <= LONGEST for extent in found)
     assert len(found) < 20
+
+
+TAIL = "Tn8vWq2yKd5sQ7"
+HEAD = "Xk9mQ27zLp4rT1vB"
+
+
+@pytest.mark.parametrize("sign", [*":,;)?<= |}]\\'&", "\\n", "(", "> "])
+@pytest.mark.parametrize("quote", ['"', "'", "`", '\\"'])
+def test_a_password_in_quotes_goes_up_to_the_closing_one(sign: str, quote: str) -> None:
+    if sign == quote:
+        return
+    text = f"password = {quote}{HEAD}{sign}{TAIL}{quote} and more"
+    start = text.index(HEAD)
+    assert value_of(text, "secret.assigned", start, start + len(HEAD)) == HEAD + sign + TAIL
+
+
+@pytest.mark.parametrize("sign", list(":,;)?<=|}]'\"&\\"))
+def test_a_password_without_quotes_goes_up_to_white_space(sign: str) -> None:
+    text = f"password = {HEAD}{sign}{TAIL}, and more"
+    start = text.index(HEAD)
+    assert value_of(text, "secret.assigned", start, start + len(HEAD)) == HEAD + sign + TAIL
+
+
+@pytest.mark.parametrize(
+    "behind",
+    [
+        " and",
+        "\nx",
+        ";Encrypt=true",
+        "&user=bob",
+        "</secret>",
+        '"}',
+        "'),",
+        "\\nnext",
+        ".",
+        "",
+        ", user: b",
+        "|",
+    ],
+)
+def test_a_password_ends_where_the_next_thing_begins(behind: str) -> None:
+    text = f"password={HEAD}{behind}"
+    assert value_of(text, "secret.connection-string", 9, 9 + len(HEAD)) == HEAD
+
+
+@pytest.mark.parametrize(
+    "text", [f'pw "{HEAD}: cut', f'pw "{HEAD}\n"', f'{{"a": "pw \\"{HEAD}"}}', f"pw {HEAD}:{'x' * 5000}"]
+)
+def test_a_password_whose_end_cannot_be_told_is_left(text: str) -> None:
+    start = text.index(HEAD)
+    assert value_of(text, "secret.assigned", start, start + len(HEAD)) is None
+
+
+def test_a_sign_that_a_secret_is_near_is_never_taken_for_it() -> None:
+    assert value_of("kind: Secret\ndata:\n  a: b", "secret.kubernetes", 0, 12) is None
+
+
+@pytest.mark.parametrize(
+    "inner", [{"x5": {"t": 1}}, {"kid": "a}b{"}, {"use": 's"}g'}, {"oth": [{"r": "rrr"}]}]
+)
+@pytest.mark.parametrize("first", [True, False])
+def test_a_key_in_an_object_goes_with_all_of_it_whatever_braces_it_holds(inner: Any, first: bool) -> None:
+    key = {"p": "ppp", "d": "ddd", "q": "qqq", "kty": "RSA"}
+    written = json.dumps(inner | key if first else {"p": "ppp", "kty": "RSA", "d": "ddd"} | inner | key)
+    text = f"{{it}} is {written} ok"
+    start = text.index('"d": "ddd"')
+    assert value_of(text, "private-key.jwk", start, start + 10) == written
+    assert value_of(text[:-6], "private-key.jwk", start, start + 10) is None
+
+
+@pytest.mark.parametrize("kind", ["rsa", "ed25519"])
+def test_a_bare_key_of_openssh_is_whole_only_with_all_that_it_says_it_has(kind: str) -> None:
+    lines = pem_of(kind, "openssh").splitlines()[1:-1]
+    for kept in range(1, len(lines)):
+        request = {"model": "m", "messages": [{"role": "user", "content": "\n".join(lines[:kept]) + "\n"}]}
+        out = redact(E.CHAT, request, ("private-key",))
+        assert "private-key.openssh" in out.left or not out.counts
+
+
+def test_a_token_goes_with_its_parts_behind_points() -> None:
+    text = f"{GITHUB}.{TAIL}.{HEAD}. x"
+    assert value_of(text, "secret.jwt", 0, len(GITHUB)) == f"{GITHUB}.{TAIL}.{HEAD}"
