@@ -82,8 +82,6 @@ def note_outcome(record: Record, outcome: Outcome) -> None:
     record.passed = outcome.passed
     record.bytes_out = outcome.sent
     record.target = outcome.target
-    if outcome.tap is not None:
-        record.told = outcome.tap.told()
     if outcome.status is not None:
         record.status = outcome.status
     if outcome.gone:

@@ -8,9 +8,7 @@ It does not decide (the policy does), choose among equals (`order`), or permit (
 
 import asyncio
 import random
-import sys
 import time
-import traceback
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -33,6 +31,7 @@ from policyd.proxy.asked import Asked, Envelope, Watch, endpoint_of, envelope_of
 from policyd.proxy.barred import barred
 from policyd.proxy.calibration import Calibration, Comparison
 from policyd.proxy.candidates import candidates_of, tokens_at, tokens_of, tokens_spent
+from policyd.proxy.complain import complain
 from policyd.proxy.conversation import MOST_DECISIONS
 from policyd.proxy.conversations.turns import Conversations, Turn
 from policyd.proxy.counting import COUNTED_HERE, carried, count
@@ -58,7 +57,7 @@ from policyd.proxy.outbound import (
     onward_headers,
     said_beside,
 )
-from policyd.proxy.record import Record, line_of
+from policyd.proxy.record import Record, line_of, shortest_line_of
 from policyd.proxy.redacting import Plain, Redacting, left_in_bytes
 from policyd.proxy.refusals import (
     REFUSALS,
@@ -185,20 +184,39 @@ class Sidecar:
         return bytes_of(early, refusal, record.decision, tag)
 
     def _record(self, request: Asked) -> None:
-        record, line = request.record, request.line
-        note_outcome(record, request.outcome)
-        if request.turn is not None:
-            record.conversation = request.turn.told
-        spent = tokens_spent(record.told.usage)
-        if request.outcome.taken is not None and spent is not None:
-            self.road.targets.settle(request.outcome.taken, spent)
+        """The line of a request that has ended. Whatever fails here, there is a line with what is known, on the reserved place."""
+        record = request.record
+        try:
+            self._note_end(request)
+        except Exception as error:
+            complain(record.decision, error)
+        try:
+            said = line_of(record)
+        except Exception as error:
+            complain(record.decision, error)
+            said = shortest_line_of(record)
+        self._log.write(said)
+        try:
+            self._tell(record, request.outcome, request.trace, request.began)
+            if not record.redacted:
+                # What a target counted is otherwise not what came.
+                self.calibration.ended(self.live, record, request.reading)
+        except Exception as error:
+            complain(record.decision, error)
+
+    def _note_end(self, request: Asked) -> None:
+        """What is certain comes first: what an answer says of itself is somebody else's text."""
+        record, line, outcome = request.record, request.line, request.outcome
+        note_outcome(record, outcome)
         if line is not None and line.turned_away is not None:
             record.status, record.outcome = REFUSALS[line.turned_away].status, line.turned_away
-        self._log.write(line_of(record))
-        self._tell(record, request.outcome, request.trace, request.began)
-        if not record.redacted:
-            # What a target counted is otherwise not what came.
-            self.calibration.ended(self.live, record, request.reading)
+        if request.turn is not None:
+            record.conversation = request.turn.told
+        if outcome.tap is not None:
+            record.told = outcome.tap.told()
+        spent = tokens_spent(record.told.usage)
+        if outcome.taken is not None and spent is not None:
+            self.road.targets.settle(outcome.taken, spent)
 
     def _compared(self, comparison: Comparison) -> None:
         if self._telemetry is not None:
@@ -223,7 +241,7 @@ class Sidecar:
             raise
         except Exception as error:
             # The last resort: refused, and told without any content.
-            _complain(request.record.decision, error)
+            complain(request.record.decision, error)
             if request.answered or request.outcome.status is not None:
                 request.outcome.cut = "internal_error"
                 return
@@ -574,10 +592,3 @@ def _read(raw: bytes, envelope: Envelope, endpoint: Endpoint) -> tuple[Body, Rea
         body = named(body, endpoint.deployment)
     reading = read_request(endpoint.name, body.parsed)
     return reading.refused if reading.refused is not None else (body, reading)
-
-
-def _complain(decision: str, error: Exception) -> None:
-    """An error of ours, to standard error: where it happened and of what kind, never its message, which may quote."""
-    frames = traceback.extract_tb(error.__traceback__)
-    where = " < ".join(f"{f.filename.rsplit('/', 1)[-1]}:{f.lineno}" for f in reversed(frames[-6:]))
-    print(f"policyd: internal error, decision {decision}: {type(error).__name__} at {where}", file=sys.stderr)

@@ -20,7 +20,7 @@ from policyd.proxy.errand import Attempt
 from policyd.proxy.usage import NOTHING, Told
 from policyd.traffic.found import Found
 
-__all__ = ["Record", "line_of", "shown"]
+__all__ = ["Record", "line_of", "shortest_line_of", "shown"]
 
 _PLAIN: Final = frozenset({int, bool})
 
@@ -121,6 +121,24 @@ def line_of(record: Record) -> bytes:
     if record.said is not None:
         out["said"] = shown(record.said)
     return orjson.dumps(out, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z)
+
+
+def shortest_line_of(record: Record) -> bytes:
+    """A line for a record of which something cannot be written: who, when, what came of it, and nothing that could fail."""
+    return line_of(
+        Record(
+            record.decision,
+            record.at,
+            record.policy,
+            record.endpoint,
+            status=record.status,
+            outcome=record.outcome,
+            target=record.target,
+            bytes_in=record.bytes_in,
+            bytes_out=record.bytes_out,
+            took=record.took,
+        )
+    )
 
 
 def _text(value: str) -> str:

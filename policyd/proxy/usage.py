@@ -230,8 +230,9 @@ def _usage_in_event(rest: bytes) -> dict[str, Any]:
     found = _object(b"{" + rest)
     if found is None:
         outer = _object(b'{"in":{' + rest)
+        # What follows may say `in` again, and then it is whatever the answer likes.
         found = None if outer is None else outer["in"]
-    usage = None if found is None else found.get("usage")
+    usage = found.get("usage") if isinstance(found, dict) else None
     return usage if isinstance(usage, dict) else {}
 
 
