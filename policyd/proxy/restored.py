@@ -12,8 +12,8 @@ from policyd.proxy.outbound import Headers
 from policyd.proxy.redacting import Plain
 from policyd.proxy.usage_chunk import uncompressed
 from policyd.proxy.way import Garbled, Head, Reply, Way
-from policyd.redact.answers import EventTooLarge, RestoredStream, restored_whole
-from policyd.redact.restore import Restorer
+from policyd.redact.answers import RestoredStream, restored_whole
+from policyd.redact.restore import Restorer, Unrestorable
 from policyd.traffic.endpoints import EndpointName
 from policyd.traffic.reading import Flag
 
@@ -74,9 +74,12 @@ class Restored:
 
     def end(self) -> bytes:
         rest = self._said(b"" if self._before is None else self._before.end())
-        if self._whole:
-            return restored_whole(b"".join(self._pieces), self._restorer)
-        return rest if self._stream is None else rest + self._stream.end()
+        try:
+            if self._whole:
+                return restored_whole(b"".join(self._pieces), self._restorer)
+            return rest if self._stream is None else rest + self._stream.end()
+        except Unrestorable as error:
+            raise Garbled(str(error)) from None
 
     def _said(self, piece: bytes) -> bytes:
         if self._whole:
@@ -86,5 +89,5 @@ class Restored:
             return piece
         try:
             return self._stream.feed(piece)
-        except EventTooLarge:
-            raise Garbled("an event of the stream is larger than any answer has") from None
+        except Unrestorable as error:
+            raise Garbled(str(error)) from None

@@ -13,9 +13,16 @@ from typing import Any, Final
 import orjson
 
 from policyd.redact.deltas import SIDE_BY_SIDE, Delta, deltas_of
-from policyd.redact.restore import Piece, Restorer, Tail
+from policyd.redact.restore import Piece, Restorer, Tail, Unrestorable, written
 
-__all__ = ["LARGEST_EVENT", "EventTooLarge", "RestoredStream", "restored_whole"]
+__all__ = [
+    "LARGEST_EVENT",
+    "MOST_BYTES_WAITING",
+    "MOST_OPEN",
+    "MOST_WAITING",
+    "RestoredStream",
+    "restored_whole",
+]
 
 LARGEST_EVENT: Final = 16 * 1024 * 1024
 """Bytes of one event that are held."""
@@ -23,16 +30,22 @@ LARGEST_EVENT: Final = 16 * 1024 * 1024
 MOST_WAITING: Final = 512
 """Events that wait behind a text that may be inside a placeholder; with more, it is taken for none."""
 
-_END: Final = re.compile(rb"(?>\r\n|\n|\r)(?>\r\n|\n|\r)")
-_LINE: Final = re.compile(rb"(?P<line>[^\r\n]*)(?P<end>\r\n|\n|\r|$)")
+MOST_BYTES_WAITING: Final = 4 * 1024 * 1024
+"""Bytes of those events."""
 
+MOST_OPEN: Final = 256
+"""Texts that may be inside a placeholder at the same time: choices, calls of tools, items."""
 
-class EventTooLarge(Exception):
-    """An event of the stream is larger than any answer has."""
+_END: Final = re.compile(rb"(?>\r\n|\n|\r)(?>\r\n|\n|\r)[\r\n]*")
+"""The end of an event, and all blank lines behind it."""
+
+_EDGE: Final = 4
+"""Bytes at the end of what is held in which the end of an event may have begun."""
 
 
 def restored_whole(body: bytes, restorer: Restorer) -> bytes:
-    """The very bytes where there is nothing to put back, or where it is no JSON."""
+    """The very bytes where there is nothing to put back, or where it is no JSON. Raises `Unrestorable`."""
+    restorer = restorer.for_one_answer()
     if not restorer.known.in_bytes(body):
         return body
     try:
@@ -40,7 +53,7 @@ def restored_whole(body: bytes, restorer: Restorer) -> bytes:
     except orjson.JSONDecodeError:
         return body
     restored = restorer.tree(answer)
-    return body if restored is answer else orjson.dumps(restored)
+    return body if restored is answer else written(restored)
 
 
 class _Event:
@@ -61,49 +74,63 @@ class _Event:
         self.waiting -= 1
 
     def bytes(self) -> bytes:
-        return _with_data(self.raw, orjson.dumps(self.parsed)) if self.changed else self.raw
+        return _with_data(self.raw, written(self.parsed)) if self.changed else self.raw
 
 
 class RestoredStream:
-    """One stream of events. `feed` and `end` give what goes to the caller."""
+    """One stream of events. `feed` and `end` give what goes to the caller, and raise `Unrestorable`. INVARIANT: the fields of
+    one group that are open may go on together."""
 
-    __slots__ = ("_held", "_open", "_queue", "_restorer", "_searched")
+    __slots__ = ("_edge", "_held", "_open", "_opened", "_queue", "_restorer", "_size", "_waiting")
 
     def __init__(self, restorer: Restorer) -> None:
-        self._restorer = restorer
-        self._held = b""
-        self._searched = 0
+        self._restorer = restorer.for_one_answer()
+        self._held: list[bytes] = []
+        self._size = 0
+        self._edge = b""
         self._queue: deque[_Event] = deque()
-        self._open: dict[tuple[str, str], Tail] = {}
+        self._waiting = 0
+        self._open: dict[str, dict[str, Tail]] = {}
+        self._opened = 0
 
     def feed(self, piece: bytes) -> bytes:
-        """Raises `EventTooLarge`."""
-        data = self._held + piece if self._held else piece
-        start = 0
-        search = max(0, self._searched - 4)
-        while (end := _END.search(data, search)) is not None:
-            self._take(data[start : end.end()])
-            start = search = end.end()
-        self._held, self._searched = data[start:], len(data) - start
-        if len(self._held) > LARGEST_EVENT:
-            raise EventTooLarge
+        self._held.append(piece)
+        self._size += len(piece)
+        new = self._edge + piece
+        self._edge = new[-_EDGE:]
+        first = _END.search(new)
+        if first is not None:
+            data = b"".join(self._held)
+            start, search = 0, len(data) - len(new) + first.start()
+            while (end := _END.search(data, search)) is not None:
+                self._take(data[start : end.end()])
+                start = search = end.end()
+            rest = data[start:]
+            self._held, self._size, self._edge = [rest], len(rest), rest[-_EDGE:]
+        if self._size > LARGEST_EVENT:
+            raise Unrestorable("an event of the stream is larger than any answer has")
         return b"".join(self._leaving())
 
     def end(self) -> bytes:
         """What is left when the stream is at its end."""
-        if self._held.strip():
-            self._take(self._held)
-        elif self._held:
-            self._queue.append(_Event(self._held, None))
-        self._held = b""
+        rest = b"".join(self._held)
+        if rest:
+            self._take(rest)
+        self._held, self._size, self._edge = [], 0, b""
         self._settle(None)
         return b"".join(self._leaving())
 
     def _leaving(self) -> Iterator[bytes]:
-        if len(self._queue) > MOST_WAITING:
+        if len(self._queue) > MOST_WAITING or self._waiting > MOST_BYTES_WAITING:
             self._settle(None)
         while self._queue and self._queue[0].waiting == 0:
-            yield self._queue.popleft().bytes()
+            event = self._queue.popleft()
+            self._waiting -= len(event.raw)
+            yield event.bytes()
+
+    def _put(self, event: _Event) -> None:
+        self._queue.append(event)
+        self._waiting += len(event.raw)
 
     def _take(self, raw: bytes) -> None:
         data = _data_of(raw)
@@ -115,7 +142,7 @@ class RestoredStream:
                 # The last word of a stream, or nothing of any API's: what is open will not go on.
                 self._settle(None)
         if not isinstance(parsed, dict):
-            self._queue.append(_Event(raw, None))
+            self._put(_Event(raw, None))
             return
         event = _Event(raw, parsed)
         said = deltas_of(parsed)
@@ -130,51 +157,74 @@ class RestoredStream:
             event.parsed = restored
         for group in said.ends:
             self._settle(group)
-        self._queue.append(event)
+        self._put(event)
 
     def _delta(self, event: _Event, delta: Delta) -> None:
-        key = (delta.group, delta.field)
-        for other in [o for o in self._open if o[0] == delta.group and not _go_on_together(o, key)]:
-            self._open.pop(other).settle()
-        tail = self._open.get(key)
+        fields = self._open.get(delta.group)
+        if fields is not None and not _go_on_together(next(iter(fields)), delta.field):
+            self._settle(delta.group)
+            fields = None
+        tail = None if fields is None else fields.get(delta.field)
         text = delta.holder[delta.key]
-        if tail is None and "[" not in text:
+        if not text or (tail is None and "[" not in text):
             return
         if tail is None:
-            tail = self._open[key] = Tail()
+            tail = Tail()
         json = delta.json or (delta.words and self._restorer.json_answers)
         event.waiting += 1
         self._restorer.feed(
             tail, Piece(delta.holder, delta.key, "", text, event.change, event.settle), json=json
         )
+        self._keep(delta.group, delta.field, tail)
+
+    def _keep(self, group: str, field: str, tail: Tail) -> None:
+        """The text as open, or as not, whichever it was before."""
+        fields = self._open.get(group, {})
         if not tail.pieces:
-            del self._open[key]
+            if fields.pop(field, None) is not None:
+                self._opened -= 1
+                if not fields:
+                    del self._open[group]
+            return
+        if field in fields:
+            return
+        if self._opened >= MOST_OPEN:
+            self._settle(None)
+            fields = {}
+        fields[field] = tail
+        self._open[group] = fields
+        self._opened += 1
 
     def _settle(self, group: str | None) -> None:
         """What is open in this group, or anywhere, stays as it came."""
-        for key in [k for k in self._open if group is None or k[0] == group]:
-            self._open.pop(key).settle()
+        for key in list(self._open) if group is None else [group]:
+            fields = self._open.pop(key, {})
+            self._opened -= len(fields)
+            for tail in fields.values():
+                tail.settle()
 
 
-def _go_on_together(one: tuple[str, str], other: tuple[str, str]) -> bool:
-    return one == other or (one[1].startswith(SIDE_BY_SIDE) and other[1].startswith(SIDE_BY_SIDE))
+def _go_on_together(one: str, other: str) -> bool:
+    return one == other or (one.startswith(SIDE_BY_SIDE) and other.startswith(SIDE_BY_SIDE))
 
 
 def _lines(raw: bytes) -> Iterator[tuple[bytes, bytes]]:
-    at = 0
-    while at < len(raw):
-        found = _LINE.match(raw, at)
-        assert found is not None  # INVARIANT: any line matches
-        yield found["line"], found["end"]
-        at = found.end()
+    for whole in raw.splitlines(keepends=True):
+        line = whole.rstrip(b"\r\n")
+        yield line, whole[len(line) :]
 
 
 def _data_of(raw: bytes) -> bytes | None:
     """What the event says, or None where it is a comment or a name alone."""
     if raw.startswith(b"data: ") and raw.endswith(b"\n\n") and raw.find(b"\n") == len(raw) - 2:
         return raw[6:-2]
-    said = [line[5:].removeprefix(b" ") for line, _ in _lines(raw) if line.startswith(b"data:")]
-    said += [b"" for line, _ in _lines(raw) if line == b"data"]
+    if b"data" not in raw:
+        return None
+    said = [
+        line[5:].removeprefix(b" ")
+        for line in raw.splitlines()
+        if line.startswith(b"data:") or line == b"data"
+    ]
     return b"\n".join(said) if said else None
 
 

@@ -87,6 +87,15 @@ class Known:
         found = PLACEHOLDER.match(text, start)
         return found[0] if found is not None and found[0] in self.values else None
 
+    def open_from(self, text: str, start: int) -> int:
+        """Where, from here on, what may become a placeholder begins and goes on to the end of the text; else that end."""
+        at = text.find("[", max(start, len(text) - LONGEST_PLACEHOLDER + 1))
+        while at >= 0:
+            if self.may_begin(text, at):
+                return at
+            at = text.find("[", at + 1)
+        return len(text)
+
     def may_begin(self, text: str, start: int) -> bool:
         """Whether the text ends, from here on, inside what may become a placeholder."""
         if len(text) - start >= LONGEST_PLACEHOLDER:

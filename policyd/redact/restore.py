@@ -110,7 +110,6 @@ class Restorer:
         whole = before + text
         out: list[str] = []
         at = 0
-        held = ""
         if before:
             placeholder = self.known.at(whole, 0)
             if placeholder is not None:
@@ -125,22 +124,13 @@ class Restorer:
             else:
                 at = len(before)
         tail.settle()
-        while True:
-            start = whole.find("[", at)
-            if start < 0:
-                out.append(whole[at:])
-                break
-            out.append(whole[at:start])
-            placeholder = self.known.at(whole, start)
-            if placeholder is not None:
-                out.append(self.value(placeholder, json=json))
-                at = start + len(placeholder)
-            elif self.known.may_begin(whole, start):
-                held = whole[start:]
-                break
-            else:
-                out.append("[")
-                at = start + 1
+        for found in PLACEHOLDER.finditer(whole, at):
+            if found[0] in self.known.values:
+                out += (whole[at : found.start()], self.value(found[0], json=json))
+                at = found.end()
+        start = self.known.open_from(whole, at)
+        out.append(whole[at:start])
+        held = whole[start:]
         kept = "".join(out)
         if kept + held != text:
             piece.holder[piece.key] = kept + held
