@@ -211,7 +211,7 @@ def still_in(
         return frozenset(names)
     texts = without_placeholders(reading.texts, values)
     found = {name for name in scanner.scan(texts) if covered(name, names)}
-    return frozenset(names) if _in_bytes(raw, values) else frozenset(found)
+    return frozenset(found.union(names) if _in_bytes(raw, values) else found)
 
 
 def _in_bytes(raw: bytes, values: Mapping[str, str]) -> bool:

@@ -100,6 +100,8 @@ def _redaction(written: nodes.Redaction, report: Report) -> Redaction | None:
         _once(name, kept, report)
         kept.setdefault(name.value, name)
     _apart(kept, report)
+    if written.after:
+        _of_all_around(kept, report)
     return Redaction(tuple(sorted(kept)), written.restored, written.after)
 
 
@@ -135,4 +137,16 @@ def _apart(kept: Mapping[str, nodes.Text], report: Report) -> None:
                 f"`{text}` is redacted with `{above}` already",
                 help=f"remove `{text}`, or `{above}` if only `{text}` is to be taken out",
                 labels=(Label(kept[above].span, f"`{above}` covers every name below it"),),
+            )
+
+
+def _of_all_around(kept: Mapping[str, nodes.Text], report: Report) -> None:
+    """Without its label a classified text is as classified as before, and guards would no longer see that it is."""
+    for text, name in kept.items():
+        if text == "label" or text.startswith("label."):
+            report.add(
+                "PD264",
+                name.span,
+                f"`{text}` says something of all the text around it, and `after redaction` guards would not see it",
+                help=f"remove `{text}`, or `after redaction`",
             )
