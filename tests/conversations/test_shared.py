@@ -12,7 +12,14 @@ import pytest
 from policyd.deploy.model import Secret, SharedStore
 from policyd.proxy.conversations.memory import Memory
 from policyd.proxy.conversations.redis_client import RedisClient
-from policyd.proxy.conversations.shared import LEASE_SECONDS, PREFIX, Shared, Unreachable
+from policyd.proxy.conversations.shared import (
+    LEASE_SECONDS,
+    LONGEST_TIME,
+    MOST_FIELDS,
+    PREFIX,
+    Shared,
+    Unreachable,
+)
 from policyd.proxy.conversations.store import ABSENT, AGENT, STATE, Found, Names
 from tests.conversations.given import CARD, SECRET, ask, chat, folder_with_key, respond
 from tests.conversations.redis_server import CERTS, RedisServer, a_redis, needs_redis, no_redis
@@ -225,6 +232,61 @@ def test_what_answers_and_is_no_redis_knows_nothing(says: bytes | None) -> None:
             await store.close()
 
     asyncio.run(test())
+
+
+class Saying:
+    """A Redis that gives this answer, or is this error."""
+
+    def __init__(self, says: object) -> None:
+        self.says = says
+
+    async def run(self, script: str, keys: Sequence[bytes], arguments: Sequence[str]) -> object:
+        assert script and keys and arguments
+        if isinstance(self.says, Exception):
+            raise self.says
+        return self.says
+
+    async def close(self) -> None:
+        self.says = None
+
+
+@pytest.mark.parametrize("time", [b"9" * 5000, b"9" * (LONGEST_TIME + 1), b"-1", b"", b"\xb2"])
+def test_a_time_that_none_can_be_is_a_request_that_was_lost(time: bytes) -> None:
+    async def test() -> None:
+        store = Shared(Memory(), Saying([1, [b"n:a=b", b"1", b"p:x", time]]))
+        assert await store.look([AGENT + urandom(16)], HOUR) == (Found(frozenset({"a=b"}), lost=True),)
+        await store.close()
+
+    asyncio.run(test())
+
+
+@pytest.mark.parametrize(
+    "says", [[1, [b"n:a", b"1"] * (MOST_FIELDS + 1)], RuntimeError("odd"), [1, [b"n:a", b"1"], []]]
+)
+def test_whatever_an_answer_breaks_nothing_is_known_from_it(says: object) -> None:
+    async def test() -> None:
+        store = Shared(Memory(), Saying(says))
+        assert (await store.look([AGENT + urandom(16)], HOUR))[0].away
+        assert store.state.failures == 1
+        await store.close()
+
+    asyncio.run(test())
+
+
+@needs_redis
+def test_a_hash_with_too_many_fields_is_lost_and_stays_where_it_is(tmp_path: Path) -> None:
+    async def test() -> None:
+        key = AGENT + urandom(16)
+        name = (PREFIX + key[:1] + key[1:].hex().encode()).decode()
+        async with a_redis(tmp_path) as redis, stores(redis.url) as (one, _):
+            fields = [word for number in range(MOST_FIELDS) for word in (f"n:{number}", "1")]
+            await redis.command("HSET", name, *fields)
+            (whole,) = await one.look([key], HOUR)
+            assert whole.names is not None and len(whole.names) == MOST_FIELDS
+            await redis.command("HSET", name, "n:more", "1")
+            assert await one.look([key], HOUR) == (Found(None, lost=True),)
+
+    run(test())
 
 
 def test_a_place_where_nobody_listens_is_told() -> None:

@@ -39,11 +39,21 @@ POLL_SECONDS: Final = (0.01, 0.02, 0.05, 0.1)
 
 MOST_OWED: Final = 10_000
 
+MOST_FIELDS: Final = 4 * MOST_NAMES
+"""Fields of one hash that are read. There are as many names as this sidecar keeps, and requests that are scanned; a hash with more
+is lost, and none of it is sent."""
+
+LONGEST_TIME: Final = 15
+"""Digits of the time by which a request must be done: some thirty million years."""
+
+NOT_REDIS: Final = "it answers, and not as Redis does"
+
 _LOOK: Final = """
 local now = redis.call('TIME')
 local found = {tonumber(now[1])}
 for i, key in ipairs(KEYS) do
-  local all = redis.call('HGETALL', key)
+  local all = {}
+  if redis.call('HLEN', key) > tonumber(ARGV[2]) then all = {'more', '1'} else all = redis.call('HGETALL', key) end
   if #all > 0 and redis.call('PTTL', key) < tonumber(ARGV[1]) then redis.call('PEXPIRE', key, ARGV[1]) end
   found[i + 1] = all
 end
@@ -185,7 +195,9 @@ class Shared:
                 del self._owed[key]
 
     async def _ask(self, keys: Sequence[bytes], kept: float) -> tuple[Found, ...]:
-        return await self._run(_LOOK, keys, (_ms(kept),), lambda said: _read(said, len(keys)))
+        return await self._run(
+            _LOOK, keys, (_ms(kept), str(MOST_FIELDS)), lambda said: _read(said, len(keys))
+        )
 
     async def _run(
         self, script: str, keys: Sequence[bytes], arguments: Sequence[str], read: Callable[[object], T]
@@ -194,12 +206,14 @@ class Shared:
             raise Unreachable(self._failing or "it did not answer a moment ago")
         try:
             found = read(await self._redis.run(script, [_named(key) for key in keys], arguments))
-        except Unreachable as error:
+        except Exception as error:
+            # Whatever an answer breaks where it is read, nothing is known from it.
+            why = error.why if isinstance(error, Unreachable) else f"{NOT_REDIS} ({type(error).__name__})"
             self._failures += 1
-            self._failing = error.why
+            self._failing = why
             self._resting = self._clock() + REST_SECONDS
-            self._tell_away(error.why)
-            raise
+            self._tell_away(why)
+            raise Unreachable(why) from None
         self._failing = None
         if self._told:
             self._told = False
@@ -237,24 +251,28 @@ def _joined(here: Found, there: Found) -> Found:
 def _read(said: object, count: int) -> tuple[Found, ...]:
     """What the script says; anything else is not from it."""
     if not isinstance(said, list) or len(said) != count + 1 or type(said[0]) is not int:
-        raise Unreachable("it answers, and not as Redis does")
+        raise Unreachable(NOT_REDIS)
     now: int = said[0]
     return tuple([_one(fields, now) for fields in said[1:]])
 
 
 def _one(fields: object, now: int) -> Found:
-    if not isinstance(fields, list) or len(fields) % 2:
-        raise Unreachable("it answers, and not as Redis does")
+    if not isinstance(fields, list) or len(fields) % 2 or len(fields) > 2 * MOST_FIELDS:
+        raise Unreachable(NOT_REDIS)
     names: set[str] = set()
     pending: set[str] = set()
     lost = False
     for field, value in zip(fields[::2], fields[1::2], strict=True):
         if not isinstance(field, bytes) or not isinstance(value, bytes):
-            raise Unreachable("it answers, and not as Redis does")
+            raise Unreachable(NOT_REDIS)
         if field.startswith(b"n:"):
             names.add(field[2:].decode("utf-8", "replace"))
-        elif field.startswith(b"p:") and value.isdigit() and int(value) >= now:
+        elif field.startswith(b"p:") and _is_time(value) and int(value) >= now:
             pending.add(field[2:].decode("ascii", "replace"))
         else:
             lost = True
     return Found(frozenset(names) if names else None, frozenset(pending), lost)
+
+
+def _is_time(value: bytes) -> bool:
+    return value.isdigit() and len(value) <= LONGEST_TIME
