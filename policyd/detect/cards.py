@@ -106,7 +106,7 @@ REGULAR: Final = (
     rb"(?:^|[^0-9])([0-9]{4}[ .\-][0-9]{6}[ .\-][0-9]{4,5}|[0-9](?:[ .\-][0-9]){12,18}|[0-9]{2}(?:[ .\-][0-9]{2}){6,9}"
     rb"|[0-9]{8}[ .\-][0-9]{8}|[0-9]{6}[ .\-][0-9]{13})(?:$|[^0-9])"
 )
-LOOSE: Final = rb"(?:[0-9][ .\-\t\n]?){11,}[0-9]"
+LOOSE: Final = rb"(?:[0-9](?:[ .\-\t\n]|[ ]?[_*\-]{1,2}[ ]?)?){11,}[0-9]"
 
 APART: Final = rb"""(?: {0,2}["']? ?[,;|/] ?["']? {0,2}| ?[\t\r\n]{1,2} {0,8}| {2,4})"""
 """What stands between the groups of a number in a list, a table or a column."""
@@ -122,7 +122,7 @@ MORE_BEHIND: Final = re.compile(APART + rb"[0-9]{4}(?:$|[^0-9])|,\s{0,9}[0-9]{1,
 CARD_DIGITS: Final = 12
 """A text with fewer digits has no card number in any form."""
 
-ANY: Final = rb"""(?:[0-9][ .\-,;|/"'\t\r\n]{0,12}){11,}[0-9]"""
+ANY: Final = rb"""(?:[0-9][ .\-,;|/"'\t\r\n_*]{0,12}){11,}[0-9]"""
 """Without this there is no card number in any form."""
 
 LONGEST_ROW: Final = 8
@@ -162,12 +162,14 @@ def _digits(text: bytes, start: int, end: int) -> str:
     return "".join(chr(b) for b in text[start:end] if 48 <= b <= 57)
 
 
-MORE_PAIRS: Final = re.compile(rb"[ .\-][0-9]{2}(?![0-9])")
+PAIRS_BEFORE: Final = re.compile(rb"[0-9]{2}[ .\-]\Z")
+PAIRS_BEHIND: Final = re.compile(rb"[ .\-][0-9]{2}(?![0-9])")
 
 
 def _whole(text: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
     """All of a number. A row of pairs that goes on is a table of numbers."""
-    if text[start + 2 : start + 3] in (b" ", b".", b"-") and MORE_PAIRS.match(text, end):
+    pairs = text[start + 2 : start + 3] in (b" ", b".", b"-")
+    if pairs and (PAIRS_BEHIND.match(text, end) or PAIRS_BEFORE.search(text, max(0, start - 3), start)):
         return
     if is_card(_digits(text, start, end)):
         yield start, end

@@ -217,3 +217,8 @@ def test_numbers_below_other_headings_are_left_alone(text: str) -> None:
 def test_a_flood_of_headings_is_answered() -> None:
     assert found("ruc,ci\n" * 100_000) == frozenset()
     assert "tax-id.py-ruc" in found("ruc,ci\n" * 30_000 + "80012345-0,1\n")
+
+
+def test_a_row_of_pairs_that_goes_on_is_no_card() -> None:
+    assert found("41 11 11 11 11 11 11 11") == {"card-number"}
+    assert found("35 35 41 11 11 11 11 11 11 11 35 35") == frozenset()
