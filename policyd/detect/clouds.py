@@ -18,7 +18,7 @@ CLOUDS: Final = (
     Pattern("secret.aws", ("amzn.mws.",), rf"(?i)amzn\.mws\.{UUID}"),
     alone("secret.gcp", r"AIza[0-9A-Za-z_-]{35}", "AIza", check=is_google_key),
     token("secret.gcp", r"GOCSPX-[0-9A-Za-z_-]{28}", "GOCSPX-"),
-    token("secret.gcp", r"ya29\.[0-9A-Za-z_-]{30,}", "ya29."),
+    token("secret.gcp", r"ya29\.(?:[a-z]\.)?[0-9A-Za-z_-]{30,}", "ya29."),
     alone("secret.gcp", r"GOOG(?:1E)?[A-Z0-9]{20,57}", "GOOG"),
     alone("secret.gcp", r"1//0[0-9A-Za-z_-]{40,}", "1//0"),
     Pattern("secret.azure", ("accountkey", "sharedaccesskey"), r"(?i)(?:AccountKey|SharedAccessKey)\s*=\s*(?:[A-Za-z0-9+/]{86}==|[A-Za-z0-9+/]{43}=)", is_varied),

@@ -80,7 +80,12 @@ MANIFEST: Final = 6000
 
 DATA: Final = re.compile(rb"(?m)^([ \t]*)[\"']?(?:data|stringData)[\"']?:[ \t]*(?:#[^\n]*)?\r?$")
 IN_BASE64: Final = re.compile(rb"(?:^|[\s:])[\"']?([A-Za-z0-9+/]{10,}={0,3})[\"']?\s*\Z")
-DATA_IN_JSON: Final = re.compile(rb'"data"\s*:\s*\{[^{}]{0,400}?"\s*:\s*"[A-Za-z0-9+/]{10,}={0,3}"')
+DATA_IN_JSON: Final = re.compile(
+    rb'\\?"data\\?"\s*:\s*\{[^{}]{0,400}?\\?"\s*:\s*\\?"[A-Za-z0-9+/]{10,}={0,3}\\?"'
+)
+DATA_IN_BRACES: Final = re.compile(
+    rb"(?m)^[ \t]*(?:data|stringData)[ \t]*:[ \t]*\{[^{}]{0,400}?:[ \t]+[\"']?[A-Za-z0-9+/]{10,}={0,3}[\"']?\s*[,}]"
+)
 
 
 def holds_data(text: bytes, start: int, end: int) -> bool:
@@ -88,7 +93,7 @@ def holds_data(text: bytes, start: int, end: int) -> bool:
     before = text[max(0, start - MANIFEST) : start].rpartition(b"\n---")[2]
     behind = text[end : end + MANIFEST].partition(b"\n---")[0]
     manifest = before + text[start:end] + behind
-    if DATA_IN_JSON.search(manifest):
+    if DATA_IN_JSON.search(manifest) or DATA_IN_BRACES.search(manifest):
         return True
     for block in DATA.finditer(manifest):
         for line in manifest[block.end() + 1 :].split(b"\n"):
@@ -102,15 +107,34 @@ def holds_data(text: bytes, start: int, end: int) -> bool:
     return False
 
 
+def holds_data_in_json(text: bytes, start: int, end: int) -> bool:
+    """The same for JSON on one line, where nothing else tells a manifest from another object with a kind."""
+    around = text[max(0, start - MANIFEST) : end + MANIFEST]
+    return b'apiVersion"' in around.replace(b'\\"', b'"') and DATA_IN_JSON.search(around) is not None
+
+
+KEYS: Final = r"server|data source|host|addr(?:ess)?|dsn|driver|user id|uid|database|initial catalog"
+PAIR: Final = r"[a-z_]{2,30}\s?=\s?(?:'[^'\n]*'|[^\s,;\"'()=]+)"
+IN_QUOTES: Final = r"([^\s\"'+&.,;:)}\]|\\<>][^\"'\n\\]{2,127})"
+"""A password in quotes. What begins otherwise is what stands between two strings of code."""
+
 SCHEME: Final = r"Basic|Bearer|Token|Api-Token|ApiKey|Digest|Negotiate|SSWS|Bot"
 CURL: Final = r"\bcurl(?:\.exe)?\b(?:[^\n]|\\\r?\n|\x60\r?\n)*?[ \t]"
 
 GENERAL: Final = (
     Pattern("secret.jwt", (), r"eyJ[A-Za-z0-9_+/-]{8,}\.(?:eyJ[A-Za-z0-9_+/\\-]{6,}\.?[A-Za-z0-9_+/\\-]*|[A-Za-z0-9_-]*\.[A-Za-z0-9_-]{8,})", is_jwt, ("eyJ",)),
     Pattern("secret.jwt", (), r"ZXlK[A-Za-z0-9+/_-]{40,}", is_encoded_jwt, ("ZXlK",)),
-    Pattern("secret.connection-string", ("://",), r"[A-Za-z0-9]://[^\s:/@'\"<>()\[\]{}\x60|]*:([^\s/'\"<>\x60]+)@[A-Za-z0-9\[_.-]", is_url_password),
+    Pattern("secret.connection-string", ("://",), r"[A-Za-z0-9]://[^\s:/@'\"<>()\[\]{}\x60|]*:([^\s/'\"<>\x60]+(?:'[A-Za-z0-9!#$*_-][^\s/'\"<>\x60]*)*)@[A-Za-z0-9\[_.-]", is_url_password),
     Pattern("secret.connection-string", ("password=", "pwd=", "password =", "pwd ="),
             r"(?i)(?:server|data source|host|hostaddr|addr(?:ess)?|dsn|driver|user id|uid|dbname)\s*=[^;\n]{1,200}[; ][^\n]{0,400}?(?:password|pwd) ?=\s*([^;\s'\"&]{3,128})", is_password),
+    Pattern("secret.connection-string", ("password=", "pwd=", "password =", "pwd ="),
+            rf"(?i)(?:{KEYS})\s*=[^;\n\"']{{1,200}};[^\n\"']{{0,400}}?(?:password|pwd)\s?=\s?\\?[\"']{IN_QUOTES}\\?[\"'](?:[;\"'\\\s]|$)", is_password),
+    Pattern("secret.connection-string", ("password=", "pwd="),
+            rf"(?i)(?:password|pwd)=([^;\s'\"&]{{3,128}});[ ]?(?:[a-z ]{{2,30}}=[^;\n\"'=]*;[ ]?)*(?:{KEYS})=", is_password),
+    Pattern("secret.connection-string", ("password=", "password ="),
+            rf"(?i)(?:host|hostaddr|dbname|user|port|sslmode)\s?=\s?[^\s,;\"'()=]+(?: {PAIR})* password\s?=\s?'{IN_QUOTES}'", is_password),
+    Pattern("secret.connection-string", ("password=", "password ="),
+            rf"(?i)password\s?=\s?'{IN_QUOTES}'(?: {PAIR})* (?:host|hostaddr|dbname|user)\s?=", is_password),
     Pattern("secret.connection-string", ("jdbc:",), r"(?i)jdbc:[a-z0-9:]+[^\s\"'<>]*[?;&]password=([^&;\s\"'<>]{3,128})", is_password),
     Pattern("secret.connection-string", ("jdbc:oracle:",), r"(?i)jdbc:oracle:(?:thin|oci8?):[^\s/@\"']{1,64}/([^\s/@\"']{3,64})@", is_password),
     Pattern("secret.authorization", ("authorization", "x-api-key", "api-key"),
@@ -121,7 +145,8 @@ GENERAL: Final = (
     Pattern("secret.authorization", ("curl",),
             CURL + r"(?:-u|--user)(?:=|[ \t]{0,5})((?:\"[^\"\n]{2,200}\"|'[^'\n]{2,200}'|[^\s\"':]{1,100})(?::(?:\"[^\"\n]{1,200}\"|'[^'\n]{1,200}'|[^\s\"']{1,200}))?)", is_user_and_password),
     Pattern("secret.authorization", ("sshpass",), r"sshpass\s+-p\s*['\"]?([^\s'\"$]{6,128})", is_password),
-    Pattern("secret.kubernetes", ("kind",), r"(?im)^[ \t{]*[\"']?kind[\"']?[ \t]*:[ \t]*[\"']?secret[\"']?[ \t\r]*,?[ \t\r]*$", holds_data, whole=False),
+    Pattern("secret.kubernetes", ("kind",), r"(?im)^[ \t{-]*[\"']?kind[\"']?[ \t]*:[ \t]*[\"']?secret[\"']?[ \t\r]*,?[ \t\r]*(?:#[^\n]*)?$", holds_data, whole=False),
+    Pattern("secret.kubernetes", ("kind",), r"\\?\"kind\\?\"\s*:\s*\\?\"Secret\\?\"\s*[,}]", holds_data_in_json, whole=False),
     Pattern("secret.netrc", ("machine",), r"machine\s+\S+\s+login\s+\S+\s+password\s+(\S{4,256})", is_password),
     Pattern("secret.pgpass", (":5432:", ":*:", ":5433:", ":6432:"), r"(?m)^(?:[A-Za-z0-9_.-]+|\*):(?:5432|5433|6432|\*):(?:[A-Za-z0-9_.-]+|\*):(?:[A-Za-z0-9_.-]+|\*):([^\s:]{6,128})$", is_password),
     Pattern("secret.docker", ('"auth"', '\\"auth\\"'), r"\"auth\\?\"\s*:\s*\\?\"([A-Za-z0-9+/]{12,}={0,2})", is_basic),
