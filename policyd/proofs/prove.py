@@ -29,6 +29,7 @@ from policyd.proofs.redactions import opened_by_redaction, redactions_in_vain
 from policyd.proofs.redundant import redundant
 from policyd.proofs.suppress import ruled_findings
 from policyd.proofs.unreached import unreached_targets
+from policyd.proofs.unredacted import unredacted_elsewhere
 from policyd.proofs.untranslated import untranslated
 from policyd.text.codes import CODES
 from policyd.text.diagnostic import Diagnostic, Severity, in_order
@@ -91,6 +92,7 @@ ANALYSES: Final = (
     Analysis(frozenset({"PD324"}), untranslated),
     Analysis(frozenset({"PD325"}), opened_by_redaction),
     Analysis(frozenset({"PD326"}), redactions_in_vain),
+    Analysis(frozenset({"PD328"}), unredacted_elsewhere),
 )
 """Every analysis but the assertions, which are proved first and always. An analysis is one function and one row."""
 

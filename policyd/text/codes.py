@@ -162,6 +162,7 @@ _ROWS = (
     Code("PD324", _N, "request that cannot be translated"),
     Code("PD325", _N, "what a redaction opens"),
     Code("PD326", _W, "redaction that never happens"),
+    Code("PD328", _W, "what a redaction leaves goes out elsewhere"),
     # PD4xx: tests and tables.
     Code("PD401", _E, "no tests"),
     Code("PD402", _E, "failed test"),

@@ -23,6 +23,7 @@ REDACTING = "".join(
         TESTS.replace("{", "{{").replace("}", "}}"),
     )
 )
+UNGUARDED = REDACTING.replace(GUARD, "").format("").replace(TESTS, "")
 IDLE = 'test "nothing of this" given { team "search", endpoint embeddings } expect rejected\n'
 
 
@@ -61,6 +62,11 @@ IDLE = 'test "nothing of this" given { team "search", endpoint embeddings } expe
             REDACTING.format(""),
             "warning[PD326] route `cleaned` never takes out `secret`: `stays_home` forbids its targets before", 1,
             id="a redaction that never happens",
+        ),
+        pytest.param(
+            UNGUARDED,
+            "warning[PD328] requests from which `cleaned` cannot take `secret` out go to `cloud` via `rest` as they came", 1,
+            id="what a redaction leaves",
         ),
         pytest.param(CLEAN + IDLE, 'warning[PD320] test "nothing of this" holds whatever the rules say', 1, id="an idle test"),
     ],

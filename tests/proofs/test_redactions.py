@@ -10,10 +10,11 @@ from policyd.engine.matrix import Matrix, build_matrix
 from policyd.policy.decision import Plan
 from policyd.policy.evaluate import evaluate, firing_guards, holds
 from policyd.policy.possible import agree
-from policyd.policy.program import Assertion, Program
+from policyd.policy.program import Assertion, Program, Target
 from policyd.policy.quiet import quiet_request
 from policyd.policy.redacted import as_written, seeing
 from policyd.policy.request import EVERYTHING, Request, admit
+from policyd.policy.variants import covers
 from policyd.proofs.assertions import counterexample
 from policyd.proofs.holes import holes
 from policyd.proofs.loosens import unknown_loosens
@@ -21,6 +22,7 @@ from policyd.proofs.monotone import not_monotone
 from policyd.proofs.prove import prove
 from policyd.proofs.redactions import opened_by_redaction, redaction_of_route, redactions_in_vain
 from policyd.proofs.unreached import unreached_targets
+from policyd.proofs.unredacted import unredacted_elsewhere
 from policyd.resolve.load import load_text
 from tests.proofs import brute
 from tests.proofs.brute_more import gains, reached, steps
@@ -100,6 +102,32 @@ def test_what_after_redaction_opens_is_found_and_nothing_else(drawn: Drawn) -> N
         if finding.witness is not None:
             assert sent(program, finding.witness.request) is not None
             assert agree(finding.witness.request.values)
+
+
+@given(drawn_policies())
+def test_what_goes_out_elsewhere_as_it_came_is_found_and_nothing_else(drawn: Drawn) -> None:
+    program, every = drawn
+    by_name = {t.name: t for t in program.targets}
+    case = case_of(program)
+    found = finished(unredacted_elsewhere(case))
+    leaving = set()
+    for number, route in enumerate(program.routes):
+        redaction = redaction_of_route(case, route)
+        behind = {r.name for r in program.routes[number + 1 :]}
+        for request in every if redaction is not None else ():
+            goes = sent(program, request)
+            if goes is None or goes[0] not in behind or not holds(program, route.condition, request):
+                continue
+            stuck = [n for n in redaction.names if n in request.values["unredactable"]]  # type: ignore[union-attr, operator]
+            if any(_gets(by_name[t], n) for t in goes[1] for n in stuck):
+                leaving.add(route.name)
+    assert {f.subject for f in found} == leaving
+    assert all(f.witness is not None and agree(f.witness.request.values) for f in found)
+
+
+def _gets(target: Target, name: str) -> bool:
+    redaction = target.redaction
+    return target.fact("location") == "cloud" and (redaction is None or not covers(redaction, name))
 
 
 @given(drawn_policies())
