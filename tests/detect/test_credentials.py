@@ -76,6 +76,7 @@ def test_a_text_of_its_own_form_is_found_by_every_pattern(pattern: object) -> No
         "is_jwt",
         "is_encoded_jwt",
         "holds_data",
+        "holds_data_in_json",
         "is_basic",
         "has_key_body",
         "is_user_and_password",
