@@ -33,6 +33,9 @@ ROUNDS: Final = 3
 
 _BY_LABEL: Final = frozenset({"secret.assigned", "secret.authorization"})
 
+MOST_GROWTH: Final = 4
+"""Times the size of a body that values may hold of other values; each round takes out a body at most."""
+
 MOST_VALUES: Final = 20_000
 """Values of one request; with more, nothing is taken out."""
 
@@ -92,7 +95,10 @@ def redacted(
     if not keeps_numbers(body.raw):
         left |= set(names)
     put = dict(parsed)
-    values = {placeholder: _whole(made.values[placeholder], made.values) for placeholder in counts}
+    whole = _whole(made.values, MOST_GROWTH * len(body.raw))
+    if whole is None:
+        return Redacted(body, reading, {}, {}, frozenset(names))
+    values = {placeholder: whole[placeholder] for placeholder in counts}
     return Redacted(Body(orjson.dumps(put), put), reading, _by_name(counts), values, frozenset(left))
 
 
@@ -169,11 +175,26 @@ def _unescaped(value: str) -> str | None:
     return plain if isinstance(plain, str) and plain != value else None
 
 
-def _whole(value: str, values: Mapping[str, str]) -> str:
-    """The value without placeholders of its own: what was found in a later round may hold some of an earlier one."""
-    if PLACEHOLDER.search(value) is None:
-        return value
-    return PLACEHOLDER.sub(lambda p: _whole(values[p[0]], values) if p[0] in values else p[0], value)
+def _whole(made: Mapping[str, str], most: int) -> dict[str, str] | None:
+    """The values without placeholders of their own: what was found in a later round may hold some of an earlier one. Each is put
+    together once, of those made before it. None where that adds more characters than were taken out: then a caller wrote
+    placeholders into values, over and over, and each level would be many times the one below."""
+    whole: dict[str, str] = {}
+    added = 0
+    for placeholder, value in made.items():
+        out: list[str] = []
+        at = 0
+        for found in PLACEHOLDER.finditer(value):
+            inner = whole.get(found[0])
+            if inner is None:
+                continue
+            added += len(inner)
+            if added > most:
+                return None
+            out += (value[at : found.start()], inner)
+            at = found.end()
+        whole[placeholder] = "".join((*out, value[at:]))
+    return whole
 
 
 def _by_name(counts: Mapping[str, int]) -> dict[str, int]:
@@ -211,7 +232,10 @@ def still_in(
         return frozenset(names)
     texts = without_placeholders(reading.texts, values)
     found = {name for name in scanner.scan(texts) if covered(name, names)}
-    return frozenset(found.union(names) if _in_bytes(raw, values) else found)
+    copies = {value: names for value in values.values() if len(value) >= LONG_ENOUGH}
+    if _in_bytes(raw, values) or in_other_forms(copies, texts, iter):
+        found.update(names)
+    return frozenset(found)
 
 
 def _in_bytes(raw: bytes, values: Mapping[str, str]) -> bool:

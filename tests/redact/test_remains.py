@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from policyd.redact.numbers import keeps_numbers
-from policyd.redact.redacted import redacted
+from policyd.redact.redacted import redacted, still_in
 from policyd.redact.swap import Swaps
 from policyd.traffic.body import Body, read_body
 from policyd.traffic.endpoints import EndpointName as E
@@ -97,6 +97,23 @@ def test_a_copy_in_another_form_is_left(form: str) -> None:
     text = f'DB_PASSWORD="{VALUE}"\nlog: {FORMS[form]}'
     assert redact(E.CHAT, messages(text, "ok"), ("secret",)).left == {"secret.assigned"}
     assert redact(E.CHAT, messages(text[: text.index("log")], "ok"), ("secret",)).left == frozenset()
+
+
+@pytest.mark.parametrize("form", [VALUE, *FORMS.values()])
+def test_the_last_look_sees_every_form_of_a_value(form: str) -> None:
+    def left(text: str) -> frozenset[str]:
+        raw = json.dumps(messages(text, "ok"), ensure_ascii=False).encode()
+        return still_in(E.CHAT, raw, ("secret",), {"[secret:bcdfghjkmnpq]": VALUE}, SCANNER)
+
+    assert left(f"log: {form}") == {"secret"}
+    assert left("log: [secret:bcdfghjkmnpq]") == frozenset()
+
+
+def test_the_last_look_finds_any_of_very_many_values() -> None:
+    values = {f"[email:{number}]": f"user{number}.name@corp{number % 97}.net" for number in range(14_000)}
+    for text, left in (("nobody", set()), ("to user13999.name@corp31.net", {"card-number"})):
+        raw = json.dumps(messages(text, "ok")).encode()
+        assert still_in(E.CHAT, raw, ("card-number",), values, SCANNER) == left
 
 
 @pytest.mark.parametrize(
