@@ -237,7 +237,8 @@ def _raise(
 def _rank(word: nodes.Ident, level: Level, report: Report) -> int | None:
     if word.text in level.values:
         return level.values.index(word.text)
-    advice = did_you_mean(word.text, level.values, f"its values are {listed(level.values)}")
+    meant = (*level.values, "conversation")
+    advice = did_you_mean(word.text, meant, f"its values are {listed(level.values)}")
     report.add("PD222", word.span, f"`{word.text}` is not a value of `{level.name}`", help=advice)
     return None
 

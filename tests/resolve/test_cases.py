@@ -94,3 +94,9 @@ def test_update() -> None:
         cases = read(path)
         path.write_text("".join(c.written(lines(c.load())) for c in cases), "utf-8")
         assert len(read(path)) == len(cases)
+
+
+def test_a_misspelt_conversation_behind_at_least_is_told() -> None:
+    text = "edition 1\nlevel l { a < b }\nclassify l { starts at a at least conversations }\n"
+    (found,) = (d for d in load_text(text).diagnostics if d.code == "PD222")
+    assert found.help == "did you mean `conversation`?"
