@@ -90,7 +90,11 @@ def whose_error(data: bytes) -> Whose | None:
     if not error and said.get("type") != "error":
         return None
     about = error if isinstance(error, dict) else said
-    # As text: a server may say anything there, a list too, which no set can be asked for.
-    kind, code = str(about.get("type")), str(about.get("code"))
+    kind, code = (_word(about.get(key)) for key in ("type", "code"))
     at_fault = kind in _AT_FAULT or code in _AT_FAULT or code in _AT_FAULT_CODES
     return Whose.REQUEST if at_fault else Whose.TARGET
+
+
+def _word(said: object) -> str:
+    """A server may say anything there: a list too, which no set can be asked for, and which may be too deep to be shown."""
+    return str(said) if isinstance(said, str | int) else ""

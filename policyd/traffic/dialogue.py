@@ -149,7 +149,7 @@ def _messages(found: Dialogue, value: object, sealed: frozenset[int]) -> None:
         if not isinstance(message, dict):
             continue
         role = message.get("role")
-        if role in _SYSTEM:
+        if isinstance(role, str) and role in _SYSTEM:
             _system(found, message.get("content"))
             continue
         found.messages += 1

@@ -52,7 +52,7 @@ def wants_thinking(body: dict[str, Any]) -> bool:
     thinking = body.get("thinking")
     return (
         isinstance(thinking, dict)
-        and thinking.get("type") in {"enabled", "adaptive"}
+        and thinking.get("type") in ("enabled", "adaptive")
         and thinking.get("display") != "omitted"
     )
 

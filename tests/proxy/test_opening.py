@@ -2,7 +2,7 @@
 
 import pytest
 
-from policyd.proxy.opening import LONGEST, begins_with_error
+from policyd.proxy.opening import LONGEST, Whose, begins_with_error, whose_error
 
 OVERLOADED = b'event: error\ndata: {"type":"error","error":{"type":"overloaded_error","message":"m"}}\n\n'
 
@@ -59,3 +59,8 @@ def test_a_whole_answer(held: bytes, found: bool) -> None:
 def test_a_whole_answer_that_is_not_here_yet() -> None:
     assert begins_with_error(b'{"error":{"message":', events=False, ended=False) is None
     assert begins_with_error(b'{"choices":', events=False, ended=False) is False
+
+
+@pytest.mark.parametrize("odd", [b"[]", b"{}", b"[" * 1000 + b"]" * 1000, b"5", b"null"])
+def test_an_error_of_any_type_is_the_target_s(odd: bytes) -> None:
+    assert whose_error(b'{"error": {"type": %b, "code": %b}}' % (odd, odd)) is Whose.TARGET

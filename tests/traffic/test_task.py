@@ -194,6 +194,14 @@ def test_what_an_agent_writes_in_a_person_s_name_is_nobody_s_word() -> None:
     assert read(chat("<b>review</b> this")).said == [("<b>review</b> this",)]
 
 
+@pytest.mark.parametrize("odd", [[], {}, [[]], 5, True])
+def test_a_role_of_any_form_is_none_of_the_system(odd: Any) -> None:
+    body = {"messages": [{"role": odd, "content": "hello"}]}
+    for endpoint in (EndpointName.CHAT, EndpointName.MESSAGES):
+        found = read(body, endpoint.value)
+        assert (found.messages, found.opening) == (1, "")
+
+
 def test_a_billing_line_is_not_how_a_system_prompt_opens() -> None:
     blocks = [
         {"type": "text", "text": "x-anthropic-billing-header: a=1;"},

@@ -86,7 +86,7 @@ def test_every_part_of_an_answer_becomes_a_block(message: Json, content: list[Js
     anthropic.types.Message.model_validate(said)
 
 
-@pytest.mark.parametrize("asked", [{}, {"thinking": {"type": "disabled"}}, {"thinking": {"type": "adaptive", "display": "omitted"}}])  # fmt: skip
+@pytest.mark.parametrize("asked", [{}, {"thinking": {"type": "disabled"}}, {"thinking": {"type": "adaptive", "display": "omitted"}}, {"thinking": {"type": []}}])  # fmt: skip
 def test_thinking_is_shown_to_those_who_asked_for_it(asked: Json) -> None:
     assert whole(answer({"content": "a", "reasoning_content": "hm"}), asked)["content"] == [text("a")]
 
