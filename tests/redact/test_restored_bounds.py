@@ -18,10 +18,12 @@ from policyd.redact.answers import (
     RestoredStream,
     restored_whole,
 )
-from policyd.redact.placeholders import Placeholders
+from policyd.redact.placeholders import PLACEHOLDER, Placeholders
 from policyd.redact.places import is_sealed_thought
+from policyd.redact.redacted import Redacted
 from policyd.redact.restore import MOST_ADDED, Restorer, Unrestorable
-from tests.redact.samples import CARD, KEY
+from policyd.traffic.endpoints import EndpointName
+from tests.redact.samples import CARD, KEY, KEY_LINES, NAMES, redact
 from tests.translate.streams import fed, sse
 
 WORD = Placeholders(KEY).of(CARD, "card-number")
@@ -180,3 +182,33 @@ def test_a_long_event_in_small_pieces_is_joined_once() -> None:
         # Each piece is kept as it came.
         assert len(stream._held) == at // 1000 + 1
     assert CARD.encode() in stream.feed(event[at + 1000 :])
+
+
+def key_around(inside: str) -> str:
+    kind = "PRIVATE" + " KEY"
+    return f"-----BEGIN {kind}-----\n{KEY_LINES}\n{inside}\n-----END {kind}-----"
+
+
+def laughing(levels: int, times: int) -> tuple[Redacted, int]:
+    """Keys that hold the placeholder of the key before, which a caller learns from an answer."""
+    texts = [key_around("")]
+    for _ in range(levels):
+        made = Placeholders(KEY).of(texts[-1], "private-key.pem")
+        texts.append(key_around(made * times))
+    request = {"model": "m", "messages": [{"role": "user", "content": text} for text in texts]}
+    return redact(EndpointName.CHAT, request), len(json.dumps(request))
+
+
+@pytest.mark.parametrize(("levels", "times"), [(1, 200), (2, 40), (3, 30), (12, 20), (1200, 1)])
+def test_values_that_hold_each_other_over_and_over_are_not_put_together(levels: int, times: int) -> None:
+    taken, size = laughing(levels, times)
+    assert taken.left == frozenset(NAMES)
+    assert sum(map(len, taken.values.values())) <= 5 * size
+
+
+def test_a_value_that_holds_another_is_put_together_once() -> None:
+    taken, _ = laughing(1, 2)
+    assert taken.left == frozenset()
+    first, second = sorted(taken.values.values(), key=len)
+    assert second.count(first) == 2
+    assert PLACEHOLDER.search(second) is None
