@@ -100,7 +100,11 @@ def _finding(case: Case, words: tuple[str, ...], witness: Witness) -> Finding:
 def _longest(program: Program) -> str:
     """What is too long for every target is rejected, too, and no witness here shows it."""
     sizes = [size for t in program.targets if isinstance(size := t.fact("context"), int)]
-    return f"; always rejected is also what needs more than {number_text(max(sizes))} tokens of context" if sizes else ""
+    return (
+        f"; always rejected is also what needs more than {number_text(max(sizes))} tokens of context"
+        if sizes
+        else ""
+    )
 
 
 def _either(words: list[str]) -> str:
