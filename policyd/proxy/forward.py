@@ -423,7 +423,9 @@ class _Courier:
         if not await self._is_whole():
             raise Garbled("closed inside the body")
         self._reply = None
-        return b"".join([*pieces, reply.end()])
+        # It is parsed and written anew, for which the others need not wait.
+        rest = await asyncio.to_thread(reply.end) if size > LARGE else reply.end()
+        return b"".join([*pieces, rest])
 
     async def relay(self) -> Event:
         """Sends the head and the held bytes, then every piece as it comes, to the end of the answer."""
