@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
+from policyd.deploy.bounded import shorter
 from policyd.deploy.places import Path, Places
 from policyd.text.diagnostic import Diagnostic, Label, Severity
 from policyd.text.source import Source, Span
@@ -105,6 +106,7 @@ class Pointing:
         labels: tuple[Label, ...] = (),
     ) -> Diagnostic:
         """A finding at the key `path` of the deployment file; `policy` is the place in the policy that asks for it."""
+        message = shorter(message)
         if self.author is None:
             return Diagnostic(code, severity, message, policy, help=help, labels=labels)
         asking = () if policy is None else (Label(policy, beside),)

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from policyd.deploy.author import Author
+from policyd.deploy.bounded import MOST_TOLD, more
 from policyd.deploy.file import TABLES
 from policyd.deploy.places import Path
 from policyd.text.diagnostic import Diagnostic, Severity
@@ -45,7 +46,10 @@ _IDENTITY_KINDS: Final = ("loopback", "api-keys", "jwt", "mtls", "trusted-hop")
 
 
 def complaints(error: ValidationError, author: Author) -> list[Diagnostic]:
-    return [_complaint(detail, author) for detail in error.errors(include_url=False, include_input=True)]
+    details = error.errors(include_url=False, include_input=True)
+    told = [_complaint(detail, author) for detail in details[:MOST_TOLD]]
+    rest = details[MOST_TOLD:]
+    return [*told, more(_complaint(rest[0], author), len(rest))] if rest else told
 
 
 def _complaint(detail: ErrorDetails, author: Author) -> Diagnostic:

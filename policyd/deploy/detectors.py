@@ -69,13 +69,14 @@ def detectors_of(
         read, told = placed_rules(str((surroundings.folder / where).absolute()), text)
         rules += read
         found += told
-    reader = RuleReader(author, found)
+    reader = RuleReader(author)
     inline = [
         (("detectors", "rule", n), reader.rule(("detectors", "rule", n), t, INLINE_KEYS))
         for n, t in enumerate(file.rule)
     ]
     served = reader.serving((path, rule) for path, rule in inline if rule is not None)
     rules += [(rule, author.span((*path, "id"))) for path, rule in served]
+    found += reader.all_found()
     found += _twice(rules)
     if file.accelerator == "hyperscan" and find_spec("hyperscan") is None:
         cure = "install it with `pip install 'policyd[hyperscan]'`, or leave the key out: it makes nothing but speed"

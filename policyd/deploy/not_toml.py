@@ -22,6 +22,7 @@ _LOOKS_SECRET: Final = re.compile(r"(?<=://)[^/\s\"'@]+(?=@)|(?=[\w+/=-]*\d)[\w+
 _QUOTES: Final = 'strings stand in quotes, such as `timezone = "UTC"`'
 _CURES: Final = (
     ("Invalid value", _QUOTES),
+    ("Invalid statement", "a line is `key = value`, or a table in `[brackets]`"),
     ("Illegal character '\\n'", "a string ends with its quote, on the same line"),
     ("Unterminated string", 'a string ends with the quotes that it begins with'),
     ("Cannot overwrite a value", "a key may be there once in its table"),

@@ -6,12 +6,12 @@ exist; a value is read as TOML where it is TOML (`9000`, `true`, `"7"`) and is a
 prefix that matches no key is a mistake like a misspelt key, never ignored.
 """
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from policyd.deploy.places import Path
+from policyd.deploy.toml_text import value_of
 
 __all__ = ["PREFIX", "Overridden", "override"]
 
@@ -36,7 +36,7 @@ def override(data: Mapping[str, Any], environ: Mapping[str, str]) -> Overridden:
         if not name.upper().startswith(PREFIX):
             continue
         parts = name[len(PREFIX) :].split("__")
-        path = _set(merged, parts, _value(environ[name])) if all(parts) else None
+        path = _set(merged, parts, value_of(environ[name])) if all(parts) else None
         if path is None:
             clashes.append(name)
         else:
@@ -61,13 +61,6 @@ def _set(table: dict[str, Any], parts: list[str], value: Any) -> Path | None:
 def _spelt(table: Mapping[str, Any], part: str) -> str:
     """The key of the table that the part means, or the part in lower case."""
     return next((key for key in table if key.lower() == part.lower()), part.lower())
-
-
-def _value(text: str) -> Any:
-    try:
-        return tomllib.loads(f"value = {text}")["value"] if "\n" not in text else text
-    except tomllib.TOMLDecodeError:
-        return text
 
 
 def _copy(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,6 @@ are reported at once, each at its key (or at the variable that set it). Secrets 
 nothing later opens a file. Whether the deployment fits a policy is asked in `bindings`.
 """
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from pydantic import ValidationError
 
 from policyd.deploy.api_paths import api_path_findings
 from policyd.deploy.author import Author, variable_span
+from policyd.deploy.bounded import bounded
 from policyd.deploy.classifiers_file import classifier_of
 from policyd.deploy.complaints import complaints
 from policyd.deploy.conversations_file import conversation_findings, conversations_of
@@ -37,13 +37,12 @@ from policyd.deploy.model import (
     Tls,
     Tokens,
 )
-from policyd.deploy.not_toml import not_toml
 from policyd.deploy.overrides import override
 from policyd.deploy.places import Path as Place
 from policyd.deploy.places import locate
+from policyd.deploy.toml_text import read_toml
 from policyd.deploy.values import Surroundings, why_unread
-from policyd.text.diagnostic import Diagnostic, Severity, has_errors, in_order
-from policyd.text.source import Source
+from policyd.text.diagnostic import Diagnostic, Severity, has_errors
 
 __all__ = ["Loaded", "read_deployment"]
 
@@ -83,10 +82,9 @@ def _read(path: Path, environ: Mapping[str, str], absent_secret: Severity) -> Lo
         return _only(
             Diagnostic("PD501", Severity.ERROR, f"cannot read `{path}`: it is larger than 4 MiB", None)
         )
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        return _only(not_toml(Source(str(path), text), str(error)))
+    data = read_toml(str(path), text)
+    if isinstance(data, Diagnostic):
+        return _only(data)
     overridden = override(data, environ)
     author = Author(str(path), text, locate(text), overridden.sources)
     found = [_clash(name) for name in overridden.clashes]
@@ -107,7 +105,7 @@ def _read(path: Path, environ: Mapping[str, str], absent_secret: Severity) -> Lo
         draft = replace(_deployment(file, path.parent), detectors=detectors)
     found += _missing_secrets(overridden.data, surroundings, author, absent_secret)
     usable = not has_errors(found) and not surroundings.missing
-    return Loaded(draft if usable else None, in_order(found), author, draft, tuple(surroundings.files))
+    return Loaded(draft if usable else None, bounded(found), author, draft, tuple(surroundings.files))
 
 
 def _missing_secrets(

@@ -6,20 +6,20 @@ and what would silently weaken a rule is refused.
 """
 
 import re
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Any, Final, cast
 from typing import Literal as Lit
 
 from policyd.deploy.author import Author
-from policyd.deploy.not_toml import not_toml
+from policyd.deploy.bounded import MOST_TOLD, more
 from policyd.deploy.places import Path, locate
+from policyd.deploy.toml_text import read_toml
 from policyd.detect.rules import Allow, Rule, rule_troubles
 from policyd.policy.findings import FINDINGS, near_finding
 from policyd.text.diagnostic import Diagnostic, Severity
-from policyd.text.source import Source, Span
+from policyd.text.source import Span
 
 __all__ = ["INLINE_KEYS", "RuleReader", "placed_rules", "read_rule_file"]
 
@@ -53,11 +53,24 @@ class RuleReader:
     found: list[Diagnostic] = field(default_factory=list)
     allow_places: dict[Path, tuple[Path, ...]] = field(default_factory=dict)
     """for each rule, where its allowlists stand"""
+    errors: int = 0
+    told: int = 0
+    untold: Diagnostic | None = None
+    """the first of those that are only counted, an error if there is one"""
 
     def wrong(
         self, path: Path, message: str, cure: str, *, code: str = "PD551", severity: Severity = Severity.ERROR
     ) -> None:
-        self.found.append(Diagnostic(code, severity, message, self.author.span(path), help=cure))
+        self.errors += severity is Severity.ERROR
+        self.told += 1
+        if self.told <= MOST_TOLD:
+            self.found.append(Diagnostic(code, severity, message, self.author.span(path), help=cure))
+        elif self.untold is None or (severity is Severity.ERROR and self.untold.severity is not severity):
+            self.untold = Diagnostic(code, severity, message, self.author.span(path))
+
+    def all_found(self) -> tuple[Diagnostic, ...]:
+        """What was found, and how much of it is not told."""
+        return (*self.found, *([] if self.untold is None else [more(self.untold, self.told - MOST_TOLD)]))
 
     def note(self, path: Path, message: str, cure: str) -> None:
         self.wrong(path, message, cure, severity=Severity.NOTE)
@@ -106,7 +119,7 @@ class RuleReader:
 
     def rule(self, path: Path, table: Mapping[str, Any], keys: tuple[str, ...]) -> Rule | None:
         """One rule, or None where it cannot be understood. Whether it can serve is asked by `serving`."""
-        before = sum(d.severity is Severity.ERROR for d in self.found)
+        before = self.errors
         shown = f"the rule `{table.get('id', '')}`" if table.get("id") else "a rule"
         self._known(path, table, keys, shown)
         name = self._id(path, table)
@@ -134,7 +147,7 @@ class RuleReader:
             examples=self._texts(path, table, "examples"),
             not_examples=self._texts(path, table, "not_examples"),
         )
-        return None if sum(d.severity is Severity.ERROR for d in self.found) > before else rule
+        return None if self.errors > before else rule
 
     def _id(self, path: Path, table: Mapping[str, Any]) -> str:
         name = table.get("id")
@@ -243,7 +256,7 @@ class RuleReader:
     def _known(self, path: Path, table: Mapping[str, Any], keys: Iterable[str], what: str) -> None:
         for key in table:
             if key not in keys:
-                meant = _meant(key, keys)
+                meant = _meant(key, keys) if self.told < MOST_TOLD else None
                 cure = f"did you mean `{meant}`?" if meant else f"it has {', '.join(f'`{k}`' for k in keys)}"
                 self.wrong((*path, key), f"`{key}` is not a key of {what}", cure)
 
@@ -288,17 +301,15 @@ def read_rule_file(name: str, text: str) -> tuple[tuple[Rule, ...], tuple[Diagno
 
 def placed_rules(name: str, text: str) -> tuple[tuple[tuple[Rule, Span], ...], tuple[Diagnostic, ...]]:
     """The same, each rule with the place of its id."""
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        found = not_toml(Source(name, text), str(error))
-        return (), (Diagnostic("PD550", Severity.ERROR, found.message, found.span, help=found.help),)
+    data = read_toml(name, text)
+    if isinstance(data, Diagnostic):
+        return (), (replace(data, code="PD550"),)
     reader = RuleReader(Author(name, text, locate(text), {}))
     rules = list(reader.file(data))
     if len(rules) > MOST_RULES:
         reader.wrong(
             (), f"the file has {len(rules)} rules, and {MOST_RULES} are the most", "split what is asked of it"
         )
-        return (), tuple(reader.found)
+        return (), reader.all_found()
     served = tuple((rule, reader.author.span((*path, "id"))) for path, rule in reader.serving(rules))
-    return served, tuple(reader.found)
+    return served, reader.all_found()
