@@ -13,7 +13,7 @@ from typing import Final
 
 from policyd.detect.stretches import Disguise, Stretch, matches, on_re2
 
-__all__ = ["PIECES"]
+__all__ = ["JOIN", "PIECES"]
 
 PART: Final = rb"[A-Za-z0-9+/=_.:@-]"
 OPERATOR: Final = rb"(?:[+&]|\.{1,2}|\|\||<>)"

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
+from policyd.detect.pieces import JOIN
 from policyd.detect.views import views
 from policyd.detect.visible import searched
 from policyd.redact.placeholders import PLACEHOLDER
@@ -30,8 +31,9 @@ _REACHING: Final = ("secret.", "private-key.", "custom.")
 """Findings that are one run of characters, so that what is glued to them belongs to them."""
 
 _SIGNS: Final = re.compile(r"[^\W_]")
-_BEHIND: Final = re.compile(r"[A-Za-z0-9+/_=.~%-]+")
-_BEFORE: Final = re.compile(r"[A-Za-z0-9+/_-]+\Z")
+_JOIN: Final = JOIN.decode()
+_BEHIND: Final = re.compile(rf"(?:{_JOIN})?([A-Za-z0-9+/_=.~%-]+)")
+_BEFORE: Final = re.compile(rf"([A-Za-z0-9+/_-]+)(?:{_JOIN})?\Z")
 _NEXT_LINE: Final = re.compile(r"(?:\r?\n|\\n)[ \t>|]*([A-Za-z0-9+/_=-]{16,})[ \t]*(?=[\r\n\"'\\]|\Z)")
 _WORDS: Final = re.compile(r"[A-Za-z]?[a-z]*[0-9]{0,3}|[A-Z]+[0-9]{0,3}|[0-9]+")
 _CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
@@ -91,7 +93,8 @@ def standing(pieces: Mapping[str, Iterable[str]], texts: Iterable[str], watched:
 
 
 def glued(texts: Iterable[str], names_of: Mapping[str, Iterable[str]], watched: Watched) -> set[str]:
-    """The names of findings whose placeholder has, right beside it or alone on the next line, what looks like more of it.
+    """The names of findings whose placeholder has, right beside it, in the next string of a sum, or alone on the next line, what
+    looks like more of it.
     `names_of`: of each placeholder that was put in. Seams are among the texts, so borders between parts are looked at too."""
     out: set[str] = set()
     for text in watched(texts):
@@ -105,8 +108,8 @@ def glued(texts: Iterable[str], names_of: Mapping[str, Iterable[str]], watched: 
             below = _NEXT_LINE.match(text, found.end(), found.end() + 4 * _WIDTH)
             before = _BEFORE.search(text[max(0, found.start() - _WIDTH) : found.start()])
             if (
-                (behind is not None and _is_more(behind[0]))
-                or (before is not None and _is_more(before[0]))
+                (behind is not None and _is_more(behind[1]))
+                or (before is not None and _is_more(before[1]))
                 or (below is not None and _is_more(below[1]))
             ):
                 out.update(names)

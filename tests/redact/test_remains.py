@@ -57,6 +57,15 @@ def test_a_secret_cut_in_two_is_left_although_its_first_part_is_a_finding(what: 
     assert redact(E.CHAT, apart(f"key {secret}", "is it all right"), ("secret",)).left == frozenset()
 
 
+@pytest.mark.parametrize(("last", "first"), [("", ""), ("'", " . '"), ('"', ' + \\\n  "')])
+def test_what_is_joined_to_a_placeholder_is_left(last: str, first: str) -> None:
+    """Where the second string looks like base64 of something, a detector sees no more of the key than the first one."""
+    head, rest = TOKEN[: -len(TOKEN) // 4], TOKEN[-len(TOKEN) // 4 :]
+    for text in (f"{GITHUB}{last}{first}.{rest}", f"{head}{last}{first}{rest}"):
+        out = redact(E.CHAT, messages(f"k = {last}{text}{last}", "ok"), ("secret",))
+        assert out.left or rest[-40:] not in out.body.raw.decode()
+
+
 def test_what_goes_on_alone_on_the_next_line_is_left() -> None:
     first, second = drawn(40), drawn(40)
     text = f"api_key: >\n  {first}\n  {second}\n"
