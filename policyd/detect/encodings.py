@@ -125,8 +125,13 @@ ALPHABET: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01234567
 LETTER: Final = rb"[A-Za-z0-9+/_-]"
 URL_SAFE: Final = bytes.maketrans(b"-_", b"+/")
 
-LINE_END: Final = rb"(?:(?:\\[rn]|[\r\n]){1,4}[ \t>]{0,32})?"
-"""Between lines of base64 in a text or in a string of source code."""
+LINE_END: Final = (
+    rb"(?:(?:\\[rn]|[\r\n]){1,4}[ \t>]{0,32}"
+    rb"|[\"'][ \t]?[+.&]?[ \t]?\\?(?:\r?\n[ \t]{0,32})?(?:[+.&][ \t]?)?[\"'])?"
+)
+"""Between lines of base64 in a text or in a string of source code, and between strings that a program puts together."""
+
+STRINGS: Final = re.compile(rb"[\"'][^\"']*[\"']")
 
 FOURS: Final = 5
 """Groups of four that must be base64 of printable text: 17 printable characters in a row hold so many, wherever they begin."""
@@ -163,7 +168,8 @@ def _base64_runs(data: bytes) -> Iterator[Stretch]:
         start -= (len(more[0]) if more else 0) & ~3
         behind = BEHIND.match(data, match.end())
         end = at = behind.end() if behind else match.end()
-        run = data[start:end].replace(b"\\n", b"").replace(b"\\r", b"").translate(URL_SAFE, APART)
+        run = STRINGS.sub(b"", data[start:end])
+        run = run.replace(b"\\n", b"").replace(b"\\r", b"").translate(URL_SAFE, APART)
         run = run[: len(run) - 1] if len(run) % 4 == 1 else run
         run += b"=" * (-len(run) % 4)
         # Piece by piece, so that other threads need not wait for all of it.

@@ -106,6 +106,9 @@ HIDDEN = {
     "base64 in indented lines": wrapped(encoded(TEXT), 60, "\n        "),
     "base64 in quoted lines": wrapped(encoded(TEXT), 60, "\n> "),
     "base64 in a string with line ends": wrapped(encoded(TEXT), 76, "\\n"),
+    "base64 in strings over lines": '"' + wrapped(encoded(TEXT), 30, '"\n    "') + '"',
+    "base64 in strings that are added": '"' + wrapped(encoded(TEXT), 16, '" +\n  "') + '"',
+    "base64 in strings of C": '"' + wrapped(encoded(TEXT), 40, '" \\\n"') + '"',
     "base64 of UTF-16": encoded(f"Write-Host {GITHUB}", "utf-16-le"),
     "base64 of text among other bytes": base64.b64encode(RANDOM + GITHUB.encode() + RANDOM).decode(),
     "a data URL": f"![notes](data:text/plain;base64,{encoded(TEXT)})",
@@ -208,6 +211,8 @@ CLEAN = {
     "random base64": base64.b64encode(random.Random(3).randbytes(30_000)).decode(),
     "random base64 in lines": wrapped(base64.b64encode(random.Random(4).randbytes(30_000)).decode(), 76),
     "base64 of prose": encoded(WORDS * 50),
+    "random base64 in strings": '"' + wrapped(base64.b64encode(random.Random(4).randbytes(9_000)).decode(), 40, '" +\n  "') + '"',
+    "words in strings": 'x = "some" + "word" + "more" + "then" + "last" + "name" + "here" + "gone"\n' * 20,
     "random hexadecimal": random.Random(6).randbytes(20_000).hex(),
     "digits": "".join(random.Random(8).choice(string.digits) for _ in range(20_000)),
     "a dump of bytes": random.Random(9).randbytes(5_000).hex(" "),
@@ -295,7 +300,7 @@ def calls(work: Callable[[], object]) -> int:
 FLOODS = ["%41", "%41a", "\\u0041", "\\u0041a", "&lt;a", "\\x41 ", "=3Da", "=\n", '"a"+', "a b ", "1 a ", "ghp_ a1b2 ", "41", "4a",
           "aА", "aaaaaaaА ", "11O", "111O ", "4I111 ", "QUJD", "QUJDREVGR0hJSktMTU5PUFFS\n", "\u200b", "a\u200b", " ", "a", '"', "\\",
           "%", "&", "\\/", "\x1b[0m", "\x1b", "a**", "<b>a", "a\u0301", "\u2800a", "%u0041", "&#65", "00000010: 4142 4344 4546 4748\n",
-          "00000010 4", "A . ", "31", "41,\n", "eyJ", "eyJhbGciOiJIUzI1NiJ9.", "AKIA ", "' '", "0x41, "]  # fmt: skip
+          "00000010 4", "A . ", "31", "41,\n", '"YWFh"+', '""', '"" ', "eyJ", "eyJhbGciOiJIUzI1NiJ9.", "AKIA ", "' '", "0x41, "]  # fmt: skip
 
 
 @pytest.mark.parametrize("flood", FLOODS)
