@@ -56,11 +56,11 @@ def _spaced(data: bytes) -> Iterator[Stretch]:
     for match in on_re2(SPACED_RUN).finditer(data):
         start, end = match.span()
         run = data[start:end]
-        between = BLANKS if BLANKS_ONLY.match(run) else BETWEEN
-        characters = between.sub(b"", run)
-        signs = len(characters) - len(NO_SIGNS.sub(b"", characters))
-        digits = sum(map(run.count, DIGITS))
-        if max(signs * LETTERS, digits * LETTERS - len(characters) * (LETTERS - 2)) > len(characters):
+        between, apart, counted = WITH_BLANKS if BLANKS_ONLY.match(run) else WITH_ANY
+        # A run may be megabytes: counted and translated, and not by an expression, which would hold every other thread.
+        characters = len(run.translate(None, apart))
+        signs, digits = sum(map(run.count, counted)), sum(map(run.count, DIGITS))
+        if max(signs * LETTERS, digits * LETTERS - characters * (LETTERS - 2)) > characters:
             continue
         gaps = [gap.span() for gap in between.finditer(data, start, end)]
         in_word = start > 0 and WORD_LETTER.match(data, start - 1) and WORD_LETTER.match(data, start)
@@ -70,7 +70,9 @@ def _spaced(data: bytes) -> Iterator[Stretch]:
 
 
 WORD_LETTER: Final = re.compile(rb"[A-Za-z0-9_]")
-NO_SIGNS: Final = re.compile(rb"[.:/@+=-]")
+WITH_BLANKS: Final = (BLANKS, b" \t\r\n", (b".", b":", b"/", b"@", b"+", b"=", b"-"))
+WITH_ANY: Final = (BETWEEN, b" \t.,;:|*/\\\r\n-", (b"@", b"+", b"="))
+"""What stands between the characters, as an expression and as bytes, and the signs that are no letters among the rest."""
 DIGITS: Final = [b"%d" % digit for digit in range(10)]
 
 BEGINNINGS: Final = (

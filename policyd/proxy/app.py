@@ -335,7 +335,7 @@ class Sidecar:
             claims = await _identified(request, live, self._clock())
             if isinstance(claims, Refusal):
                 return claims
-            request.turn = turn = self._turn(request, live, claims, endpoint, reading)
+            request.turn = turn = await self._turn(request, live, claims, endpoint, reading)
             decided = await _decide(request, live, endpoint, claims, as_it_came, redacting)
             if isinstance(decided, Refusal):
                 return decided
@@ -463,14 +463,19 @@ class Sidecar:
             inline=inline,
         )
 
-    def _turn(
+    async def _turn(
         self, request: Asked, live: Live, claims: Claims, endpoint: Endpoint, reading: Reading
     ) -> Turn | None:
         if live.remembers is None:
             return None
         gives = endpoint.name is EndpointName.RESPONSES or Flag.SERVER_TOOLS in reading.flags
-        ids = conversation_ids(reading, request.headers)
-        return self.conversations.turn(live.remembers, claims, ids, request.held, gives=gives)
+        if request.ids is None:
+            if request.held > LARGE and Flag.STORED in reading.flags:
+                # The whole body is walked for what it continues.
+                request.ids = await asyncio.to_thread(conversation_ids, reading, request.headers)
+            else:
+                request.ids = conversation_ids(reading, request.headers)
+        return self.conversations.turn(live.remembers, claims, request.ids, request.held, gives=gives)
 
     def _seen(self, targets: Iterable[str]) -> Mapping[str, Seen]:
         return self.road.targets.seen(targets, asyncio.get_running_loop().time())

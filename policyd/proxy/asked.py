@@ -15,6 +15,7 @@ from policyd.proxy.line import Line
 from policyd.proxy.record import Record
 from policyd.proxy.refusals import Dialect
 from policyd.proxy.telemetry.trace import Trace
+from policyd.traffic.conversation import ConversationIds
 from policyd.traffic.endpoints import Endpoint, allowed_methods, dialect_of, find_endpoint
 from policyd.traffic.reading import Reading
 from policyd.traffic.refused import Refused
@@ -44,6 +45,7 @@ class Asked:
     trace: Trace | None = None
     turn: Turn | None = None
     reading: Reading | None = None
+    ids: ConversationIds | None = None
 
 
 class Envelope(NamedTuple):

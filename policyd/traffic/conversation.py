@@ -25,7 +25,7 @@ LONGEST_ID: Final = 256
 """Characters of an id. Of a longer one its SHA-256 stands for it, so that two long ids never become one."""
 
 MOST_STATE: Final = 256
-"""Ids of kept state that one request names; with more, `complete` is False."""
+"""Ids of kept state that one request names; with more, `complete` is False, and nobody looks for how many."""
 
 LONGEST_JSON: Final = 4096
 """Characters of a `metadata.user_id` that is looked into."""
@@ -215,6 +215,8 @@ def _state(reading: Reading) -> tuple[tuple[str, ...], bool]:
     for key in ("input", "instructions"):
         items = reading.body.get(key)
         for item in items if isinstance(items, list) else ():
+            if len(found) > MOST_STATE:
+                break
             if isinstance(item, dict) and "role" not in item and item.get("type") in (None, "item_reference"):
                 _add(found, item.get("id"))
     stack: list[object] = [reading.body]
@@ -228,6 +230,8 @@ def _state(reading: Reading) -> tuple[tuple[str, ...], bool]:
                     _add(found, item)
                 elif key in _ID_LISTS:
                     for one in item if isinstance(item, list) else ():
+                        if len(found) > MOST_STATE:
+                            break
                         _add(found, one)
                 elif key in _ID_OBJECTS and isinstance(item, dict):
                     _add(found, item.get("id"))

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from policyd.traffic import conversation
 from policyd.traffic.conversation import LONGEST_ID, MOST_STATE, NO_IDS, SOURCES, conversation_ids
 from policyd.traffic.endpoints import EndpointName
 from policyd.traffic.read import read_request
@@ -158,3 +159,31 @@ def test_too_many_ids_are_said_to_be_more() -> None:
     named, complete = state({"model": "m", "input": references})
     assert len(named) == MOST_STATE
     assert not complete
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"tools": [{"type": "file_search", "vector_store_ids": [f"vs_{n}" for n in range(5000)]}]},
+        {"input": [{"type": "item_reference", "id": f"msg_{n}"} for n in range(5000)]},
+        {
+            "input": [
+                {"type": "message", "role": "user", "content": [{"file_id": f"f{n}"} for n in range(5000)]}
+            ]
+        },
+    ],
+    ids=["a list", "references", "objects"],
+)
+def test_nobody_looks_for_more_ids_than_are_kept(
+    body: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[str] = []
+
+    def bounded(text: str) -> str:
+        looked.append(text)
+        return text
+
+    monkeypatch.setattr(conversation, "_bounded", bounded)
+    named, complete = state({"model": "m", "input": "x", "previous_response_id": "resp_1", **body})
+    assert len(named) == MOST_STATE and not complete
+    assert len(looked) <= 2 * MOST_STATE
