@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
+from policyd.detect.patterns import MARKERS
 from policyd.detect.scanner import Scanner
 from policyd.redact.extent import covered, extents
 from policyd.redact.numbers import keeps_numbers
@@ -68,10 +69,13 @@ def redacted(
     made = Placeholders(key)
     counts: Counter[str] = Counter()
     named: dict[str, set[str]] = {}
+    near: set[str] = set()
     parsed: Mapping[str, Any] = body.parsed
     for turn in range(ROUNDS + 1):
         texts = without_placeholders(reading.texts, made.values)
         there = _gathered(texts, names, scanner, watched)
+        # Some of what a sign is near may be a value by itself; without it the sign may say nothing, and the rest is still there.
+        near |= there.lost & MARKERS
         for value, name in there.values:
             named.setdefault(value, set()).add(name)
         if turn == ROUNDS or not there.values or len(named) > MOST_VALUES:
@@ -87,7 +91,7 @@ def redacted(
         reading = read_request(endpoint, parsed)
         if reading.refused is not None:
             return Redacted(body, reading, {}, {}, frozenset(names))
-    left = there.found | there.lost
+    left = there.found | there.lost | near
     if named:
         left |= _remaining(named, made, reading.texts, texts, watched)
     if not counts:

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from policyd.detect.builtin import engine_with
+from policyd.detect.rules import Rule
 from policyd.policy.program import Redaction, Target
 from policyd.policy.request import EVERYTHING
 from policyd.proxy.lanes import Lanes
@@ -105,3 +107,17 @@ def test_bytes_are_looked_at_in_the_form_in_which_they_go() -> None:
     ):  # fmt: skip
         assert left_in("cloud", Way(b"", b"", [], raw))
         assert left_in("other", Way(b"", b"", [], raw))
+
+
+def test_what_one_weigher_found_is_not_what_another_one_finds() -> None:
+    """A weigher that is gone may have left its address to the next one."""
+    asked = redacting(f"{AWS} and internal-4711")
+    for _ in range(20):
+        plain, own = Weigher(0), Weigher(0, engine=engine_with((Rule("ours", "internal-[0-9]+"),)))
+        names = redactions(("custom.ours", "secret"))
+        for weigher, counted in ((plain, {"secret.aws": 1}), (own, {"custom.ours": 1, "secret.aws": 1})):
+            out = run(asked.without(Redaction(("custom.ours", "secret")), names, weigher))
+            assert isinstance(out, Plain)
+            assert out.taken is not None
+            assert out.taken.counts == counted
+        del plain, own, weigher

@@ -66,6 +66,12 @@ def test_what_is_joined_to_a_placeholder_is_left(last: str, first: str) -> None:
         assert out.left or rest[-40:] not in out.body.raw.decode()
 
 
+def test_a_manifest_is_left_although_a_value_of_it_was_taken_out() -> None:
+    value = base64.b64encode(b"Xk9mQ27zLp4rT1vB8x").decode()
+    manifest = f"kind: Secret\nmetadata:\n  name: db\ndata:\n  pin: MTIzNDU2\n  password: {value}\n"
+    assert "secret.kubernetes" in redact(E.CHAT, messages(manifest, "ok"), ("secret",)).left
+
+
 def test_what_goes_on_alone_on_the_next_line_is_left() -> None:
     first, second = drawn(40), drawn(40)
     text = f"api_key: >\n  {first}\n  {second}\n"
