@@ -205,6 +205,14 @@ def _body(
     text = "" if found is EVERYTHING else text_with(found, names)
     if text is None:
         return Impossible("no detector finds exactly these names")
+    fixed = ""
+    if values["unredactable"] and "unredactable" in read and found is not EVERYTHING:
+        # What is found in a name stays where it is.
+        if values["unredactable"] != found or endpoint != "chat":
+            return Impossible(
+                "a request here has one place where nothing is changed, and all or nothing there"
+            )
+        text, fixed = "", text
     messages = _least(matrix, "messages", values) if "messages" in read else 1
     if messages > MOST_MESSAGES:
         return Impossible("a body with so many messages is longer than any limit")
@@ -224,6 +232,8 @@ def _body(
     if isinstance(weighed, Impossible):
         return weighed
     body, reserve = weighed
+    if fixed:
+        body["messages"][-1]["name"] = fixed  # type: ignore[index]
     reading = read_request(EndpointName(endpoint), body)
     assert reading.refused is None, reading.refused
     missing = sorted(

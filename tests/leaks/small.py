@@ -160,6 +160,9 @@ SMALL: Final[dict[str, dict[str, str]]] = {
             "route all", 'route lab to cloud with redact(secret, iban) after redaction when team == "lab"\nroute all'
         )
     },
+    "PD328": {
+        ROOT: BASE + "route lab to cloud with redact(secret)\n" + END,
+    },
     "PD320": {
         ROOT: CLEAN.replace("embeddings, ", "")
         + 'test "nothing" given { team "search", risk 0, endpoint embeddings } expect rejected\n'
