@@ -132,6 +132,20 @@ def test_texts_that_are_open_are_bounded() -> None:
     assert CARD.encode() not in out
 
 
+@pytest.mark.parametrize("over", ["goes on", "ends"])
+def test_a_text_that_is_over_is_open_no_more(over: str) -> None:
+    stream = RestoredStream(RESTORER)
+    last = chunk(" indeed")
+    if over == "ends":
+        last["choices"][0] = {"index": 0, "delta": {}, "finish_reason": "stop"}
+    for _ in range(MOST_OPEN):
+        assert stream.feed(sse([chunk("[card")])) == b""
+        assert b"[card" in stream.feed(sse([last]))
+    both = [chunk("[card", 0), chunk("[card", 1)]
+    rest = WORD.removeprefix("[card")
+    assert fed(stream, sse([*both, chunk(rest, 0), chunk(rest, 1)])).count(CARD.encode()) == 2
+
+
 def test_a_piece_of_a_text_is_compared_with_one_other(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = 0
     together = answers._go_on_together
