@@ -175,26 +175,33 @@ def _base64_runs(data: bytes) -> Iterator[Stretch]:
         # Piece by piece, so that other threads need not wait for all of it.
         pieces = (run[at : at + AT_ONCE] for at in range(0, len(run), AT_ONCE))
         form = _text(b"".join(map(binascii.a2b_base64, pieces)))
-        if not _of_a_token(data, start, end, form):
+        if not _of_a_token(data, start, end, run, form):
             yield start, end, form, 0
 
 
-SIGNED: Final = re.compile(rb"\.[A-Za-z0-9_-]{16}")
+POINT_BEFORE: Final = re.compile(rb"\." + LINE_END + rb"\Z")
+CLAIMS_BEHIND: Final = re.compile(LINE_END + rb"\." + LINE_END + b"e" + LINE_END + b"y" + LINE_END + b"J")
+SIGNED: Final = re.compile(LINE_END + rb"\.(?:" + LINE_END + b"[A-Za-z0-9_-]){16}")
 JOSE: Final = re.compile(rb'\{\s*"(?:alg|typ|enc|kid|cty|zip|x5t|jku|b64|epk)"\s*:[^{}]*\}?\Z')
 
 
-def _of_a_token(data: bytes, start: int, end: int, form: bytes) -> bool:
+def _of_a_token(data: bytes, start: int, end: int, run: bytes, form: bytes) -> bool:
     """Whether this is a part of a JWT, or a piece of one: what is looked for is the token, which is gone when its parts are
     decoded."""
-    if data[start : start + 3] == b"eyJ":
+    if run[:3] == b"eyJ":
         return (
-            data[end : end + 4] == b".eyJ"
-            or data[max(0, start - 1) : start] == b"."
+            CLAIMS_BEHIND.match(data, end) is not None
+            or POINT_BEFORE.search(data, max(0, start - LONGEST_END), start) is not None
             or SIGNED.match(data, end) is not None
             or JOSE.match(form) is not None
         )
-    return form[-1:] == b"}" and (data[end : end + 4] == b".eyJ" or SIGNED.match(data, end) is not None)
+    return form[-1:] == b"}" and (
+        CLAIMS_BEHIND.match(data, end) is not None or SIGNED.match(data, end) is not None
+    )
 
+
+LONGEST_END: Final = 48
+"""Bytes in which what stands between two lines or strings is looked for."""
 
 LETTER_RUN_END: Final = re.compile(rb"[A-Za-z0-9+/_-]*\Z")
 

@@ -53,8 +53,17 @@ than one of so many may be a sign: rows of those are lines and tables."""
 def _spaced(data: bytes) -> Iterator[Stretch]:
     """`g h p _ 1 6`: all that stands between single characters. What follows a word and a blank, or goes before them, stays
     apart from the word, because some keys begin and end where a word would not."""
+    at = 0
     for match in on_re2(SPACED_RUN).finditer(data):
         start, end = match.span()
+        if start < at:
+            continue
+        if start > 0 and WORD_LETTER.match(data, start - 1) and WORD_LETTER.match(data, start):
+            # Behind a word other signs may stand between characters than behind the first of them.
+            gap = BETWEEN.match(data, start + 1)
+            again = RUN.match(data, gap.end()) if gap else None
+            start, end = again.span() if again else (start, end)
+        at = end
         run = data[start:end]
         between, apart, counted = WITH_BLANKS if BLANKS_ONLY.match(run) else WITH_ANY
         # A run may be megabytes: counted and translated, and not by an expression, which would hold every other thread.
@@ -69,6 +78,7 @@ def _spaced(data: bytes) -> Iterator[Stretch]:
             yield first, behind, b"", 0
 
 
+RUN: Final = re.compile(SPACED_RUN)
 WORD_LETTER: Final = re.compile(rb"[A-Za-z0-9_]")
 WITH_BLANKS: Final = (BLANKS, b" \t\r\n", (b".", b":", b"/", b"@", b"+", b"=", b"-"))
 WITH_ANY: Final = (BETWEEN, b" \t.,;:|*/\\\r\n-", (b"@", b"+", b"="))
