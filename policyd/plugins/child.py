@@ -140,6 +140,12 @@ class Child:
         finally:
             self._lock.release()
 
+    @property
+    def pid(self) -> int | None:
+        """The process' id; None while there is none."""
+        process = self._process
+        return None if process is None else process.pid
+
     def close(self) -> None:
         """End the process for good."""
         self._closed = True

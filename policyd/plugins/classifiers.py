@@ -84,24 +84,24 @@ class Tally:
 class _One:
     """One classifier: its processes, of which each question takes the next, and its memory."""
 
-    __slots__ = ("_children", "_lock", "_memo", "_tell", "_turn", "declared", "tally")
+    __slots__ = ("_lock", "_memo", "_tell", "_turn", "children", "declared", "tally")
 
     def __init__(self, declared: Declared, salt: bytes, tell: Tell) -> None:
         self.declared = declared
         self._tell = tell
         self.tally = Tally()
-        self._children = tuple(Child(declared.plan) for _ in range(declared.processes))
+        self.children = tuple(Child(declared.plan) for _ in range(declared.processes))
         self._memo: Memo[frozenset[str]] = Memo(MEMO_BYTES, salt=salt, cost=200)
         self._lock = Lock()
         self._turn = 0
 
     def start(self) -> str:
-        for child in self._children:
+        for child in self.children:
             child.start()
-        return self._children[0].confined
+        return self.children[0].confined
 
     def close(self) -> None:
-        for child in self._children:
+        for child in self.children:
             child.close()
 
     def names(self, texts: Iterable[str], unanswered: Unanswered) -> frozenset[str]:
@@ -143,7 +143,7 @@ class _One:
     def _ask(self, texts: list[str]) -> list[list[Place]] | None:
         """What stands where in each text; None where nothing that can be believed was said."""
         with self._lock:
-            child = self._children[self._turn % len(self._children)]
+            child = self.children[self._turn % len(self.children)]
             self._turn += 1
             self.tally.asked += 1
         said: list[list[Place]] | None = None
@@ -196,6 +196,11 @@ class Classifiers:
     def close(self) -> None:
         for one in self._all:
             one.close()
+
+    @property
+    def processes(self) -> tuple[int, ...]:
+        """Ids of the processes that run now."""
+        return tuple(child.pid for one in self._all for child in one.children if child.pid is not None)
 
     @property
     def tallies(self) -> Mapping[str, Tally]:

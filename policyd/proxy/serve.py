@@ -276,6 +276,8 @@ async def serving(
         if prober is not None:
             await prober.aclose()
         await sidecar.conversations.close(drain_limit())
+        # After the last scan; what a reload replaced ends with its last request.
+        await asyncio.to_thread(sidecar.live.classifiers.close)
         await upstream.aclose()
         await telemetry.close()
 

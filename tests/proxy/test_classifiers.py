@@ -1,7 +1,9 @@
 """A company's own classifier in a sidecar: its findings decide, and its failure counts as all of them."""
 
 import asyncio
+import gc
 import json
+import os
 from pathlib import Path
 from time import time
 
@@ -177,3 +179,28 @@ def test_a_network_on_a_machine_that_every_guard_allows_is_let_be(tmp_path: Path
     live = bring_up(toml, {}, time())
     assert isinstance(live, Live)
     live.classifiers.close()
+
+
+def test_no_process_is_left_when_the_sidecar_ends_or_another_one_serves(tmp_path: Path) -> None:
+    async def test() -> list[int]:
+        async with three(tmp_path, policy=GUARDED, extra=DECLARED) as running:
+            before = running.serving.sidecar.live.classifiers.processes
+            toml = running.deployment.read_text()
+            running.deployment.write_text(
+                toml.replace("[classifiers.acme]\n", '[classifiers.acme]\noptions = { word = "nandu" }\n')
+            )
+            await until(lambda: running.serving.reloader.state.reloads == 1)
+            after = running.serving.sidecar.live.classifiers.processes
+            assert len(before) == len(after) == 1 and before != after
+            return [*before, *after]
+
+    processes: list[int] = []
+
+    async def kept() -> None:
+        processes.extend(await test())
+
+    run(kept())
+    gc.collect()
+    for pid in processes:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
