@@ -7,7 +7,7 @@ one that does after a misspelt word is put right is, because what other statemen
 Names, types and includes are not looked at here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from functools import cache
 
@@ -63,20 +63,34 @@ def parse(source: Source) -> Parsed:
 
 
 def _apart(of_characters: Sequence[Diagnostic], of_statements: Sequence[Diagnostic]) -> list[Diagnostic]:
-    """Without the unknown characters that stand behind an unexpected word on its line: they belong to that mistake."""
+    """Without what belongs to a mistake that is told: the unknown characters that stand behind an unexpected word on its line,
+    and what is wrong with a number that is itself that word or the next one."""
     firsts: dict[int, int] = {}
+    words: set[int] = set()
     for diagnostic in of_statements:
         if diagnostic.span is not None:
             line, column = diagnostic.span.source.position(diagnostic.span.start)
             firsts[line] = min(column, firsts.get(line, column))
+            if diagnostic.code == "PD101":
+                words |= {diagnostic.span.start, diagnostic.span.end}
     kept = []
     for diagnostic in of_characters:
         if diagnostic.code == "PD110" and diagnostic.span is not None:
             line, column = diagnostic.span.source.position(diagnostic.span.start)
             if firsts.get(line, column) < column:
                 continue
+        if diagnostic.code == "PD114" and diagnostic.span is not None and _touches(diagnostic.span, words):
+            continue
         kept.append(diagnostic)
     return kept
+
+
+def _touches(literal: Span, words: Set[int]) -> bool:
+    """Whether an unexpected word begins with it, or ends before it with nothing but blanks between."""
+    text, before = literal.source.text, literal.start
+    while before and text[before - 1] in " \t":
+        before -= 1
+    return literal.start in words or before in words
 
 
 def _empty(source: Source) -> Diagnostic:

@@ -25,6 +25,9 @@ _ATTEMPTS = 50
 _OPERANDS = frozenset(
     ("NAME", "DOTTED", "QUOTED", "NUMBER", "DOLLARS", "TIMESPAN", "DAY", "TRUE", "FALSE", "RBRACE", "RPAR")
 )
+_GOES_ON = frozenset(("when", "and", "or"))
+"""On a line of its own, these go on with the entry before it."""
+
 _OPERATORS = frozenset(("==", "!=", "<", "<=", ">", ">=", "in", "not", "starts with"))
 
 
@@ -95,7 +98,7 @@ def read_statement(
             tokens, spoiled = tokens[at:], False
             continue
         mistake = explain(tokens, at, expected, words.spelling)
-        twice = found and found[-1].span == mistake.diagnostic.span
+        twice = (found and found[-1].span == mistake.diagnostic.span) or _follows(found, tokens, at)
         if not twice and (at == len(tokens) or tokens[at].type != "?"):
             found.append(mistake.diagnostic)
         if mistake.ends:
@@ -152,18 +155,46 @@ def _without_entry(tokens: list[Token], at: int) -> list[Token] | None:
     if tokens[0].text not in ("classify", "target", "test") or at == len(tokens) or _depth(tokens[:at]) < 1:
         return None
     by_line = tokens[0].text != "test"
+    depths = _depths(tokens, at)
 
     def begins(index: int) -> bool:
+        if depths[index] > 1:
+            # The braces of a set, in an entry.
+            return False
+        if tokens[index - 1].type == "LBRACE" and not depths[index - 1]:
+            return True
         if by_line:
-            return tokens[index].first or tokens[index - 1].type == "LBRACE"
-        return tokens[index - 1].type in ("COMMA", "LBRACE")
+            return tokens[index].first and tokens[index].text not in _GOES_ON
+        return tokens[index - 1].type == "COMMA"
+
+    def closes(index: int) -> bool:
+        return tokens[index].type == "RBRACE" and depths[index] <= 1
 
     start = at
     while start > 1 and not begins(start):
         start -= 1
-    end = at if tokens[at].type == "RBRACE" else at + 1
-    while end < len(tokens) and not begins(end) and tokens[end].type != "RBRACE":
+    end = at if closes(at) else at + 1
+    while end < len(tokens) and not begins(end) and not closes(end):
         end += 1
-    if start == end or tokens[start].type == "RBRACE":
+    if start == end or closes(start):
         return None
     return [*tokens[:start], *tokens[end:]]
+
+
+def _depths(tokens: Sequence[Token], at: int) -> list[int]:
+    """How many braces are open before each token. A brace that is itself the mistake, and that nothing closes, opens none."""
+    stray = at if tokens[at].type == "LBRACE" and _depth(tokens) > 0 else -1
+    depths: list[int] = []
+    depth = 0
+    for index, token in enumerate(tokens):
+        depths.append(depth)
+        if index != stray:
+            depth += (token.type == "LBRACE") - (token.type == "RBRACE")
+    return depths
+
+
+def _follows(found: Sequence[Diagnostic], tokens: Sequence[Token], at: int) -> bool:
+    """Whether the mistake at `at` is only that a bracket was taken out before it, which has been told."""
+    if not found or found[-1].code != "PD105" or found[-1].span is None or at in (0, len(tokens)):
+        return False
+    return tokens[at - 1].end <= found[-1].span.start < tokens[at].start
