@@ -47,6 +47,11 @@ _OPENSSH: Final = b"openssh-key-v1\0"
 MOST_OBJECTS: Final = 64
 """Braces in front of a key in an object that are tried for the one that opens it."""
 
+ENOUGH: Final = 8
+"""Letters and digits that a password has which is looked for by itself."""
+
+_SIGNS: Final = re.compile(r"[^\W_]")
+
 _PUTTY_END: Final = re.compile(r"Private-MAC: *[0-9a-fA-F]{40,64}")
 _IN_ONE_WORD: Final = frozenset({"private-key.age", "private-key.wireguard"})
 
@@ -81,6 +86,9 @@ def extents(text: str, spans: Iterable[Span], names: tuple[str, ...]) -> tuple[l
             if place[1] > reached:
                 since, reached = start, place[1]
             out.append(Extent(text[place[0] : place[1]], name))
+            if name in _EXACT and place[1] > end and len(_SIGNS.findall(text[start:end])) >= ENOUGH:
+                # What was taken along may be none of the password, which may stand alone elsewhere.
+                out.append(Extent(text[start:end], name))
     return out, lost
 
 

@@ -23,6 +23,7 @@ _STOPS: Final = re.compile(
     r"|[&;,|?](?=[A-Za-z_][A-Za-z0-9_.-]{0,63}[\"'`]?[=:])"  # the next setting
     r"|[&;,|](?=[A-Za-z_][A-Za-z0-9_. -]{0,63}=)"
 )
+_ADDRESS: Final = re.compile(r"://[^\s/]*:\Z")
 _CLOSES: Final = ".,;:!?)]}|>&"
 
 
@@ -33,6 +34,9 @@ def end_of_password(text: str, start: int, end: int) -> int | None:
         return end
     if start > 0 and text[start - 1] in _QUOTES:
         return _closing(text, start, end)
+    if text[end : end + 1] == "@" and _ADDRESS.search(text[max(0, start - 256) : start]):
+        # In a URL the host begins behind the last of these, and the detector has looked for it.
+        return end
     stop = _STOPS.search(text, end, end + FARTHEST)
     if stop is None:
         if len(text) > end + FARTHEST:

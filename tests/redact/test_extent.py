@@ -198,7 +198,8 @@ def test_a_sign_that_a_secret_is_near_is_never_taken_for_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "inner", [{"x5": {"t": 1}}, {"kid": "a}b{"}, {"use": 's"}g'}, {"oth": [{"r": "rrr"}]}]
+    "inner",
+    [{"x5": {"t": 1}}, {"kid": "a}b{"}, {"use": 's"}g'}, {"oth": [{"r": "rrr"}]}, {"of": {"kty": "EC"}}],
 )
 @pytest.mark.parametrize("first", [True, False])
 def test_a_key_in_an_object_goes_with_all_of_it_whatever_braces_it_holds(inner: Any, first: bool) -> None:
@@ -222,3 +223,23 @@ def test_a_bare_key_of_openssh_is_whole_only_with_all_that_it_says_it_has(kind: 
 def test_a_token_goes_with_its_parts_behind_points() -> None:
     text = f"{GITHUB}.{TAIL}.{HEAD}. x"
     assert value_of(text, "secret.jwt", 0, len(GITHUB)) == f"{GITHUB}.{TAIL}.{HEAD}"
+
+
+def test_a_password_in_an_address_ends_before_its_host() -> None:
+    text = f"mongodb://bob:{HEAD}@db.corp.net,db2.corp.net/app?x=1 and more"
+    start = text.index(HEAD)
+    assert value_of(text, "secret.connection-string", start, start + len(HEAD)) == HEAD
+
+
+def test_a_password_near_an_address_goes_up_to_white_space() -> None:
+    text = f"see https://x:80 Authorization: Bearer {HEAD}@{TAIL} and more"
+    start = text.index(HEAD)
+    assert value_of(text, "secret.authorization", start, start + len(HEAD)) == f"{HEAD}@{TAIL}"
+
+
+def test_a_password_that_took_something_along_is_taken_out_where_it_stands_alone() -> None:
+    text = f"password = {HEAD},{TAIL}\nthen type {HEAD}"
+    out = redact(E.CHAT, {"model": "m", "messages": [{"role": "user", "content": text}]}, ("secret",))
+    assert out.left == frozenset()
+    assert HEAD not in out.body.raw.decode()
+    assert TAIL not in out.body.raw.decode()
