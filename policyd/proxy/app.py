@@ -46,17 +46,13 @@ from policyd.proxy.gate import Ticket
 from policyd.proxy.host import is_for
 from policyd.proxy.identity import Claims, Unsettled
 from policyd.proxy.intake import Gone, Receive, Room, take_body, take_whole
+from policyd.proxy.lanes import CALLER
 from policyd.proxy.line import line_of_scope
 from policyd.proxy.live import Live
 from policyd.proxy.models import listing
 from policyd.proxy.observe import Values
 from policyd.proxy.order import Seen, is_fixed
-from policyd.proxy.outbound import (
-    Headers,
-    is_plain_query,
-    onward_headers,
-    said_beside,
-)
+from policyd.proxy.outbound import Headers, is_plain_query, onward_headers, said_beside
 from policyd.proxy.record import Record, line_of, shortest_line_of
 from policyd.proxy.redacting import Plain, Redacting, left_in_bytes
 from policyd.proxy.refusals import (
@@ -502,6 +498,7 @@ async def _identified(request: Asked, live: Live, at: float) -> Claims | Refusal
         again = live.identify(request.headers, request.line, at)
         claims = claims.refusal if isinstance(again, Unsettled) else again
     request.record.caller = _NOBODY if isinstance(claims, Refusal) else claims
+    CALLER.set(request.record.caller)
     return claims
 
 
