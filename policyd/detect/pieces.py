@@ -61,8 +61,10 @@ def _spaced(data: bytes) -> Iterator[Stretch]:
         if start > 0 and WORD_LETTER.match(data, start - 1) and WORD_LETTER.match(data, start):
             # Behind a word other signs may stand between characters than behind the first of them.
             gap = BETWEEN.match(data, start + 1)
-            again = RUN.match(data, gap.end()) if gap else None
-            start, end = again.span() if again else (start, end)
+            again = on_re2(SPACED_RUN).match(data, gap.end()) if gap else None
+            if again is None:
+                continue
+            start, end = again.span()
         at = end
         run = data[start:end]
         between, apart, counted = WITH_BLANKS if BLANKS_ONLY.match(run) else WITH_ANY
@@ -72,13 +74,11 @@ def _spaced(data: bytes) -> Iterator[Stretch]:
         if max(signs * LETTERS, digits * LETTERS - characters * (LETTERS - 2)) > characters:
             continue
         gaps = [gap.span() for gap in between.finditer(data, start, end)]
-        in_word = start > 0 and WORD_LETTER.match(data, start - 1) and WORD_LETTER.match(data, start)
         before_word = WORD_LETTER.match(data, end) and WORD_LETTER.match(data, end - 1)
-        for first, behind in gaps[1 if in_word else 0 : len(gaps) - 1 if before_word else len(gaps)]:
+        for first, behind in gaps[: len(gaps) - 1 if before_word else len(gaps)]:
             yield first, behind, b"", 0
 
 
-RUN: Final = re.compile(SPACED_RUN)
 WORD_LETTER: Final = re.compile(rb"[A-Za-z0-9_]")
 WITH_BLANKS: Final = (BLANKS, b" \t\r\n", (b".", b":", b"/", b"@", b"+", b"=", b"-"))
 WITH_ANY: Final = (BETWEEN, b" \t.,;:|*/\\\r\n-", (b"@", b"+", b"="))
