@@ -23,7 +23,13 @@ FORMED: Final = (
 
 PERSON_WORDS: Final = ("cédula", "cédula de identidad", "cédula nº", "c.i.", "ci nº", "ci nro", "documento de identidad", "nro documento", "número de documento", "carnet de identidad", "carné de identidad", "documento identidad", "número documento", "kuatia rekokuaa")  # fmt: skip
 
-RUC: Final = ("ruc", "r.u.c.", "registro único de contribuyentes", "registro único de contribuyente", "registro único del contribuyente")
+RUC: Final = (
+    "ruc",
+    "r.u.c.",
+    "registro único de contribuyentes",
+    "registro único de contribuyente",
+    "registro único del contribuyente",
+)
 
 WORDED: Final = (
     Kind("national-id.us-ssn", r"[0-9]{9}|[0-9]{3} [0-9]{2} [0-9]{4}", "us.ssn", ("ssn", "social security", "soc sec")),

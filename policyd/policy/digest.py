@@ -12,7 +12,9 @@ from policyd.policy.program import Program
 
 __all__ = ["digest"]
 
-_NOT_MEANING = frozenset({"span", "tests", "assertions", "severities", "suppressions", "blinded", "doc", "within"})
+_NOT_MEANING = frozenset(
+    {"span", "tests", "assertions", "severities", "suppressions", "blinded", "doc", "within"}
+)
 
 
 def digest(program: Program) -> str:

@@ -348,7 +348,9 @@ def near_finding(name: str, more: Iterable[str] = ()) -> str | None:
     that are about as near the one that begins alike: a kind or a country is seldom what was mistyped."""
     wanted = name[:64].lower()
     known = {above for one in (*FINDINGS, *more) for above in _and_above(one)}
-    close = [one for one in get_close_matches(wanted, known, n=len(known), cutoff=0.7) if _may_be(wanted, one)]
+    close = [
+        one for one in get_close_matches(wanted, known, n=len(known), cutoff=0.7) if _may_be(wanted, one)
+    ]
     if not close:
         return None
     likeness = {one: SequenceMatcher(a=wanted, b=one).ratio() for one in close}

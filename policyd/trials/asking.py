@@ -248,7 +248,11 @@ def familiar(program: Program, witness: Witness, claim: Claim) -> Witness:
 def _better(program: Program, name: str, value: Value | None) -> tuple[Value, ...]:
     """Values to prefer to this one, the best first."""
     feature = program.feature(name)
-    if feature.where.kind in {"label", "conversation"} and isinstance(feature.domain, EnumDomain) and isinstance(value, str):
+    if (
+        feature.where.kind in {"label", "conversation"}
+        and isinstance(feature.domain, EnumDomain)
+        and isinstance(value, str)
+    ):
         return feature.domain.values[: feature.domain.values.index(value)]
     return _used(program, name) if quiet_value(feature) is None else ()
 

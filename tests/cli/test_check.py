@@ -221,9 +221,7 @@ dialects = ["openai"]
 """
 
 
-def test_the_last_line_counts_what_is_wrong_with_the_deployment(
-    run: Run, clean: str, tmp_path: Path
-) -> None:
+def test_the_last_line_counts_what_is_wrong_with_the_deployment(run: Run, clean: str, tmp_path: Path) -> None:
     (tmp_path / "policyd.toml").write_text(
         DEPLOYED.replace("clean.policy", clean) + '[detectors]\nrules = ["none.toml", "neither.toml"]\n'
     )

@@ -101,7 +101,10 @@ def test_mistakes(tmp_path: Path, text: str, codes: list[str]) -> None:
 def test_a_library_that_is_not_there_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("policyd.deploy.conversations_file.find_spec", lambda _: None)
     (found,) = read(tmp_path, REMOTE + WITH).diagnostics
-    assert (found.code, found.help) == ("PD561", "install it with `pip install 'policyd[redis]'`, or remove the key")
+    assert (found.code, found.help) == (
+        "PD561",
+        "install it with `pip install 'policyd[redis]'`, or remove the key",
+    )
 
 
 def test_a_table_that_no_level_asks_for(tmp_path: Path) -> None:

@@ -113,7 +113,9 @@ def lines(text: str) -> list[tuple[str, str, str]]:
     """Code, message and the line at which it stands of everything that is said of a file of rules."""
     _, found = read_rule_file("team.toml", text)
     shown = text.splitlines()
-    return [(d.code, d.message, shown[int(d.span.place.split(":")[1]) - 1]) for d in found if d.span is not None]
+    return [
+        (d.code, d.message, shown[int(d.span.place.split(":")[1]) - 1]) for d in found if d.span is not None
+    ]
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,9 @@ def shown_place(diagnostic: Diagnostic) -> str:
     return f"{Path(name).name}:{int(line) - 1}:{column}: "
 
 
-@pytest.mark.parametrize("code", [code for code in OURS if code not in ("PD501", "PD510", "PD511", "PD557", "PD561")])
+@pytest.mark.parametrize(
+    "code", [code for code in OURS if code not in ("PD501", "PD510", "PD511", "PD557", "PD561")]
+)
 def test_a_page_rejects_and_accepts_what_it_says(code: str, tmp_path: Path) -> None:
     parts = blocks(code)
     policy = "".join(text for info, text in parts if info == "policy")
